@@ -1,0 +1,68 @@
+"""`python -m bench`: measure everything, keep the results, and put the tables into the documents."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench import machine, tables
+
+# glibc gives every large array fresh pages, which the system clears one by one; with these it keeps and reuses them.
+REUSED_BUFFERS = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**40),
+    "MALLOC_TRIM_THRESHOLD_": str(2**40),
+    "MALLOC_TOP_PAD_": str(2**29),
+}
+PARTS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
+    "speed": {"default": ("bench.speed", {}), "reused buffers": ("bench.speed", REUSED_BUFFERS)},
+    "memory": {"default": ("bench.memory", {})},
+    "startup": {"default": ("bench.startup", {})},
+    "accuracy": {"default": ("bench.accuracy", {})},
+}
+
+
+def main() -> None:
+    """Run the parts, each in processes of its own."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="see that everything runs, on little data; keep nothing")
+    parser.add_argument("--only", choices=PARTS, help="one part; the others' results stay as they are")
+    options = parser.parse_args()
+    parts = [options.only] if options.only else list(PARTS)
+    if options.quick:
+        with tempfile.TemporaryDirectory() as folder:
+            tables.RESULTS = Path(folder)
+            measure(parts, ["--quick"])
+            for part in parts:
+                print(tables.look(part), end="\n\n")
+    else:
+        measure(parts, [])
+        for document in tables.fill_documents():
+            print(f"wrote {document.relative_to(tables.ROOT)}", file=sys.stderr)
+
+
+def measure(parts: list[str], arguments: list[str]) -> None:
+    """Measure the parts one after another and keep their results."""
+    for part in parts:
+        print(f"{part} ...", file=sys.stderr, flush=True)
+        start = time.perf_counter()
+        results = {condition: run(*program, arguments) for condition, program in PARTS[part].items()}
+        tables.keep(part, {"machine": machine.describe(), "results": results})
+        print(f"{part}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+def run(module: str, environment: dict[str, str], arguments: list[str]) -> list[dict[str, Any]]:
+    """The results of one part under one condition."""
+    program = [sys.executable, "-m", module, *arguments]
+    finished = subprocess.run(
+        program, check=True, cwd=tables.ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE
+    )
+    return json.loads(finished.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""How much memory each contender takes for a value and its gradient, beyond its arguments and the gradient itself."""
+
+import argparse
+import ctypes
+import gc
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.cases import LARGE, MEMORY, QUICK
+from bench.contenders import CONTENDERS
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure every case and print the results as JSON."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--quick", action="store_true", help="small arrays")
+    large = QUICK if parser.parse_args(arguments).quick else LARGE
+    results = []
+    for case in MEMORY:
+        y_true, y_pred = case.arrays(large)
+        taken = {}
+        for contender in CONTENDERS:
+            call = contender.prepare(case, y_true, y_pred)
+            if call is not None and contender.computes:
+                arrays = contender.spare_arrays - (not contender.fills_a_buffer)
+                taken[contender.name] = round((peak_growth(call) + arrays * y_pred.nbytes) / 2**20, 2)
+        results.append({**case.described(), "size": y_pred.size, "mebibytes": taken})
+    json.dump(results, sys.stdout)
+
+
+def peak_growth(call: Callable[[], Any]) -> int:
+    """How many bytes the resident memory grows at most during a call, by the kernel's own high-water mark (Linux).
+
+    Python's tracemalloc sees only what is allocated through Python and NumPy; torch, XLA and Numba do not ask them.
+    """
+    call()  # compiles, starts threads, fills pools
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what the last call freed counts as new again
+    before = resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # sets the high-water mark back to now
+    call()
+    return resident("VmHWM") - before
+
+
+def resident(field: str) -> int:
+    """A line of /proc/self/status, in bytes."""
+    found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    if found is None:
+        raise OSError(f"/proc/self/status has no line {field}: resident memory can be measured on Linux only")
+    return 1024 * int(found[1])
+
+
+if __name__ == "__main__":
+    main()

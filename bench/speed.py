@@ -1,0 +1,102 @@
+"""How long each contender takes for each case: correctness first, then time, everybody in turn, medians."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from bench.cases import GRADIENT, LARGE, QUICK, SAMPLES, SPEED, Case
+from bench.contenders import CONTENDERS, Contender
+from bench.reference import truth
+
+TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
+CHECKED = 1 << 16
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure every case, or those whose description holds `--only`, and print the results as JSON."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--quick", action="store_true", help="small arrays and few rounds")
+    parser.add_argument("--only", default="", help="a word that the case's description must hold, as in 'focal'")
+    options = parser.parse_args(arguments)
+    large, rounds = (QUICK, 3) if options.quick else (LARGE, 15)
+    cases = [case for case in SPEED if options.only in str(case)]
+    json.dump([measure(case, large, rounds) for case in announce(cases)], sys.stdout)
+
+
+def announce(cases: list[Case]) -> Iterable[Case]:
+    """Say on stderr which case is being measured."""
+    for number, case in enumerate(cases, 1):
+        print(f"  {number}/{len(cases)} {case}", file=sys.stderr, flush=True)
+        yield case
+
+
+def measure(case: Case, large: int, rounds: int) -> dict[str, Any]:
+    """One row: the microseconds that each contender takes."""
+    y_true, y_pred = case.arrays(large)
+    calls = {}
+    for contender in CONTENDERS:
+        call = contender.prepare(case, y_true, y_pred)
+        if call is not None:
+            result = call()
+            if contender.computes:
+                check(contender, case, y_true, y_pred, result)
+            calls[contender.name] = call
+    turns = take_turns(calls, rounds if case.is_large else 4 * rounds)
+    return {**case.described(), "size": y_pred.size, "microseconds": turns}
+
+
+def check(contender: Contender, case: Case, y_true: np.ndarray, y_pred: np.ndarray, result: Any) -> None:
+    """Raise if a contender is wrong: a wrong answer has no speed."""
+    y, z = y_true.astype(float), y_pred.astype(float)
+    p, q = (z, 1 - z) if case.space == "probabilities" else (1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z)))
+    exact = truth(case.loss, y, p, q, -np.log(p), -np.log(q), np.log1p, np.maximum)
+    tolerance = TOLERANCE[case.dtype]
+    if case.want == SAMPLES:
+        close(contender, case, np.ravel(np.asarray(result)), np.ravel(exact.loss), tolerance)
+        return
+    close(contender, case, result[0] if case.want == GRADIENT else result, exact.loss.mean(), tolerance)
+    if case.want == GRADIENT:
+        slope = exact.slope / (p * q) if case.space == "probabilities" else exact.slope
+        got = np.ravel(np.asarray(result[1]))[:CHECKED].astype(float)
+        close(
+            contender, case, got if contender.sums_the_gradient else got * z.size, np.ravel(slope)[:CHECKED], tolerance
+        )
+
+
+def close(contender: Contender, case: Case, got: Any, exact: Any, tolerance: float) -> None:
+    """Raise unless every number is as near as its dtype allows."""
+    error = np.max(np.abs(np.asarray(got, float) - exact) / (1 + np.abs(exact)))
+    if not error <= tolerance:
+        raise AssertionError(f"{contender.name} is wrong by {error:.1e} (at most {tolerance:.0e} is allowed) in {case}")
+
+
+def take_turns(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
+    """Median and quartiles for each call. In each round everybody is timed once, so that a noisy moment hits all."""
+    repeats = {name: max(1, round(1e-3 / time_of(call, 1))) for name, call in calls.items()}
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            time.sleep(0.005)  # the last contender's idle threads spin for a while
+            call()  # and its data leave the caches
+            times[name].append(1e6 * time_of(call, repeats[name]))
+    return {
+        name: dict(zip(("low", "median", "high"), np.percentile(taken, (25, 50, 75)).round(3).tolist(), strict=True))
+        for name, taken in times.items()
+    }
+
+
+def time_of(call: Callable[[], Any], repeats: int) -> float:
+    """Seconds for one call, the mean over `repeats`."""
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - start) / repeats
+
+
+if __name__ == "__main__":
+    main()

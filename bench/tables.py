@@ -1,0 +1,277 @@
+"""The documents' tables, made from the committed measurements.
+
+A document holds a block `<!-- measured: NAME -->` ... `<!-- end -->`; what stands between is replaced by what the
+function of that NAME makes of `results/*.json`. `python -m bench.tables` does so; a test sees that it was done.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.cases import GRADIENT, LOSSES, SAMPLES, SPACES, VALUE, Case
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).parent / "results"
+DOCUMENTS = ("README.md", "docs/bench.md")
+BLOCK = re.compile(r"(<!-- measured: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+CONDITIONS = {"default": "with default allocation", "reused buffers": "with glibc keeping and reusing its buffers"}
+
+
+def fill_documents() -> Iterable[Path]:
+    """Write the tables into every document; the paths of those that changed."""
+    for name in DOCUMENTS:
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8")
+        filled = fill(text)
+        if filled != text:
+            path.write_text(filled, encoding="utf-8")
+            yield path
+
+
+def fill(text: str) -> str:
+    """The document with every block made anew."""
+    return BLOCK.sub(lambda found: f"{found[1]}\n{TABLES[found['name']]()}\n\n{found[3]}", text)
+
+
+def load(part: str) -> dict[str, Any]:
+    """The kept results of one part."""
+    path = RESULTS / f"{part}.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"bench/results/{path.name} is not there: measure it with `python -m bench --only {part}`"
+        )
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def keep(part: str, measured: dict[str, Any]) -> None:
+    """Write the results of one part, one row a line, so that a change reads well in a diff."""
+    conditions = [
+        f"{json.dumps(name)}: [\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]"
+        for name, rows in measured["results"].items()
+    ]
+    text = f'{{"machine": {json.dumps(measured["machine"])},\n"results": {{{", ".join(conditions)}}}}}\n'
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{part}.json").write_text(text, encoding="utf-8")
+
+
+def rows_of(part: str, condition: str = "default") -> dict[Case, dict[str, Any]]:
+    """The rows of one part by their case."""
+    return {case_of(row): row for row in load(part)["results"][condition]}
+
+
+def look(part: str) -> str:
+    """All tables of one part, to read in a terminal."""
+    return "\n\n".join(TABLES[name]() for name in TABLES_OF[part])
+
+
+def case_of(row: dict[str, Any]) -> Case:
+    """The case that a row describes."""
+    return Case(**{name: row[name] for name in Case.__dataclass_fields__})
+
+
+def table(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
+    """A Markdown table: the first column to the left, numbers to the right."""
+    head = list(head)
+    rule = ["---", *["--:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *map(list, body)])
+
+
+def three_digits(number: float) -> str:
+    """A number as a reader wants it: three digits that count, thousands set apart."""
+    if number >= 100:
+        return f"{number:,.0f}"
+    return f"{number:.1f}" if number >= 10 else f"{number:.2f}"
+
+
+def title(case: Case) -> str:
+    """A row's name: what is unusual about the case."""
+    parts = [LOSSES[case.loss].title, f"from {case.space}", case.want]
+    if case.dtype != "float32":
+        parts.append(case.dtype)
+    if case.labels != case.dtype:
+        parts.append(f"{case.labels} labels")
+    if case.soft:
+        parts.append("soft labels")
+    if case.rows or case.columns:
+        parts.append(f"{case.rows or 'n'} × {case.columns}")
+    return ", ".join(parts)
+
+
+def contenders(rows: Iterable[dict[str, Any]], measure: str) -> list[str]:
+    """Everybody who takes part in any of the rows, in the order of first appearance."""
+    return list(dict.fromkeys(name for row in rows for name in row[measure]))
+
+
+def medians(row: dict[str, Any], unit: float = 1e3) -> dict[str, float]:
+    """A speed row's medians: milliseconds, unless `unit` microseconds are something else."""
+    return {name: times["median"] / unit for name, times in row["microseconds"].items()}
+
+
+def of_machine() -> str:
+    """One sentence that says what was measured on what."""
+    machine = load("speed")["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    cache = f", {machine['last_level_cache_mib']} MiB of cache" if machine["last_level_cache_mib"] else ""
+    return (
+        f"Measured on {machine['processor']}, {machine['cores']} cores{cache}, {machine['memory_gib']} GiB of memory, "
+        f"{machine['system']}, Python {machine['python']}, {versions}."
+    )
+
+
+def speed_beside_peers() -> str:
+    """Binary cross-entropy from logits: the floor, binxent and everybody else."""
+    value, gradient = (medians(rows_of("speed")[Case(want=want)]) for want in (VALUE, GRADIENT))
+    names = sorted(value, key=lambda name: value[name])
+    return table(
+        ("milliseconds", VALUE, GRADIENT),
+        ((bold(name), three_digits(value[name]), three_digits(gradient[name])) for name in names),
+    )
+
+
+def bold(name: str) -> str:
+    """Our own name stands out."""
+    return f"**{name}**" if name == "binxent" else name
+
+
+def speed_of_family() -> str:
+    """Each loss as a multiple of its own floor."""
+    rows = rows_of("speed")
+    columns = [(space, want) for space in SPACES for want in (VALUE, GRADIENT)]
+
+    def over_floor(case: Case) -> str:
+        times = medians(rows[case])
+        return f"{times['binxent'] / times['floor']:.2f}"
+
+    return table(
+        ("times the floor", *(f"{space}: {want}" for space, want in columns)),
+        (
+            (loss.title, *(over_floor(Case(name, want, space)) for space, want in columns))
+            for name, loss in LOSSES.items()
+        ),
+    )
+
+
+def speed_in_full() -> str:
+    """Every large case, everybody, under both conditions of allocation."""
+    return "\n\n".join(
+        f"Milliseconds, {words}:\n\n"
+        + everybody([row for case, row in rows_of("speed", condition).items() if case.is_large], 1e3)
+        for condition, words in CONDITIONS.items()
+    )
+
+
+def small_calls() -> str:
+    """What one call on a small batch costs."""
+    return everybody([row for case, row in rows_of("speed").items() if not case.is_large], 1, "microseconds")
+
+
+def everybody(rows: list[dict[str, Any]], unit: float, corner: str = "") -> str:
+    """Medians of every contender in every row."""
+    names = contenders(rows, "microseconds")
+    return table(
+        (corner, *map(bold, names)),
+        (
+            (title(case_of(row)), *(three_digits(times[name]) if name in times else "" for name in names))
+            for row in rows
+            for times in [medians(row, unit)]
+        ),
+    )
+
+
+def small_things() -> str:
+    """Calls on small batches, start-up and memory, in three sentences' worth of numbers."""
+    small = medians(rows_of("speed")[Case(want=SAMPLES, rows=32, columns=1)], 1)
+    waits = {row["program"]: row["milliseconds"] for row in load("startup")["results"]["default"]}
+    peak = rows_of("memory")[Case(want=GRADIENT)]["mebibytes"]
+    return table(
+        ("", "binxent", "torch eager"),
+        (
+            ("losses of a 32 × 1 batch, one call", f"{small['binxent']:.1f} µs", f"{small['torch eager']:.1f} µs"),
+            ("memory beside the gradient, 2²⁴ logits", f"{peak['binxent']:.1f} MiB", f"{peak['torch eager']:.1f} MiB"),
+            ("`import binxent`, beyond NumPy's own import", f"{waits['import binxent']:.0f} ms", ""),
+            (
+                "from there to the first gradient, in a fresh process",
+                f"{waits['import, first value and gradient']:.0f} ms",
+                "",
+            ),
+        ),
+    )
+
+
+def memory() -> str:
+    """Peak memory of everybody."""
+    rows = load("memory")["results"]["default"]
+    names = contenders(rows, "mebibytes")
+    return table(
+        ("MiB", *map(bold, names)),
+        (
+            (
+                title(case_of(row)),
+                *(f"{row['mebibytes'][name]:.1f}" if name in row["mebibytes"] else "" for name in names),
+            )
+            for row in rows
+        ),
+    )
+
+
+def startup() -> str:
+    """What a fresh process waits."""
+    return table(
+        ("a fresh process, after `import numpy`", "milliseconds"),
+        ((row["program"], f"{row['milliseconds']:.0f}") for row in load("startup")["results"]["default"]),
+    )
+
+
+def accuracy() -> str:
+    """The largest error of each contender, loss and slope."""
+    rows = load("accuracy")["results"]["default"]
+    names = contenders(rows, "ulps")
+
+    def cell(row: dict[str, Any], name: str) -> str:
+        if name not in row["ulps"]:
+            return ""
+        return " / ".join(errors(row["ulps"][name][what]["ulps"], row["dtype"]) for what in ("loss", "slope"))
+
+    def head(row: dict[str, Any]) -> str:
+        return f"{LOSSES[row['loss']].title}, {row['space']}" + (
+            f", {row['dtype']}" if row["dtype"] != "float32" else ""
+        )
+
+    return table(
+        ("ulps, loss / slope", *map(bold, names)), ((head(row), *(cell(row, name) for name in names)) for row in rows)
+    )
+
+
+def errors(ulps: float | None, dtype: str) -> str:
+    """An error in ulps, or the words for a result without a right digit."""
+    if ulps is None:
+        return "not finite"
+    digits = {"float64": 52, "float32": 23}[dtype]
+    return "no digit right" if ulps >= 2.0**digits else three_digits(ulps)
+
+
+TABLES = {
+    "machine": of_machine,
+    "speed-peers": speed_beside_peers,
+    "speed-family": speed_of_family,
+    "speed-full": speed_in_full,
+    "small-calls": small_calls,
+    "small-things": small_things,
+    "memory": memory,
+    "startup": startup,
+    "accuracy": accuracy,
+}
+TABLES_OF = {
+    "speed": ("machine", "speed-peers", "speed-family", "speed-full", "small-calls"),
+    "memory": ("memory",),
+    "startup": ("startup",),
+    "accuracy": ("accuracy",),
+}
+
+
+if __name__ == "__main__":
+    for written in fill_documents():
+        print(f"wrote {written}", file=sys.stderr)
