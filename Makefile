@@ -3,62 +3,64 @@ PYTHON ?= python3.11
 ARGS ?=
 
 RUN := .venv/bin/python
-PIP := $(RUN) -m pip install --quiet --constraint tests/constraints.txt
+PIP := $(RUN) -m pip install -qq --constraint tests/constraints.txt
 INPUTS := pyproject.toml tests/constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 .PHONY: help train test test-fast lint format bench bench-tables clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-train: .venv/train.done  ## train on the built-in breast-cancer table and write a report
+train: .venv/train.installed  ## train on the built-in breast-cancer table and write a report
 	@.venv/bin/binxent train $(ARGS)
 
-test: .venv/test.done  ## run every test
+test: .venv/test.installed  ## run every test
 	@$(RUN) -m pytest --numprocesses=auto $(ARGS)
 
-test-fast: .venv/test.done  ## run the tests that take no more than a few seconds each
+test-fast: .venv/test.installed  ## run the tests that take no more than a few seconds each
 	@$(RUN) -m pytest --numprocesses=auto -m "not slow" $(ARGS)
 
-lint: .venv/test.done .venv/lint.done  ## check style, formatting and types
+lint: .venv/test.installed .venv/lint.installed  ## check style, formatting and types
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m ruff format --quiet --check .
 	@$(RUN) -m pyright --pythonpath $(RUN)
 
-format: .venv/lint.done  ## put the code into the house style
+format: .venv/lint.installed  ## put the code into the house style
 	@$(RUN) -m ruff check --quiet --fix .
 	@$(RUN) -m ruff format --quiet .
 
-bench: .venv/bench.done  ## measure speed, memory and accuracy, and put the tables into README.md (ARGS=--quick: a trial run, nothing kept)
+bench: .venv/bench.installed  ## measure speed, memory and accuracy, for the tables (ARGS=--quick: a trial run, nothing kept)
 	@$(RUN) -m bench $(ARGS)
 
-bench-tables: .venv/train.done  ## put the committed measurements into README.md
+bench-tables: .venv/train.installed  ## put the committed measurements into the documents
 	@$(RUN) -m bench.tables
 
 clean:  ## remove everything that was built or cached here; runs/ stays
 	@rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/bin/python:
+.venv/made:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or newer, or name one, as in 'make PYTHON=python3.12'" >&2; exit 2; }
 	@$(PYTHON) -m venv .venv
+	@touch $@
 
-.venv/train.done: $(INPUTS) | .venv/bin/python
+.venv/train.installed: $(INPUTS) | .venv/made
 	@echo "Installing binxent and what it needs into .venv (once)"
 	@$(PIP) pip
 	@$(PIP) --editable '.[train]'
 	@touch $@
 
-.venv/test.done: .venv/train.done
+.venv/test.installed: .venv/train.installed
 	@$(PIP) --group test
 	@touch $@
 
-.venv/lint.done: .venv/train.done
+.venv/lint.installed: .venv/train.installed
 	@$(PIP) --group lint
 	@touch $@
 
-.venv/bench.done: .venv/train.done
+.venv/bench.installed: .venv/train.installed
 	@$(PIP) --group bench
 	@touch $@

@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> None:
 def measure(case: Case, mantissas: int) -> dict[str, Any]:
     """One row: each contender's worst loss and worst slope, and where they lie."""
     y_true, y_pred = grid(case, mantissas)
-    exact = [oracle(case, float(y), float(z)) for y, z in zip(y_true, y_pred, strict=True)]
+    with mpmath.workdps(50):
+        exact = [oracle(case, float(y), float(z)) for y, z in zip(y_true, y_pred, strict=True)]
     errors = {}
     for contender in CONTENDERS:
         call = contender.prepare(case, y_true, y_pred) if contender.computes else None
@@ -66,19 +67,17 @@ def grid(case: Case, mantissas: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def oracle(case: Case, y: float, z: float) -> Truth:
-    """Loss and slope of one label and one prediction to 50 digits."""
-    with mpmath.workdps(50):
-        y, z = mpmath.mpf(y), mpmath.mpf(z)
-        if case.space == "probabilities":
-            p, q = z, 1 - z
-            a, b = -mpmath.log(p), -mpmath.log1p(-p)
-            exact = truth(case.loss, y, p, q, a, b, mpmath.log1p, max)
-            return exact._replace(slope=exact.slope / (p * q), slope_scale=exact.slope_scale / (p * q))
-        e = mpmath.exp(-abs(z))
-        big, small, rest = 1 / (1 + e), e / (1 + e), mpmath.log1p(e)
-        p, q = (big, small) if z >= 0 else (small, big)
-        a, b = (rest, rest + z) if z >= 0 else (rest - z, rest)
-        return truth(case.loss, y, p, q, a, b, mpmath.log1p, max)
+    """Loss and slope of one label and one prediction, to mpmath's present precision."""
+    y, z = mpmath.mpf(y), mpmath.mpf(z)
+    if case.space == "probabilities":
+        p, q = z, 1 - z
+        exact = truth(case.loss, y, p, q, -mpmath.log(p), -mpmath.log1p(-p), mpmath.log1p, max)
+        return exact._replace(slope=exact.slope / (p * q), slope_scale=exact.slope_scale / (p * q))
+    e = mpmath.exp(-abs(z))
+    big, small, rest = 1 / (1 + e), e / (1 + e), mpmath.log1p(e)
+    p, q = (big, small) if z >= 0 else (small, big)
+    a, b = (rest, rest + z) if z >= 0 else (rest - z, rest)
+    return truth(case.loss, y, p, q, a, b, mpmath.log1p, max)
 
 
 def worst(

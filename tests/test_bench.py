@@ -1,0 +1,69 @@
+"""The benches' judges are right themselves: the reference, the correctness check and the ulps."""
+
+import mpmath
+import numpy as np
+import pytest
+
+from bench import accuracy, speed, tables
+from bench.cases import ACCURACY, ELEMENTS, GRADIENT, LOSSES, SPACES, Case
+from bench.contenders import Contender
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0, 0.3])
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_reference_slope_is_the_derivative_of_the_reference_loss(loss, space, label):
+    case = Case(loss, ELEMENTS, space)
+    for point in (0.02, 0.3, 0.75, 0.999) if space == "probabilities" else (-9.0, -0.5, 0.0, 0.5, 9.0):
+        with mpmath.workdps(50):
+            derivative = mpmath.diff(lambda z: accuracy.oracle(case, label, z).loss, point)
+            exact = accuracy.oracle(case, label, point)
+            assert abs(derivative - exact.slope) <= 1e-12 * exact.slope_scale
+            assert exact.slope_scale >= abs(exact.slope)
+            assert exact.loss_scale >= abs(exact.loss)
+
+
+def test_ulps_are_counted():
+    exact = [mpmath.mpf(1.5), mpmath.mpf(1.5), mpmath.mpf(1e-42)]
+    got = np.array([1.5, np.nextafter(np.nextafter(np.float32(1.5), 2), 2), 0], np.float32)
+    labels, points = np.zeros(3, np.float32), np.array([3, 4, 5], np.float32)
+    assert accuracy.worst(got, exact, exact, labels, points) == {"ulps": 2.0, "y_true": 0.0, "y_pred": 4.0}
+    got[0] = np.nan
+    assert accuracy.worst(got, exact, exact, labels, points) == {"ulps": None, "y_true": 0.0, "y_pred": 3.0}
+
+
+@pytest.mark.parametrize("case", ACCURACY, ids=str)
+def test_the_grid_reaches_both_ends_of_the_range(case):
+    y_true, y_pred = accuracy.grid(case, 1)
+    assert y_pred.min() < (-1e38 if case.space == "logits" else 1e-37)
+    assert y_pred.max() > (1e38 if case.space == "logits" else 1 - 1e-6)
+    assert set(y_true) == {y_pred.dtype.type(label) for label in accuracy.LABELS}
+
+
+def test_a_wrong_contender_is_stopped():
+    case = Case(want=GRADIENT, rows=64)
+    y_true, y_pred = case.arrays()
+    p = 1 / (1 + np.exp(-y_pred.astype(float)))
+    loss, slope = np.mean(-np.log(np.where(y_true == 1, p, 1 - p))), (p - y_true) / p.size
+    someone = Contender()
+    someone.name = "someone"
+    speed.check(someone, case, y_true, y_pred, (loss, slope))
+    for wrong in ((1.01 * loss, slope), (loss, 2 * slope), (np.nan, slope)):
+        with pytest.raises(AssertionError, match="someone is wrong by"):
+            speed.check(someone, case, y_true, y_pred, wrong)
+
+
+def test_everybody_is_timed_in_each_round():
+    called = []
+    times = speed.take_turns({"a": lambda: called.append("a"), "b": lambda: called.append("b")}, rounds=3)
+    assert set(times) == {"a", "b"}
+    assert all(0 < one["low"] <= one["median"] <= one["high"] for one in times.values())
+    assert "".join(called).count("ab") >= 3
+
+
+def test_results_are_kept_as_they_were(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    measured = {"machine": {"cores": 4}, "results": {"default": [Case().described(), Case("focal").described()]}}
+    tables.keep("speed", measured)
+    assert tables.load("speed") == measured
+    assert list(tables.rows_of("speed")) == [Case(), Case("focal")]
