@@ -1,0 +1,1 @@
+"""The workbench: what a person runs from a shell, built on the public doors alone."""

@@ -1,0 +1,221 @@
+"""The settings of a run: what ``config.toml`` holds, checked in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# The parameters of each loss, with the defaults of its class.
+LOSS_PARAMETERS: dict[str, dict[str, Any]] = {
+    "bce": {"pos_weight": None},
+    "focal": {"gamma": 2.0, "alpha": None},
+    "asymmetric": {"gamma_pos": 1.0, "gamma_neg": 4.0, "margin": 0.05},
+    "poly": {"epsilon_1": 1.0},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that decides the result of a run.
+
+    Attributes:
+        data: Files or globs, absolute; empty for the breast-cancer data.
+        data_fingerprint: SHA-256 of the data's bytes, once they have been read.
+        target: The column to predict.
+        positive: The target's value that counts as positive.
+        group: The column whose equal values stay in one part of the split.
+        weight: The column of row weights.
+        exclude: Columns not to learn from.
+        include: Columns to learn from though they look like ids.
+        drop_missing: Whether rows whose target, weight or group is missing are dropped.
+        loss: A key of `LOSS_PARAMETERS`.
+        gamma: Of the focal loss.
+        alpha: Of the focal loss; None for no class balancing.
+        gamma_pos: Of the asymmetric loss.
+        gamma_neg: Of the asymmetric loss.
+        margin: Of the asymmetric loss.
+        epsilon_1: Of the poly loss.
+        pos_weight: Of binary cross-entropy: a number, "auto" for negatives over positives, or None.
+        label_smoothing: Between 0 and 1.
+        hidden: The widths of the hidden layers.
+        learning_rate: Of Adam.
+        batch_size: Rows per step; None until the number of training rows is known.
+        epochs: The most epochs to train.
+        patience: Epochs without a lower validation loss before training stops.
+        seed: Decides the split, the first weights and the order of the rows.
+
+    Raises:
+        ValueError: If a value cannot be, or belongs to another loss.
+    """
+
+    data: tuple[str, ...] = ()
+    data_fingerprint: str | None = None
+    target: str | None = None
+    positive: str | None = None
+    group: str | None = None
+    weight: str | None = None
+    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    drop_missing: bool = False
+    loss: str = "bce"
+    gamma: float | None = None
+    alpha: float | None = None
+    gamma_pos: float | None = None
+    gamma_neg: float | None = None
+    margin: float | None = None
+    epsilon_1: float | None = None
+    pos_weight: float | str | None = None
+    label_smoothing: float = 0.0
+    hidden: tuple[int, ...] = (64, 32)
+    learning_rate: float = 0.001
+    batch_size: int | None = None
+    epochs: int = 100
+    patience: int = 10
+    seed: int = 0
+
+    def __post_init__(self):
+        """Check the values and fill in the chosen loss's defaults."""
+        for key in ("data", "exclude", "include"):
+            self._require(key, _is_tuple_of(getattr(self, key), str), "a list of strings")
+        for key in ("data_fingerprint", "target", "positive", "group", "weight"):
+            self._require(key, isinstance(getattr(self, key), str | None), "a string")
+        self._require("drop_missing", isinstance(self.drop_missing, bool), "true or false")
+        self._require("loss", self.loss in LOSS_PARAMETERS, f"one of {', '.join(LOSS_PARAMETERS)}")
+        for loss, parameters in LOSS_PARAMETERS.items():
+            for key, default in parameters.items():
+                self._check_loss_parameter(loss, key, default)
+        self._require("label_smoothing", _is_number(self.label_smoothing, 0, 1), "a number from 0 to 1")
+        positive_integer = "a whole number of at least 1"
+        widths = isinstance(self.hidden, tuple) and all(_is_integer(width, 1) for width in self.hidden)
+        self._require("hidden", widths, "a list of layer widths of at least 1")
+        self._require("learning_rate", _is_number(self.learning_rate) and self.learning_rate > 0, "a positive number")
+        self._require("batch_size", self.batch_size is None or _is_integer(self.batch_size, 1), positive_integer)
+        self._require("epochs", _is_integer(self.epochs, 1), positive_integer)
+        self._require("patience", _is_integer(self.patience, 1), positive_integer)
+        self._require("seed", _is_integer(self.seed, 0) and self.seed < 2**32, "a whole number from 0 to 2**32 - 1")
+
+    def _check_loss_parameter(self, loss: str, key: str, default: Any) -> None:
+        value = getattr(self, key)
+        if loss != self.loss and value is not None:
+            raise ValueError(
+                f"{_option(key)} belongs to the loss `{loss}`, and this run uses `{self.loss}`. "
+                f"Pass --loss {loss}, or leave {_option(key)} out."
+            )
+        if loss == self.loss and value is None:
+            object.__setattr__(self, key, default)
+            return
+        if key == "pos_weight" and value != "auto":
+            self._require(key, value is None or (_is_number(value) and value > 0), "auto or a positive number")
+        elif key != "pos_weight":
+            self._require(key, value is None or _is_number(value), "a finite number")
+
+    def _require(self, key: str, holds: bool, wanted: str) -> None:
+        if not holds:
+            raise ValueError(f"{_option(key)} must be {wanted}; got {getattr(self, key)!r}.")
+
+    @property
+    def loss_parameters(self) -> dict[str, Any]:
+        """The chosen loss's own parameters."""
+        return {key: getattr(self, key) for key in LOSS_PARAMETERS[self.loss]}
+
+    def replace(self, **changes: Any) -> Settings:
+        """Return a copy with some values changed."""
+        return dataclasses.replace(self, **changes)
+
+    def overridden(self, given: Mapping[str, Any]) -> Settings:
+        """Return a copy where the options given on the command line win.
+
+        Another loss takes the parameters of the old one with it; other data, the old data's fingerprint.
+        """
+        changes = dict(given)
+        if given.get("loss", self.loss) != self.loss:
+            changes = dict.fromkeys(LOSS_PARAMETERS[self.loss]) | changes
+        if "data" in given:
+            changes = {"data_fingerprint": None} | changes
+        return self.replace(**changes)
+
+    def to_toml(self) -> str:
+        """Return the settings as the text of a TOML file; settings that are off are left out."""
+        lines = ["# Repeat this run with: binxent train --config config.toml"]
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is not None and not (value == () and field.name != "hidden"):
+                lines.append(f"{field.name} = {_toml(value)}")
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Settings:
+        """Read the settings that `to_toml` wrote, or a person.
+
+        Args:
+            path: A TOML file.
+
+        Raises:
+            ValueError: If the file is not TOML, or has an unknown key or a value that cannot be.
+            FileNotFoundError: If there is no such file.
+        """
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"there is no settings file {path}.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is not a TOML file: {error}.") from None
+        known = [field.name for field in dataclasses.fields(cls)]
+        for key in values:
+            if key not in known:
+                raise ValueError(f"{path} has the unknown key `{key}`.{nearest(key, known)}")
+        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+        try:
+            return cls(**{**values, **lists})
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a sentence that names the nearest of the known names, or all of them when none is near."""
+    known = list(known)
+    by_lower_case = {candidate.lower(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    if found:
+        return f" Did you mean `{by_lower_case[found[0]]}`?"
+    shown = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+    return f" There are: {shown}."
+
+
+def _option(key: str) -> str:
+    return f"--{key.replace('_', '-')}"
+
+
+def _is_integer(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_number(value: object, least: float = -math.inf, most: float = math.inf) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and least <= value <= most
+    )
+
+
+def _is_tuple_of(value: object, kind: type) -> bool:
+    return isinstance(value, tuple) and all(isinstance(item, kind) for item in value)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        # A JSON string is a TOML basic string, but for DEL, which only TOML wants escaped.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    return repr(value)
