@@ -1,0 +1,341 @@
+"""The JAX door, in optax's dialect: one loss per element, predictions first, options by keyword.
+
+    >>> import jax.numpy as jnp
+    >>> from binxent.jax import sigmoid_binary_cross_entropy
+    >>> logits, labels = jnp.array([2.0, -1.0, 0.0]), jnp.array([1, 0, 1])
+    >>> print(sigmoid_binary_cross_entropy(logits, labels).mean().round(4))
+    0.3778
+
+All functions work in `jit`, `vmap`, `grad` and `hessian`, in forward and in reverse mode, and with the same rules:
+
+- Labels may have any real dtype and are never broadcast against predictions.
+- The result has the predictions' dtype; float16 and bfloat16 are widened to float32 in between.
+- An entry whose label is `ignore_label` costs 0 and has no gradient, whatever its prediction. A mean has to leave it
+  out of its count: `jnp.mean(loss, where=labels != ignore_label)`.
+- Options are plain numbers, not traced values, except `pos_weight`, which may also be an array, and be differentiated.
+
+Derivatives are the formula's own, not those of its spelling: differentiating `maximum(z, 0)` gives -1 or 0 where the
+slope at z = 0 is -0.5, and differentiating `where(m == 0, 0, m * cost)` loses the slope in m.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jax.custom_derivatives import SymbolicZero
+
+from binxent import losses
+from binxent.formulas import define
+from binxent.reduction import require_same_shape
+
+_formulas = define(jnp)
+
+_ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
+_BESIDE_ZERO = 1e-30
+
+
+def sigmoid_binary_cross_entropy(logits, labels, *, pos_weight=None, label_smoothing=0.0, ignore_label=None):
+    """Binary cross-entropy of logits: c y log(1 + exp(-z)) + (1 - y) log(1 + exp(z)).
+
+    Args:
+        logits: z, any real number.
+        labels: y in [0, 1], in the shape of `logits`.
+        pos_weight: c, what a positive counts: a number, or one for each label on the last axis.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+
+    Example:
+        >>> print(sigmoid_binary_cross_entropy(jnp.array([-20.0, 0.0]), jnp.array([0, 1])))
+        [2.0611537e-09 6.9314718e-01]
+    """
+    spec = losses.BinaryCrossentropy(True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels, pos_weight)
+
+
+def binary_cross_entropy(
+    probabilities, labels, *, pos_weight=None, label_smoothing=0.0, ignore_label=None, epsilon=1e-7
+):
+    """Binary cross-entropy of probabilities: -c y log(p) - (1 - y) log(1 - p).
+
+    Args:
+        probabilities: p in [0, 1].
+        labels: y in [0, 1], in the shape of `probabilities`.
+        pos_weight: c, what a positive counts: a number, or one for each label on the last axis.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+        epsilon: p is clipped to [epsilon, 1 - epsilon], and has the clipped point's gradient; None takes p exactly.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `probabilities` are not floating, or `labels` are not real.
+
+    Example:
+        >>> print(binary_cross_entropy(jnp.array([0.9, 0.0]), jnp.array([1, 1])).round(4))
+        [ 0.1054 16.1181]
+    """
+    spec = losses.BinaryCrossentropy(False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
+    return elementwise(spec, probabilities, labels, pos_weight)
+
+
+def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0, *, label_smoothing=0.0, ignore_label=None):
+    """Focal loss of logits: (1 - p_t)^gamma times binary cross-entropy, p_t the probability of the truth.
+
+    Args:
+        logits: Any real number.
+        labels: y in [0, 1], in the shape of `logits`.
+        alpha: What positives count, in [0, 1]; negatives count 1 - alpha. None or -1 counts both fully.
+        gamma: How strongly easy entries fade, any number >= 0; 0 is binary cross-entropy.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+
+    Example:
+        >>> print(sigmoid_focal_loss(jnp.array([0.0, 20.0]), jnp.array([1, 1]), alpha=0.25).round(4))
+        [0.0433 0.    ]
+    """
+    spec = _focal(alpha, gamma, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels)
+
+
+def binary_focal_loss(
+    probabilities, labels, alpha=None, gamma=2.0, *, label_smoothing=0.0, ignore_label=None, epsilon=1e-7
+):
+    """Focal loss of probabilities: `sigmoid_focal_loss`, with the clip of `binary_cross_entropy`.
+
+    Example:
+        >>> print(binary_focal_loss(jnp.array([0.9, 0.4]), jnp.array([1, 0])).round(4))
+        [0.0011 0.0817]
+    """
+    spec = _focal(alpha, gamma, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
+    return elementwise(spec, probabilities, labels)
+
+
+def sigmoid_asymmetric_loss(
+    logits, labels, *, gamma_pos=1.0, gamma_neg=4.0, margin=0.05, label_smoothing=0.0, ignore_label=None
+):
+    """Asymmetric loss of logits, for labels most of which are 0: easy negatives fade faster, and in the end entirely.
+
+    Positives cost -(1 - p)^gamma_pos log(p), negatives -p_m^gamma_neg log(1 - p_m), where p_m = max(p - margin, 0).
+    From Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021, equations 4 to 6.
+
+    Args:
+        logits: Any real number.
+        labels: y in [0, 1], in the shape of `logits`.
+        gamma_pos: How strongly easy positives fade, any number >= 0.
+        gamma_neg: How strongly easy negatives fade, any number >= 0.
+        margin: Negatives with a probability up to this cost nothing, in [0, 1).
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+
+    Example:
+        >>> print(sigmoid_asymmetric_loss(jnp.array([2.0, -3.5]), jnp.array([1, 0])).round(4))
+        [0.0151 0.    ]
+    """
+    spec = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, margin, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels)
+
+
+def binary_asymmetric_loss(
+    probabilities,
+    labels,
+    *,
+    gamma_pos=1.0,
+    gamma_neg=4.0,
+    margin=0.05,
+    label_smoothing=0.0,
+    ignore_label=None,
+    epsilon=1e-7,
+):
+    """Asymmetric loss of probabilities: `sigmoid_asymmetric_loss`, with the clip of `binary_cross_entropy`.
+
+    Example:
+        >>> print(binary_asymmetric_loss(jnp.array([0.9, 0.03]), jnp.array([1, 0])).round(4))
+        [0.0105 0.    ]
+    """
+    spec = losses.AsymmetricCrossentropy(
+        gamma_pos, gamma_neg, margin, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
+    )
+    return elementwise(spec, probabilities, labels)
+
+
+def sigmoid_poly_loss(logits, labels, *, epsilon_1=1.0, label_smoothing=0.0, ignore_label=None):
+    """Poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
+
+    From Leng et al., "PolyLoss", 2022, equation 5.
+
+    Args:
+        logits: Any real number.
+        labels: y in [0, 1], in the shape of `logits`.
+        epsilon_1: How much the first term of the loss's polynomial in 1 - p_t counts on top.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+
+    Example:
+        >>> print(sigmoid_poly_loss(jnp.array([0.0]), jnp.array([1])).round(4))
+        [1.1931]
+    """
+    spec = losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels)
+
+
+def binary_poly_loss(probabilities, labels, *, epsilon_1=1.0, label_smoothing=0.0, ignore_label=None, epsilon=1e-7):
+    """Poly-1 loss of probabilities: `sigmoid_poly_loss`, with the clip of `binary_cross_entropy`.
+
+    Example:
+        >>> print(binary_poly_loss(jnp.array([0.5]), jnp.array([1])).round(4))
+        [1.1931]
+    """
+    spec = losses.PolyBinaryCrossentropy(epsilon_1, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
+    return elementwise(spec, probabilities, labels)
+
+
+def elementwise(spec, predictions, labels, pos_weight=None):
+    """The loss of each element under a loss of `binxent.losses`, which the functions above and the Keras door call.
+
+    Args:
+        spec: The loss. Its axis, reduction and dtype play no part here.
+        predictions: Logits or probabilities, as the loss says.
+        labels: In the shape of `predictions`.
+        pos_weight: Takes the place of the loss's own, and may be traced.
+
+    Returns:
+        An array in the shape and dtype of `predictions`.
+
+    Raises:
+        ValueError: Shapes differ.
+        TypeError: `predictions` are not floating, or `labels` are not real.
+    """
+    name = "logits" if spec.from_logits else "probabilities"
+    predictions, labels = jnp.asarray(predictions), jnp.asarray(labels)
+    if not jnp.issubdtype(predictions.dtype, jnp.floating):
+        raise TypeError(f"`{name}` must be floating; got {predictions.dtype}. They come first, then the labels.")
+    if jnp.issubdtype(labels.dtype, jnp.complexfloating):
+        raise TypeError(f"`labels` must be real; got {labels.dtype}.")
+    require_same_shape("labels", labels.shape, name, predictions.shape)
+    if pos_weight is None:
+        constants = spec.constants
+    elif isinstance(pos_weight, Tracer):
+        constants = (pos_weight,)
+    else:
+        constants = losses.BinaryCrossentropy(pos_weight=pos_weight).constants  # refuses impossible weights
+    return _elementwise(spec, predictions, labels, tuple(jnp.asarray(constant) for constant in constants))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _elementwise(spec, predictions, labels, constants):
+    kind = jnp.promote_types(predictions.dtype, jnp.float32)
+    x, y = predictions.astype(kind), labels.astype(kind)
+    keep = None
+    if spec.ignore_label is not None:
+        keep = ~jnp.isnan(y) if math.isnan(spec.ignore_label) else labels != spec.ignore_label
+        x, y = jnp.where(keep, x, _ANYWHERE), jnp.where(keep, y, _ANYWHERE)
+    if spec.label_smoothing:
+        y = y * (1 - spec.label_smoothing) + spec.label_smoothing / 2
+    constants = tuple(_along_last_axis(constant.astype(kind), x.shape) for constant in constants)
+    loss = _derivative(spec.form, spec.from_logits, spec.epsilon or 0.0, 0)(x, y, constants)
+    return (loss if keep is None else jnp.where(keep, loss, 0)).astype(predictions.dtype)
+
+
+def _along_last_axis(constant, shape):
+    if constant.shape not in ((), shape[-1:]):
+        raise ValueError(
+            "`pos_weight` must be a number or hold one number per label of the last axis; "
+            f"got shape {constant.shape} for predictions of shape {shape}."
+        )
+    return constant.reshape((1,) * (len(shape) - 1) + constant.shape) if constant.ndim else constant
+
+
+def _focal(alpha, gamma, *common, **options):
+    if alpha is None or alpha == -1:
+        return losses.BinaryFocalCrossentropy(False, 0.25, gamma, *common, **options)
+    return losses.BinaryFocalCrossentropy(True, alpha, gamma, *common, **options)
+
+
+@functools.lru_cache
+def _derivative(form, from_logits, epsilon, order):
+    """The loss (order 0), its slope (1) or its curvature (2), as a function that knows its own derivatives."""
+    formula = _formulas(from_logits, *form)
+
+    def spelled_out(x, y, constants):
+        return formula(x, y, epsilon, constants)[order]
+
+    value = jax.custom_jvp(spelled_out)
+
+    def by_prediction(x, y, constants):
+        if order < 2:
+            return _derivative(form, from_logits, epsilon, order + 1)(x, y, constants)
+        # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
+        beside = jnp.where(x == 0, _BESIDE_ZERO, x)
+        return _differentiate(lambda x: spelled_out(x, y, constants), beside)
+
+    def by_label(x, y, constants):
+        if form[0] != "focal":  # the others are linear in the label
+            return value(x, jnp.ones_like(y), constants) - value(x, jnp.zeros_like(y), constants)
+        rate = functools.partial(_focal_by_label, from_logits, epsilon, y, constants)
+        for _ in range(order):
+            rate = functools.partial(_differentiate, rate)
+        return rate(x)
+
+    def by_pos_weight(x, y, constants):
+        return value(x, jnp.ones_like(y), (y,))  # c y a, where y stands in for c and one for y
+
+    def rule(primals, tangents):
+        dx, dy, dconstants = tangents
+        parts = [(by_prediction, dx), (by_label, dy)] + ([(by_pos_weight, *dconstants)] if form[0] == "bce" else [])
+        # A symbolic zero says that nobody asks: most never differentiate labels, and need not pay for it.
+        terms = [rate(*primals) * tangent for rate, tangent in parts if not isinstance(tangent, SymbolicZero)]
+        return value(*primals), functools.reduce(jnp.add, terms)
+
+    value.defjvp(rule, symbolic_zeros=True)
+    return value
+
+
+def _differentiate(function, x):
+    return jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
+
+
+def _focal_by_label(from_logits, epsilon, y, constants, x):
+    """d/dy of (y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
+    alpha, beta, gamma = constants
+    bce = _derivative(("bce",), from_logits, epsilon, 0)
+    unweighted = (jnp.ones_like(alpha),)
+    # Infinite costs are made finite, as 0 * inf is NaN.
+    a, b = (jnp.minimum(bce(x, jnp.full_like(x, label), unweighted), 1e30) for label in (1.0, 0.0))
+    p, q = jnp.exp(-a), jnp.exp(-b)
+    u, h = y * q + (1 - y) * p, y * a + (1 - y) * b
+    certain = u == 0  # then h is 0 too, and so is what u' brings
+    share = jnp.where(certain, 0, h / jnp.where(certain, 1, u))
+    balance = y * alpha + (1 - y) * beta
+    return u**gamma * ((alpha - beta) * h + balance * (gamma * (q - p) * share + a - b))
