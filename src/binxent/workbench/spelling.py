@@ -12,8 +12,8 @@ def number(value: float | None) -> str:
         value: any finite number, or None for one that is not known.
 
     Example:
-        >>> number(0.12345), number(0.99961), number(1234.5), number(-2.0), number(3.2e-6), number(None)
-        ('0.123', '0.99961', '1,234', '−2.00', '3.20e−06', '–')
+        >>> number(0.12345), number(0.99961), number(1234.5), number(1 - 1e-9), number(-2.0), number(3.2e-6)
+        ('0.123', '0.99961', '1,234', '1.00', '−2.00', '3.20e−06')
     """
     if value is None:
         return UNKNOWN
@@ -21,9 +21,11 @@ def number(value: float | None) -> str:
         return "0"
     if not 1e-4 <= abs(value) < 1e6:
         return f"{value:.2e}".replace("-", "−")
+    if abs(value - 1) < 1e-6:
+        return "1.00"
     digits = 2 - math.floor(math.log10(abs(value)))
     if 0.99 < value < 1:
-        digits = min(1 - math.floor(math.log10(1 - value)), 8)
+        digits = 1 - math.floor(math.log10(1 - value))
     return f"{value:,.{max(digits, 0)}f}".replace("-", "−")
 
 
