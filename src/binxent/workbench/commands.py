@@ -38,10 +38,10 @@ class Workbench(click.Group):
 
 
 def _sentence(error: OSError) -> str:
-    if error.strerror is None:
-        return str(error)
-    reason = f"{error.strerror[:1].lower()}{error.strerror[1:]}"
-    return f"{error.filename}: {reason}." if error.filename else f"{reason}."
+    from binxent.workbench.folder import reason
+
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{reason(error)}."
 
 
 def _say(text: str, *, err: bool = False) -> None:

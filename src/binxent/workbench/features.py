@@ -99,11 +99,10 @@ def _looks_like_id(column: pl.Series, kind: str) -> bool:
 
 
 class Preparation:
-    """Columns of any kind in, float32 numbers of order one out: what a network can learn from.
+    """Columns of any kind in, float32 numbers of mean 0 and variance 1 out: what a network can learn from.
 
-    skrub's TableVectorizer encodes categories, long texts and dates; its SquashingScaler centres and scales numbers
-    robustly, and bounds outliers smoothly, so that an extreme value in new data cannot throw the logit anywhere.
-    A missing number becomes the median and a flag beside it; a category that training has not seen becomes zeros.
+    skrub's TableVectorizer encodes categories, long texts and dates. A missing number becomes the mean and a flag
+    beside it; a category that training has not seen becomes zeros.
     """
 
     def __init__(self, features: Features, seed: int):
@@ -116,13 +115,16 @@ class Preparation:
         """Learn the encodings and scales from the training rows."""
         from sklearn.impute import SimpleImputer
         from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
         from skrub import SquashingScaler, StringEncoder, TableVectorizer
 
         selected = self.features.select(table)
         self._pipeline = make_pipeline(
             TableVectorizer(high_cardinality=StringEncoder(random_state=self.seed)),
-            SquashingScaler(),
-            # The squashed median is 0.
+            # Linear for all plausible values, bounded 30 interquartile ranges away: neither an absurd value in training
+            # can flatten its column, nor can one in new data, infinity included, throw the logit anywhere.
+            SquashingScaler(max_absolute_value=30.0),
+            StandardScaler(),
             SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True, keep_empty_features=True),
         )
         with warnings.catch_warnings():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MARK = "INTERRUPTED"
+_SYSTEMS_WORDS = {os.strerror(number) for number in errno.errorcode}
 
 
 @contextmanager
@@ -41,7 +43,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def reason(error: OSError) -> str:
     """Return why the system refused, without a full stop."""
-    return error.strerror[:1].lower() + error.strerror[1:] if error.strerror else str(error).strip().rstrip(".")
+    text = re.sub(r" \(os error \d+\)$", "", error.strerror or str(error).strip().rstrip("."))
+    # Only the system's own words are known to begin with an ordinary capital.
+    return text[:1].lower() + text[1:] if text in _SYSTEMS_WORDS else text
 
 
 def require_free(parent: Path, name: str) -> None:

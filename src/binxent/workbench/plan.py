@@ -195,7 +195,7 @@ class Plan:
             "The ranking (AUC) hardly changes."
         )
         say(
-            "- --loss focal: learns most from hard rows and pulls probabilities towards 0.5 (calibration slope near 2.5 "
+            "- --loss focal: learns most from hard rows and pulls probabilities to 0.5 (calibration slope about 2.5 "
             "at gamma 2); undone after training by a slope and intercept fitted on validation, not exactly."
         )
 

@@ -54,13 +54,13 @@ class Run:
         import joblib
         import keras
 
+        for name in ("metrics.json", "preparation.joblib", "model.keras"):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(f"the run folder {folder} lacks {name}; train it again.")
         try:
             correction = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["correction"]
             preparation = joblib.load(folder / "preparation.joblib")
             model = keras.models.load_model(folder / "model.keras", compile=False)
-        except FileNotFoundError as error:
-            missing = Path(error.filename).name if error.filename else error
-            raise FileNotFoundError(f"the run folder {folder} lacks {missing}; train it again.") from None
         except Exception as error:
             # Damaged pickles and zip files raise nearly anything.
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -151,7 +151,8 @@ def _checked(file: Path, kinds: dict[str, str], keep: Sequence[str], note: Note)
     if extra:
         shown = ", ".join(extra[:8]) + (f" and {len(extra) - 8} more" if len(extra) > 8 else "")
         note(f"Note: ignored columns that the run does not use: {shown}")
-    return table.select(*dict.fromkeys([*kinds, *keep]))
+    texts = [name for name, kind in kinds.items() if kind == "date" and schema[name] == pl.String]
+    return table.select(*dict.fromkeys([*kinds, *keep])).with_columns(pl.col(texts).str.to_datetime())
 
 
 def _batches(file: Path, table: pl.LazyFrame) -> Iterator[pl.DataFrame]:

@@ -44,11 +44,8 @@ def kind_of(dtype: pl.DataType) -> str | None:
 def canonical(name: str, dtype: pl.DataType, kind: str) -> pl.Expr:
     """Return the expression that brings a column to its kind's one type, with null for everything missing."""
     column = pl.col(name)
-    if kind == "date":
-        if dtype == pl.String:
-            return column.str.to_datetime(time_unit="us")
-        if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
-            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    if kind == "date" and isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     column = column.cast(KINDS[kind])
     return column.fill_nan(None) if KINDS[kind] == pl.Float64 else column
 
@@ -97,7 +94,9 @@ def explained(file: Path) -> Iterator[None]:
         yield
     except pl.exceptions.NoDataError:
         raise ValueError(f"{file} is empty.") from None
-    except (pl.exceptions.PolarsError, EOFError) as error:
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's complaint, not the content's
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise ValueError(f"{file} cannot be read as {_format(file)}: {reason}.") from None
 
@@ -113,9 +112,9 @@ def scan(file: Path, kinds: Mapping[str, str] | None = None) -> pl.LazyFrame:
     Raises:
         ValueError: If the file is empty or damaged.
     """
+    if file.stat().st_size == 0:
+        raise ValueError(f"{file} is empty.")
     with explained(file):
-        if file.stat().st_size == 0:
-            raise ValueError(f"{file} is empty.")
         if _format(file) == "parquet":
             table = pl.scan_parquet(file, glob=False)
         elif _format(file) == "arrow":
@@ -139,7 +138,26 @@ def scan(file: Path, kinds: Mapping[str, str] | None = None) -> pl.LazyFrame:
 def _scan_arrow(file: Path) -> pl.LazyFrame:
     with file.open("rb") as source:
         is_file_format = source.read(6) == b"ARROW1"
-    return pl.scan_ipc(file, glob=False) if is_file_format else pl.read_ipc_stream(file).lazy()
+    return pl.scan_ipc(file, glob=False) if is_file_format else _scan_arrow_stream(file)
+
+
+def _scan_arrow_stream(file: Path) -> pl.LazyFrame:
+    # polars reads this form whole; a generator of its batches keeps the promise to need no more memory than a batch.
+    import pyarrow as pa
+    from polars.io.plugins import register_io_source
+
+    def batches(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
+            for batch in stream:
+                frame = pl.DataFrame(batch).select(columns or pl.all())[:rows]
+                rows = None if rows is None else rows - frame.height
+                yield frame if predicate is None else frame.filter(predicate)
+
+    with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
+        schema = pl.DataFrame(stream.schema.empty_table()).schema
+    return register_io_source(batches, schema=schema)
 
 
 def _separator(file: Path) -> str:

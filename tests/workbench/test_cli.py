@@ -1,0 +1,110 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "binxent.workbench.cli"]
+
+
+def test_help_names_the_commands(binxent):
+    result = binxent("--help")
+    assert result.exit_code == 0
+    assert "train" in result.stdout
+    assert "predict" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["train", "predict"])
+def test_help_of_a_command_explains_every_option(binxent, command):
+    from binxent.workbench.commands import workbench
+
+    shown = binxent(command, "--help").stdout
+    for option in workbench.commands[command].params:
+        if option.param_type_name == "option":
+            assert option.opts[-1] in shown
+            assert option.help
+
+
+def test_help_imports_nothing_heavy():
+    script = (
+        "import sys; sys.argv = ['binxent', 'train', '--help']\n"
+        "from binxent.workbench.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = set('keras jax numba polars sklearn skrub scipy matplotlib rich pandas pyarrow'.split())\n"
+        "assert 'click' in sys.modules\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(("missing", "arguments"), [("click", []), ("polars", ["train"]), ("keras", ["train"])])
+def test_a_missing_package_is_named_with_the_way_to_install_it(tmp_path, missing, arguments):
+    script = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['binxent', *{arguments!r}]\n"
+        "from binxent.workbench.cli import main; main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"needs the package `{missing}`: pip install 'binxent[train]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["trian"], "No such command 'trian'"),
+        (["train", "--epoch", "1"], "No such option"),
+        (["train", "--epochs", "many"], "is not a valid integer"),
+        (["train", "--loss", "hinge"], "is not one of"),
+        (["train", "--hidden", "64,x"], "is not a list of layer widths"),
+        (["train", "--pos-weight", "lots"], "is neither auto nor a number"),
+        (["predict", "run"], "Missing argument"),
+        (["predict", "run", "data.csv"], "Missing option"),
+        (["train", "--resume", "a", "--config", "b"], "--config cannot be given with it"),
+        (["train", "--resume", "a", "--name", "b"], "--name cannot be given with it"),
+    ],
+)
+def test_wrong_use_is_refused(refused, arguments, sentence):
+    assert sentence in refused(*arguments)
+
+
+def test_an_unexpected_error_is_not_hidden(binxent, monkeypatch):
+    from binxent.workbench import train
+
+    def broken(*_, **__):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(train, "start", broken)
+    with pytest.raises(KeyError, match="a bug"):
+        binxent("train")
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_resume_and_the_resumed_run_is_complete(tmp_path):
+    """The whole program, as a person meets it."""
+    options = ["--epochs", "60", "--patience", "60", "--batch-size", "4"]
+    with subprocess.Popen(
+        [*PROGRAM, "train", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as training:
+        assert training.stdout is not None
+        for line in training.stdout:
+            if line.startswith("epoch  3/60"):
+                break
+        time.sleep(0.05)
+        training.send_signal(signal.SIGINT)
+        _, errors = training.communicate(timeout=60)
+    run = tmp_path / "runs" / "breast-cancer-1"
+    assert training.returncode == 130
+    assert errors.strip().splitlines() == [
+        "binxent: interrupted; continue with: binxent train --resume runs/breast-cancer-1"
+    ]
+    assert (run / "INTERRUPTED").exists()
+    assert not (run / "metrics.json").exists()
+    done = subprocess.run([*PROGRAM, "train", "--resume", run, "--json"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["epochs"] == 60
+    assert not (run / "INTERRUPTED").exists()
