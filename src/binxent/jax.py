@@ -20,6 +20,7 @@ slope at z = 0 is -0.5, and differentiating `where(m == 0, 0, m * cost)` loses t
 
 import functools
 import math
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +31,30 @@ from binxent import losses
 from binxent.formulas import define
 from binxent.reduction import require_same_shape
 
-_formulas = define(jnp)
+
+@jax.custom_jvp
+def _log(x):
+    return jnp.log(x)
+
+
+@_log.defjvp
+def _log_rule(primals, tangents):
+    """Where the formulas take log(0), nothing moves: below the margin of an asymmetric loss all is flat."""
+    (x,), (dx,) = primals, tangents
+    return jnp.log(x), jnp.where(x == 0, 0, dx / x)
+
+
+_formulas = define(
+    SimpleNamespace(
+        abs=jnp.abs,
+        where=jnp.where,
+        minimum=jnp.minimum,
+        maximum=jnp.maximum,
+        exp=jnp.exp,
+        log=_log,
+        log1p=jnp.log1p,
+    )
+)
 
 _ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
 _BESIDE_ZERO = 1e-30
@@ -259,7 +283,7 @@ def _elementwise(spec, predictions, labels, constants):
     x, y = predictions.astype(kind), labels.astype(kind)
     keep = None
     if spec.ignore_label is not None:
-        keep = ~jnp.isnan(y) if math.isnan(spec.ignore_label) else labels != spec.ignore_label
+        keep = ~jnp.isnan(y) if math.isnan(spec.ignore_label) else y != spec.ignore_label
         x, y = jnp.where(keep, x, _ANYWHERE), jnp.where(keep, y, _ANYWHERE)
     if spec.label_smoothing:
         y = y * (1 - spec.label_smoothing) + spec.label_smoothing / 2
