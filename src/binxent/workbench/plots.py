@@ -168,8 +168,11 @@ def precision_recall(ranking: Ranking, base_rate: float) -> str:
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.axhline(base_rate, **_REFERENCE)
-        lift = 14 if base_rate < 0.05 else 3 if base_rate < 0.85 else -10
-        _note(axes, f"base rate {percent(base_rate)}", (1, base_rate), xytext=(-2, lift), ha="right")
+        # Near the bottom the curve comes from the left, elsewhere it ends on the right.
+        place = (
+            {"ha": "right", "xytext": (-2, 14)} if base_rate < 0.05 else {"xytext": (4, 3 if base_rate < 0.85 else -10)}
+        )
+        _note(axes, f"base rate {percent(base_rate)}", (base_rate < 0.05, base_rate), **place)
         found, flagged = np.cumsum(ranking.positive), np.cumsum(ranking.positive + ranking.negative)
         precision = found / flagged
         recall = np.append(0, found / found[-1])
@@ -331,8 +334,7 @@ def _svg(draw: Callable[[Figure], None], label: str, height: float = 3.5) -> str
         figure = Figure(figsize=(4.8, height), layout="constrained")
         draw(figure)
         buffer = io.StringIO()
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+        figure.savefig(buffer, format="svg", transparent=True)
     text = buffer.getvalue()
     body = text[text.index(">", text.index("<svg")) + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)

@@ -1,7 +1,7 @@
 """One self-contained page about a run, for the colleague who was not there: ``report.html`` in the run folder.
 
-The page needs no network and no JavaScript, and the same run gives the same bytes. `plots` draws, `score` has counted,
-`report.html` beside this module is the frame; here the numbers get their words.
+The page needs no network and no JavaScript, and the same run gives the same bytes. `score` has counted, `plots` draws,
+`verdict` finds the words, and `report.html` beside this module is the frame; here they come together.
 """
 
 import csv
@@ -10,7 +10,7 @@ import importlib.resources
 import json
 import string
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import numpy as np
 
 from binxent.workbench import folder as run_folder
 from binxent.workbench.score import rank
-from binxent.workbench.spelling import UNKNOWN, number, percent
+from binxent.workbench.spelling import UNKNOWN, number, percent, plural
+from binxent.workbench.verdict import plain_words
 
 _FILES = ("config.toml", "history.csv", "metrics.json", "predictions.parquet")
 
@@ -61,130 +62,9 @@ def write_report(folder: Path) -> Path:
     return path
 
 
-def plain_words(metrics: Mapping[str, Any]) -> list[str]:
-    """Says in sentences what the numbers of a run mean.
-
-    Args:
-        metrics: what metrics.json holds.
-
-    Returns:
-        Paragraphs of plain text.
-    """
-    test = metrics["test"]
-    paragraphs = [
-        [_explained(test), _ranked(test)],
-        [_calibrated(test["calibration"]), _corrected(metrics)],
-        [_learned(metrics), _rough(test)],
-    ]
-    return [" ".join(sentence for sentence in paragraph if sentence) for paragraph in paragraphs]
-
-
-def _explained(test: Mapping[str, Any]) -> str:
-    loss, base = test["log_loss"], test["base_rate_log_loss"]
-    if base is None:
-        return "No held-out row counts, so nothing can be said about the model."
-    if loss["value"] is None:
-        return "At least one row was predicted with full certainty and wrong, so the log loss is infinite."
-    if base == 0:
-        return (
-            f"The held-out rows are all of one class: the log loss of {number(loss['value'])} cannot be judged, and "
-            "most other scores do not exist."
-        )
-    explained = test["explained"]
-    facts = f"its log loss is {number(loss['value'])}, where always predicting the base rate costs {number(base)}"
-    if explained["value"] <= 0:
-        return f"The model is no better than a constant: {facts}."
-    share = f"{percent(explained['value'])} of the base-rate loss{_interval(explained, percent)}"
-    sentence = f"The model explains {share}: {facts}."
-    if explained["low"] is not None and explained["low"] <= 0:
-        sentence += " With so few rows, that may still be chance."
-    return sentence
-
-
-def _ranked(test: Mapping[str, Any]) -> str:
-    auc = test["auc"]
-    if auc["value"] is None:
-        return ""
-    return f"It ranks a positive above a negative in {percent(auc['value'])} of the pairs{_interval(auc, percent)}."
-
-
-def _calibrated(calibration: Mapping[str, Any]) -> str:
-    slope, ratio = calibration["slope"], calibration["observed_over_expected"]
-    sentences = []
-    if slope["low"] is None:
-        sentences.append("Whether the probabilities are too extreme or too timid cannot be told from these rows.")
-    elif slope["high"] < 0:
-        sentences.append(f"The probabilities point the wrong way: slope {number(slope['value'])}{_interval(slope)}.")
-    elif slope["high"] < 1:
-        sentences.append(
-            f"The probabilities are too extreme: slope {number(slope['value'])}{_interval(slope)}, where 1 is ideal. "
-            "They should lie nearer to the base rate."
-        )
-    elif slope["low"] > 1:
-        sentences.append(
-            f"The probabilities are too timid: slope {number(slope['value'])}{_interval(slope)}, where 1 is ideal. "
-            "They could lie further from the base rate."
-        )
-    else:
-        sentences.append(
-            f"The spread of the probabilities is consistent with the truth: slope {number(slope['value'])}"
-            f"{_interval(slope)}, where 1 is ideal."
-        )
-    if ratio["low"] is not None:
-        times = f"{number(ratio['value'])} times as many positives as predicted{_interval(ratio)}"
-        if ratio["low"] > 1:
-            sentences.append(f"On the whole they are too low: there are {times}.")
-        elif ratio["high"] < 1:
-            sentences.append(f"On the whole they are too high: there are {times}.")
-        else:
-            sentences.append(f"On the whole they are right, as far as one can tell: there are {times}.")
-    return " ".join(sentences)
-
-
-def _corrected(metrics: Mapping[str, Any]) -> str:
-    correction, raw = metrics["correction"], metrics["test_raw"]
-    if correction["kind"] == "none" or raw is None:
-        return ""
-    if correction["kind"] == "pos_weight":
-        sentence = (
-            "Training weighed the positives, which moves every probability; the exact inverse, "
-            f"{_signed(correction['intercept'])} on the logit, takes the weight out again."
-        )
-    else:
-        sentence = (
-            "The training loss does not aim at true probabilities, so a slope and an intercept were fitted on the "
-            f"validation rows: corrected logit = {number(correction['slope'])} × logit "
-            f"{_signed(correction['intercept'])}."
-        )
-    before, after = raw["log_loss"]["value"], metrics["test"]["log_loss"]["value"]
-    if before is not None and after is not None:
-        sentence += f" Without it the log loss would be {number(before)} instead of {number(after)}."
-    return sentence
-
-
-def _learned(metrics: Mapping[str, Any]) -> str:
-    best, epochs = metrics["best_epoch"], metrics["epochs"]
-    if best == epochs:
-        return (
-            f"The validation loss was at its lowest in the last of {epochs} {_plural('epoch', epochs)}: training for "
-            "longer may help."
-        )
-    return f"The weights are those of epoch {best} of {epochs}, where the validation loss was lowest."
-
-
-def _rough(test: Mapping[str, Any]) -> str:
-    fewest = min(test["positives"], test["rows"] - test["positives"])
-    if not 0 < fewest < 50:
-        return ""
-    which = "positive" if fewest == test["positives"] else "negative"
-    return (
-        f"All of this rests on {fewest} {which} {_plural('row', fewest)}: read the intervals rather than the numbers."
-    )
-
-
 def _subtitle(metrics: Mapping[str, Any]) -> str:
     test = metrics["test"]
-    rows = f"Judged on {test['rows']:,} held-out {_plural('row', test['rows'])} that training never saw"
+    rows = f"Judged on {test['rows']:,} held-out {plural('row', test['rows'])} that training never saw"
     if test["base_rate"] is None:
         return f"{rows}."
     weighted = " by weight" if test["weight_sum"] != test["rows"] else ""
@@ -239,10 +119,16 @@ def _figures(predictions: Path, history: Sequence[Mapping[str, str]], metrics: M
             "rate costs on the validation rows.",
         )
     }
-    if base_rate is None:
-        return figures | dict.fromkeys(
-            ("reliability", "histogram", "roc", "precision_recall"), _absent("No row counts.")
+    absent = _absent("The held-out rows are all of one class." if len(target) else "No row counts.")
+    figures |= dict.fromkeys(("reliability", "histogram", "roc", "precision_recall"), absent)
+    if len(target):
+        figures["histogram"] = _figure(
+            plots.score_histogram(target, logits["corrected"], weight),
+            "What the model predicted for negatives and for positives, each class by itself. The less they overlap, "
+            "the better it tells them apart.",
         )
+    if target.all() or not target.any():
+        return figures
     equal, example = "number of rows", "20 %"
     if plots.is_rare(base_rate):
         equal, example = "expected number of the rarer class", "1 %" if base_rate < 0.5 else "99 %"
@@ -251,13 +137,6 @@ def _figures(predictions: Path, history: Sequence[Mapping[str, str]], metrics: M
         f"Of the rows predicted at {example}, are {example} positive? On the dashed line they are. Each point stands "
         f"for the same {equal}; bars are 95 % intervals. Below: how often each probability was predicted.",
     )
-    figures["histogram"] = _figure(
-        plots.score_histogram(target, logits["corrected"], weight),
-        "What the model predicted for negatives and for positives, each class by itself. The less they overlap, the "
-        "better it tells them apart.",
-    )
-    if target.all() or not target.any():
-        return figures | dict.fromkeys(("roc", "precision_recall"), _absent("The held-out rows are all of one class."))
     ranking = rank(target, logits["corrected"], weight)
     figures["roc"] = _figure(
         plots.roc(ranking),
@@ -310,7 +189,7 @@ def _thresholds(rows: Sequence[Mapping[str, Any]]) -> str:
         "row or none are left out.",
         list(body[0]),
         [list(row.values()) for row in body],
-        [row is best for row in rows],
+        [row is best and bool(row["f1"]) for row in rows],
     )
 
 
@@ -397,17 +276,3 @@ def _table(
         body = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
         lines.append(f'{opening}<th scope="row">{html.escape(name)}</th>{body}</tr>')
     return "\n".join([*lines, "</tbody>", "</table>"])
-
-
-def _signed(value: float) -> str:
-    return f"{'−' if value < 0 else '+'} {number(abs(value))}"
-
-
-def _interval(estimate: Mapping[str, Any], spell: Callable[[float], str] = number) -> str:
-    if estimate["low"] is None:
-        return ""
-    return f" (95 % interval {spell(estimate['low'])} to {spell(estimate['high'])})"
-
-
-def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"

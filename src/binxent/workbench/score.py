@@ -18,6 +18,7 @@ from scipy.special import expit
 from scipy.special import logit as log_odds
 
 import binxent as bx
+from binxent.workbench.logistic import logistic_regression, separated
 
 Z95 = 1.959963984540054  # the normal distribution has 95 % of its mass within this many standard deviations
 
@@ -116,10 +117,10 @@ def fit_correction(target: ArrayLike, logit: ArrayLike, weight: ArrayLike | None
     positives, negatives = float(w[y].sum()), float(w[~y].sum())
     if z.min() == z.max():
         return 1.0, math.log(positives / negatives) - float(z[0])
-    fit = None if _separated(y, z) else _logistic_regression(y.astype(float), z, w)
+    fit = None if separated(y, z) else logistic_regression(y.astype(float), z, w)
     if fit is None:
         smoothed = np.where(y, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-        fit = _logistic_regression(smoothed, z, w)
+        fit = logistic_regression(smoothed, z, w)
     if fit is None:
         return 1.0, 0.0
     (intercept, slope), _ = fit
@@ -317,61 +318,12 @@ def _calibration(target, logit, weight):
         error = _standard_error(weight * (target - ratio * probability) / expected)
         observed_over_expected = _estimate(ratio, error, "log")
     slope = intercept = _estimate()
-    regular = np.isfinite(logit).all() and not _separated(target, logit)
-    if regular and (fit := _logistic_regression(target.astype(float), logit, weight)):
+    regular = np.isfinite(logit).all() and not separated(target, logit)
+    if regular and (fit := logistic_regression(target.astype(float), logit, weight)):
         (at_zero, steepness), influence = fit
         intercept = _estimate(at_zero, _standard_error(influence[:, 0]))
         slope = _estimate(steepness, _standard_error(influence[:, 1]))
     return {"slope": slope, "intercept": intercept, "observed_over_expected": observed_over_expected}
-
-
-def _separated(target, logit):
-    """Whether a threshold parts the classes (they may touch), so that the steeper slope always fits better."""
-    positive, negative = logit[target], logit[~target]
-    if not positive.size or not negative.size:
-        return True
-    return positive.min() >= negative.max() or positive.max() <= negative.min()
-
-
-def _logistic_regression(label, logit, weight):
-    """Newton's method for label ~ sigmoid(intercept + slope * logit); labels may lie between 0 and 1.
-
-    Returns:
-        The coefficients and their influences, shape (rows, 2); None if the iteration finds no finite optimum.
-    """
-    centre = np.average(logit, weights=weight)
-    spread = math.sqrt(np.average(np.square(logit - centre), weights=weight))
-    if not 0 < spread < math.inf:
-        return None
-    # Standardised, the two coefficients are nearly independent, and the steps are good from the first.
-    design = np.stack([np.ones_like(logit), (logit - centre) / spread], axis=1)
-
-    def loss_at(coefficients):
-        return float(np.dot(weight, bx.sigmoid_cross_entropy_with_logits(label, design @ coefficients)))
-
-    share = float(np.average(label, weights=weight))
-    coefficients = np.array([log_odds(share), 0.0])
-    loss = loss_at(coefficients)
-    for _ in range(100):
-        fitted = expit(design @ coefficients)
-        score = weight[:, None] * (label - fitted)[:, None] * design
-        information = design.T @ ((weight * fitted * (1 - fitted))[:, None] * design)
-        gradient = score.sum(axis=0)
-        try:
-            step = np.linalg.solve(information, gradient)
-        except np.linalg.LinAlgError:
-            return None
-        gain = float(gradient @ step)  # twice what a quadratic loss would still lose
-        if not math.isfinite(gain):
-            return None
-        if gain <= 1e-18 * weight.sum():
-            back = np.array([[1.0, -centre / spread], [0.0, 1 / spread]])
-            return back @ (coefficients + step), np.linalg.solve(information, score.T).T @ back.T
-        size = 1.0
-        while (new := loss_at(coefficients + size * step)) > loss and size > 1e-6:
-            size /= 2
-        coefficients, loss = coefficients + size * step, new
-    return None
 
 
 def _thresholds(ranking, base_rate):

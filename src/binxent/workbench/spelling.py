@@ -45,3 +45,17 @@ def percent(share: float | None) -> str:
     near = min(abs(value), abs(100 - value))
     decimals = 1 if near < 1e-9 else min(max(1 - math.floor(math.log10(near)), 1), 9)
     return f"{value:.{decimals}f}".rstrip("0").rstrip(".").replace("-", "−") + " %"
+
+
+def plural(noun: str, count: int) -> str:
+    """Writes a regular noun for a count.
+
+    Args:
+        noun: in the singular.
+        count: of things.
+
+    Example:
+        >>> plural("row", 1), plural("row", 2)
+        ('row', 'rows')
+    """
+    return noun if count == 1 else f"{noun}s"
