@@ -66,12 +66,13 @@ def loss_curves(train: np.ndarray, validation: np.ndarray, best_epoch: int, base
         marker = {"marker": "o", "markersize": 4} if len(epochs) == 1 else {}
         axes.plot(epochs, train, color=GREY, **marker)
         axes.plot(epochs, validation, color=BLUE, **marker)
-        axes.margins(x=0.02, y=0.15)
         axes.set(xlabel="Epoch", ylabel="Loss")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         if base_rate_loss is not None:
             axes.axhline(base_rate_loss, **_REFERENCE)
             _note(axes, "always the base rate", (0, base_rate_loss), xycoords=("axes fraction", "data"), xytext=(4, 3))
+        axes.margins(x=0.02, y=0.15)
+        axes.set_ylim(max(0.0, axes.get_ylim()[0]))
         if 1 <= best_epoch <= len(epochs) and np.isfinite(validation[best_epoch - 1]):
             best = validation[best_epoch - 1]
             axes.axvline(best_epoch, color=BLUE, linewidth=0.8, dashes=(1, 2))

@@ -47,7 +47,7 @@ def write_report(folder: Path) -> Path:
     frame = importlib.resources.files("binxent.workbench").joinpath("report.html").read_text(encoding="utf-8")
     page = string.Template(frame).substitute(
         title=html.escape(folder.resolve().name),
-        subtitle=_subtitle(metrics),
+        subtitle=html.escape(_subtitle(settings, metrics["test"])),
         cards=_cards(metrics["test"]),
         plain_words="\n".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in plain_words(metrics)),
         thresholds=_thresholds(metrics["test"]["thresholds"]),
@@ -62,13 +62,15 @@ def write_report(folder: Path) -> Path:
     return path
 
 
-def _subtitle(metrics: Mapping[str, Any]) -> str:
-    test = metrics["test"]
-    rows = f"Judged on {test['rows']:,} held-out {plural('row', test['rows'])} that training never saw"
-    if test["base_rate"] is None:
-        return f"{rows}."
-    weighted = " by weight" if test["weight_sum"] != test["rows"] else ""
-    return f"{rows}; {test['positives']:,} positive ({percent(test['base_rate'])}{weighted})."
+def _subtitle(settings: Mapping[str, Any], test: Mapping[str, Any]) -> str:
+    predicted = " = ".join(str(settings[key]) for key in ("target", "positive") if key in settings)
+    parts = [f"Predicts {predicted}"] if predicted else []
+    parts.append(f"judged on {test['rows']:,} held-out {plural('row', test['rows'])} that training never saw")
+    if test["base_rate"] is not None:
+        weighted = " by weight" if test["weight_sum"] != test["rows"] else ""
+        parts.append(f"{test['positives']:,} of them positive ({percent(test['base_rate'])}{weighted})")
+    sentence = "; ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def _cards(test: Mapping[str, Any]) -> str:
