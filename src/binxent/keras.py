@@ -291,7 +291,9 @@ def poly_binary_crossentropy(
 
 
 def _per_sample(spec, y_true, y_pred):
-    dtype = keras.backend.result_type(_tensor(y_pred).dtype, float)
+    dtype = keras.backend.standardize_dtype(_tensor(y_pred).dtype)
+    if not keras.backend.is_float_dtype(dtype):
+        dtype = keras.config.floatx()
     return ops.cast(_reduced(spec, "none", *_tensors(y_true, y_pred, dtype)), dtype)
 
 
