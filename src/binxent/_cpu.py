@@ -1,0 +1,488 @@
+"""How fast on a CPU: fused loops that read each prediction and label once, at the speed of memory.
+
+A kernel works through the elements block by block. An operand that already is a contiguous array of the working
+precision is used where it lies; any other dtype, stride or broadcast shape is first gathered into a block of scratch
+that stays in the cache, by a small function compiled for that dtype alone, whose address the kernel is given. So there
+is one kernel per formula, number of derivatives and precision, and not one per combination of dtypes and weights.
+
+Blocks are cut the same way whatever the number of threads, each block's sum has its own slot, and the slots are added
+in order: the same input gives the same bits on any number of threads.
+"""
+
+import math
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import numpy as np
+from numba import cfunc, njit, types
+from numba.extending import register_jitable
+
+from binxent import _memory as memory
+from binxent import _scalar as scalar
+from binxent import formulas
+
+BLOCK = 2048  # elements: all the blocks of float32 scratch together fit into a core's own cache
+CLAIM = 8  # blocks that a thread takes at a time
+SERIAL = 1 << 16  # below this many elements, threads cost more than they bring
+
+# The blocks of a thread's scratch.
+X, Y, C, W, LOSS, SLOPE, CURVATURE, FACTOR, BLOCKS = range(9)
+
+# A plan is what a kernel is told in whole numbers. Each operand takes two: the address of the function that gathers
+# (or scatters) it and of its description, or 0 and the address of its data if that is used where it lies.
+SIZE, ROW, IGNORE, WEIGHTS, PREDICTIONS, LABELS, POS_WEIGHT, LOSSES, SLOPES, CURVATURES, FIRST_WEIGHT = (
+    *range(4),
+    *range(4, 18, 2),
+)
+IGNORE_NOTHING, IGNORE_NUMBER, IGNORE_NAN = range(3)
+# What it is told in real numbers; the constants of the formula follow.
+KEEP, SHIFT, EPSILON, SCALE, IGNORED, CONSTANTS = range(6)
+
+OPTIONS = {
+    "error_model": "numpy",  # "python" would test every division for zero, and stop vectorisation
+    "fastmath": {"contract", "nsz"},  # never nnan or ninf: NaN in must be NaN out
+}
+
+
+def compiled(decorator, signature, function, **options):
+    """The function compiled, kept in the disk cache if there is a folder and room for it."""
+    try:
+        return decorator(signature, cache=True, **OPTIONS, **options)(function)
+    except (OSError, RuntimeError):
+        return decorator(signature, **OPTIONS, **options)(function)
+
+
+MOVER = types.void(types.int64, types.int64, types.int64, types.int64)
+KERNEL = types.float64(types.int64[::1], types.float64[::1], types.float64[::1], types.int64[::1])
+
+# Movers: between operands of any dtype and layout and contiguous blocks of the working precision.
+
+@register_jitable
+def as_stored(x):
+    return x
+
+
+@register_jitable
+def from_half(bits):
+    return memory.from_half(bits)
+
+
+@register_jitable
+def to_half(x):
+    return memory.to_half(x)
+
+
+@register_jitable
+def from_brain(bits):
+    return memory.from_brain(bits)
+
+
+@register_jitable
+def to_brain(x):
+    return memory.to_brain(x)
+
+
+# By dtype: the type that Numba reads and writes, and what makes a number of it and back.
+STORAGE = {
+    "bool": (np.uint8, as_stored, as_stored),
+    "float16": (np.uint16, from_half, to_half),
+    "bfloat16": (np.uint16, from_brain, to_brain),
+}
+for number in (*np.typecodes["AllInteger"], "f", "d"):
+    kind = np.dtype(number).type
+    STORAGE[np.dtype(kind).name] = (kind, as_stored, as_stored)
+
+
+@register_jitable
+def locate(where, index):
+    """Address of an element, the bytes to the next, and how many follow at that distance, itself included.
+
+    A description at `where` holds the address of the data, the rank, the shape, and the strides in bytes.
+    """
+    rank = memory.read(where, 1, np.int64)
+    inner, step = memory.read(where, 1 + rank, np.int64), memory.read(where, 1 + 2 * rank, np.int64)
+    column, rest = index % inner, index // inner
+    address = memory.read(where, 0, np.int64) + column * step
+    for axis in range(rank - 2, -1, -1):
+        extent = memory.read(where, 2 + axis, np.int64)
+        address += rest % extent * memory.read(where, 2 + rank + axis, np.int64)
+        rest //= extent
+    return address, step, inner - column
+
+
+@lru_cache(maxsize=None)
+def gather(dtype, real):
+    """Address of the compiled function that brings elements [start, start + count) of an operand into a block."""
+    storage, decode, _ = STORAGE[dtype]
+    itemsize, width = np.dtype(storage).itemsize, np.dtype(real).itemsize
+
+    def move(where, start, count, block):
+        done = 0
+        while done < count:
+            address, step, run = locate(where, start + done)
+            run = min(run, count - done)
+            target = block + done * width
+            if step == itemsize:
+                for i in range(run):
+                    memory.write(target, i, real, real(decode(memory.read(address, i, storage))))
+            else:
+                for i in range(run):
+                    memory.write(target, i, real, real(decode(memory.read(address + i * step, 0, storage))))
+            done += run
+
+    return compiled(cfunc, MOVER, move)
+
+
+@lru_cache(maxsize=None)
+def scatter(dtype, real):
+    """Address of the compiled function that brings a block to elements [start, start + count) of an output."""
+    storage, _, encode = STORAGE[dtype]
+    width = np.dtype(real).itemsize
+
+    def move(where, start, count, block):
+        done = 0
+        while done < count:
+            address, step, run = locate(where, start + done)
+            run = min(run, count - done)
+            source = block + done * width
+            for i in range(run):
+                memory.write(address + i * step, 0, storage, storage(encode(memory.read(source, i, real))))
+            done += run
+
+    return compiled(cfunc, MOVER, move)
+
+
+# Kernels.
+
+
+@register_jitable
+def cut(size, row):
+    """How the elements are cut: blocks per row if rows are long, else rows per block, and the number of blocks."""
+    if row >= BLOCK:
+        pieces = (row + BLOCK - 1) // BLOCK
+        return pieces, 1, size // row * pieces
+    rows = BLOCK // row
+    return 1, rows, (size + rows * row - 1) // (rows * row)
+
+
+@register_jitable
+def block_range(size, row, block):
+    """First element and number of elements of a block, its first sum, and the elements in each of its sums."""
+    pieces, rows, _ = cut(size, row)
+    if row >= BLOCK:
+        start = block // pieces * row + block % pieces * BLOCK
+        count = min(BLOCK, row - block % pieces * BLOCK)
+        return start, count, block, count
+    start = block * rows * row
+    return start, min(rows * row, size - start), block * rows, row
+
+
+@register_jitable
+def add_up(values, count, length, sums, first, real):
+    """Sums `length` values at a time, in float64."""
+    for k in range(count // length):
+        total = 0.0
+        for i in range(k * length, (k + 1) * length):
+            total = memory.add_in_any_order(total, memory.read(values, i, real))
+        sums[first + k] = total
+
+
+@register_jitable
+def operand(plan, field, start, count, block, width):
+    """Address of the elements of an operand: where they lie, or gathered into the block."""
+    mover, where = plan[field], plan[field + 1]
+    if mover == 0:
+        return where + start * width
+    memory.call_mover(mover, where, start, count, block)
+    return block
+
+
+@register_jitable
+def destination(plan, field, start, block, width):
+    """Address to write an output to: where it belongs, or a block that `deliver` takes there."""
+    mover, where = plan[field], plan[field + 1]
+    return where + start * width if mover == 0 and where != 0 else block
+
+
+@register_jitable
+def deliver(plan, field, start, count, block):
+    if plan[field] != 0:
+        memory.call_mover(plan[field], plan[field + 1], start, count, block)
+
+
+@register_jitable
+def is_ignored(label, plan, ignored):
+    return (plan[IGNORE] == IGNORE_NUMBER and label == ignored) or (plan[IGNORE] == IGNORE_NAN and label != label)
+
+
+def weigher(real):
+    """Compiles for one precision: the product of the weights of a block, 0 where the label is ignored."""
+    width = np.dtype(real).itemsize
+    zero, one, infinity = real(0), real(1), real(math.inf)
+
+    @register_jitable
+    def weigh(plan, reals, start, count, labels, scratch):
+        weights, impossible = scratch + W * BLOCK * width, 0.0
+        for i in range(count):
+            memory.write(weights, i, real, one)
+        for k in range(plan[WEIGHTS]):
+            factors = operand(plan, FIRST_WEIGHT + 2 * k, start, count, scratch + FACTOR * BLOCK * width, width)
+            for i in range(count):
+                factor = memory.read(factors, i, real)
+                impossible = memory.add_in_any_order(impossible, scalar.where(scalar.abs(factor) == infinity, one, zero))
+                memory.write(weights, i, real, memory.read(weights, i, real) * factor)
+        if plan[IGNORE] != IGNORE_NOTHING:
+            ignored = real(reals[IGNORED])
+            for i in range(count):
+                weight = memory.read(weights, i, real)
+                memory.write(weights, i, real, zero if is_ignored(memory.read(labels, i, real), plan, ignored) else weight)
+        return weights, impossible
+
+    return weigh
+
+
+@lru_cache(maxsize=None)
+def formulas_for(real):
+    # A function that is not inlined stops vectorisation, and LLVM would leave some of these out of line.
+    return formulas.define(scalar, register_jitable(forceinline=True), real)
+
+
+@lru_cache(maxsize=None)
+def kernel(from_logits, form, arity, derivatives, per_label, real):
+    """The compiled fused loop of one formula.
+
+    Args:
+        from_logits: Whether predictions are logits.
+        form: Name and choices of the formula.
+        arity: Number of its constants.
+        derivatives: How many to compute: 0, 1 or 2.
+        per_label: Whether the only constant comes from an operand, one for each element.
+        real: Working precision, np.float32 or np.float64.
+
+    Returns:
+        A function (plan, reals, sums, counter) that may run on several threads at once, sharing the counter, and
+        returns how many labels, probabilities and weights it found impossible.
+    """
+    formula = formulas_for(real)(from_logits, *form)
+    weigh = weigher(real)
+    width = np.dtype(real).itemsize
+    zero, half, one = real(0), real(0.5), real(1)
+
+    if arity == 1:
+
+        @register_jitable
+        def constants_of(reals):
+            return (real(reals[CONSTANTS]),)
+    else:
+
+        @register_jitable
+        def constants_of(reals):
+            return (real(reals[CONSTANTS]), real(reals[CONSTANTS + 1]), real(reals[CONSTANTS + 2]))
+
+    @register_jitable
+    def evaluate(reals, count, x, y, c, loss, slope, curvature):
+        memory.use_wide_vectors()
+        constants = constants_of(reals)
+        keep, shift, epsilon, scale = real(reals[KEEP]), real(reals[SHIFT]), real(reals[EPSILON]), real(reals[SCALE])
+        impossible = zero
+        for i in range(count):
+            prediction, label = memory.read_input(x, i, real), memory.read_input(y, i, real)
+            wrong = label * (one - label) < zero
+            if not from_logits:
+                wrong = wrong | (prediction * (one - prediction) < zero)
+            impossible = memory.add_in_any_order(impossible, scalar.where(wrong, one, zero))
+            if per_label:
+                constants = (memory.read_input(c, i, real),)
+            value, first, second = formula(prediction, label * keep + shift, epsilon, constants)
+            memory.write_first(loss, i, real, value)
+            if derivatives > 0:
+                memory.write_second(slope, i, real, first * scale)
+            if derivatives > 1:
+                memory.write_third(curvature, i, real, second * scale)
+        return impossible
+
+    @register_jitable
+    def weighted(weights, values, count):
+        for i in range(count):
+            memory.write(values, i, real, memory.read(values, i, real) * memory.read(weights, i, real))
+
+    def run(plan, reals, sums, counter):
+        memory.use_wide_vectors()
+        workspace = np.empty(BLOCKS * BLOCK, real)
+        scratch, step = np.int64(workspace.ctypes.data), BLOCK * width
+        size, row = plan[SIZE], plan[ROW]
+        blocks = cut(size, row)[2]
+        has_weights = plan[WEIGHTS] > 0 or plan[IGNORE] != IGNORE_NOTHING
+        weights, c, impossible = scratch, scratch, 0.0
+        while True:
+            claimed = memory.claim(np.int64(counter.ctypes.data), CLAIM)
+            if claimed >= blocks:
+                return impossible
+            for block in range(claimed, min(claimed + CLAIM, blocks)):
+                start, count, first, length = block_range(size, row, block)
+                x = operand(plan, PREDICTIONS, start, count, scratch + X * step, width)
+                y = operand(plan, LABELS, start, count, scratch + Y * step, width)
+                if per_label:
+                    c = operand(plan, POS_WEIGHT, start, count, scratch + C * step, width)
+                if has_weights:
+                    weights, infinite = weigh(plan, reals, start, count, y, scratch)
+                    impossible += infinite
+                    # What has no weight is hidden before any maths: in its place stands a pair that every loss can take.
+                    for i in range(count):
+                        hidden = memory.read(weights, i, real) == zero
+                        memory.write(scratch + X * step, i, real, scalar.where(hidden, half, memory.read(x, i, real)))
+                        memory.write(scratch + Y * step, i, real, scalar.where(hidden, zero, memory.read(y, i, real)))
+                    x, y = scratch + X * step, scratch + Y * step
+                loss = destination(plan, LOSSES, start, scratch + LOSS * step, width)
+                slope = destination(plan, SLOPES, start, scratch + SLOPE * step, width)
+                curvature = destination(plan, CURVATURES, start, scratch + CURVATURE * step, width)
+                impossible += evaluate(reals, count, x, y, c, loss, slope, curvature)
+                if has_weights:
+                    weighted(weights, loss, count)
+                    if derivatives > 0:
+                        weighted(weights, slope, count)
+                    if derivatives > 1:
+                        weighted(weights, curvature, count)
+                add_up(loss, count, length, sums, first, real)
+                deliver(plan, LOSSES, start, count, loss)
+                if derivatives > 0:
+                    deliver(plan, SLOPES, start, count, slope)
+                if derivatives > 1:
+                    deliver(plan, CURVATURES, start, count, curvature)
+
+    return compiled(njit, KERNEL, run, nogil=True)
+
+
+@lru_cache(maxsize=None)
+def tally(real):
+    """The compiled loop that adds up the weights of what is not ignored; called like a kernel."""
+    weigh = weigher(real)
+    width = np.dtype(real).itemsize
+
+    def run(plan, reals, sums, counter):
+        workspace = np.empty(BLOCKS * BLOCK, real)
+        scratch = np.int64(workspace.ctypes.data)
+        size, row = plan[SIZE], plan[ROW]
+        blocks, impossible = cut(size, row)[2], 0.0
+        while True:
+            claimed = memory.claim(np.int64(counter.ctypes.data), CLAIM)
+            if claimed >= blocks:
+                return impossible
+            for block in range(claimed, min(claimed + CLAIM, blocks)):
+                start, count, first, length = block_range(size, row, block)
+                labels = operand(plan, LABELS, start, count, scratch + Y * BLOCK * width, width)
+                weights, infinite = weigh(plan, reals, start, count, labels, scratch)
+                impossible += infinite
+                add_up(weights, count, length, sums, first, real)
+
+    return compiled(njit, KERNEL, run, nogil=True)
+
+
+# Threads. A pool of Python threads rather than Numba's own: kernels hold no lock, so any number of callers may share it,
+# it survives a fork, and it loads nothing.
+
+
+class Threads:
+    """The threads that kernels run on."""
+
+    def __init__(self):
+        wanted = os.environ.get("OMP_NUM_THREADS", "")
+        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.count = min(int(wanted), available) if wanted.isdigit() and int(wanted) > 0 else available
+        self.start_afresh()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.start_afresh)
+
+    def start_afresh(self):
+        """Forgets the pool, whose threads do not live on in a forked process."""
+        self.pool, self.lock = None, threading.Lock()
+
+    def run(self, kernel, plan, reals, sums, elements):
+        """Runs a kernel on as many threads as its size is worth; returns the sum of what they return."""
+        counter = np.zeros(1, np.int64)
+        helpers = min(self.count, elements // SERIAL) - 1
+        if helpers < 1:
+            return kernel(plan, reals, sums, counter)
+        futures = []
+        try:
+            with self.lock:
+                if self.pool is None:
+                    self.pool = ThreadPoolExecutor(max(os.cpu_count() or 1, self.count), "binxent")
+                futures = [self.pool.submit(kernel, plan, reals, sums, counter) for _ in range(helpers)]
+        except RuntimeError:  # the interpreter is shutting down and starts no more threads
+            pass
+        found = kernel(plan, reals, sums, counter)
+        # A helper that has not begun by now would find nothing left to do.
+        return found + sum(future.result() for future in futures if not future.cancel())
+
+
+threads = Threads()
+
+
+# The driver: from arrays to a plan.
+
+
+def describe(array, real, mover):
+    """The two fields of an operand in a plan, and what must stay alive while the plan is in use."""
+    dtype, address = array.dtype.name, array.__array_interface__["data"][0]
+    if dtype == real.__name__ and array.flags.c_contiguous:
+        return 0, address, array
+    shape, strides = [1], [0]
+    for extent, stride in zip(array.shape, array.strides, strict=True):
+        if extent > 1 and strides[-1] == extent * stride:  # this axis goes on where the one before it leaves off
+            shape[-1] *= extent
+            strides[-1] = stride
+        elif extent > 1:
+            shape.append(extent)
+            strides.append(stride)
+    description = np.array([address, len(shape), *shape, *strides], np.int64)
+    return mover(dtype, real).address, description.__array_interface__["data"][0], (array, description)
+
+
+def fuse(loss, predictions, labels, weights=(), *, row, scale=1.0, pos_weight=None, losses=None, derivatives=(), tallied=False):
+    """Runs the fused loop of a loss over arrays of one shape.
+
+    Args:
+        loss: The `losses.Loss`, of which the formula and its parameters count, but not axis and reduction.
+        predictions: Array of floating or whole numbers; float64 is computed in float64, all else in float32.
+        labels: Array of any real dtype.
+        weights: Arrays whose product multiplies each element's loss and derivatives. Zero hides the element.
+        row: How many consecutive elements each of the returned sums takes; the size is a multiple.
+        scale: What the derivatives are multiplied by.
+        pos_weight: Array that replaces the loss's `pos_weight`.
+        losses: Array to write each element's weighted loss to, or None.
+        derivatives: Up to two arrays to write first and second derivatives to.
+        tallied: Whether to add up the weights, where the label is not ignored, instead of the losses.
+
+    Returns:
+        The float64 sums, and how many labels, probabilities and weights had impossible values.
+    """
+    real = np.float64 if predictions.dtype == np.float64 else np.float32
+    size = predictions.size
+    ignored = loss.ignore_label
+    alive = [
+        describe(predictions, real, gather),
+        describe(labels, real, gather),
+        (0, 0) if pos_weight is None else describe(pos_weight, real, gather),
+        (0, 0) if losses is None else describe(losses, real, scatter),
+        *(describe(output, real, scatter) for output in derivatives),
+        *((0, 0),) * (2 - len(derivatives)),
+        *(describe(weight, real, gather) for weight in weights),
+    ]
+    ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
+    plan = [size, row, ignoring, len(weights)]
+    for operand in alive:
+        plan += operand[:2]
+    constants = (1.0,) if pos_weight is not None else loss.constants
+    smoothing = loss.label_smoothing
+    # In the order of KEEP, SHIFT, EPSILON, SCALE, IGNORED, CONSTANTS.
+    reals = (1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0, *constants)
+    sums = np.empty(size // row if row < BLOCK else cut(size, row)[2])
+    if tallied:
+        run = tally(real)
+    else:
+        run = kernel(loss.from_logits, loss.form, len(constants), len(derivatives), pos_weight is not None, real)
+    impossible = threads.run(run, np.array(plan, np.int64), np.array(reals, np.float64), sums, size)
+    return sums.reshape(size // row, -1).sum(1) if row >= BLOCK else sums, impossible

@@ -1,0 +1,171 @@
+"""Memory by address, for Numba: typed reads and writes, half floats, an atomic counter, calls through a pointer.
+
+Kernels get the addresses of arrays rather than arrays, so that one compiled kernel serves every dtype and every layout.
+Whoever passes an address answers for it: the array must stay alive, and outputs must not overlap inputs.
+
+Kernels name these functions through the module, `memory.read(...)`. Numba's disk cache tells kernels apart by pickling
+what they refer to, and a module is pickled by name, while an intrinsic on its own has a new name in every process.
+"""
+
+import llvmlite.ir as ir
+from numba.core import types
+from numba.extending import intrinsic
+
+POINTER = ir.PointerType()
+# A kernel writes up to three outputs in one loop. LLVM may assume that none of them overlaps another or an input.
+OUTPUTS = ("first output", "second output", "third output")
+
+
+def _scopes(module, names):
+    domain = module.add_metadata(["binxent"])
+    return module.add_metadata([module.add_metadata([name, domain]) for name in names])
+
+
+def _element(context, builder, signature, args):
+    kind = context.get_value_type(signature.args[2].instance_type)
+    return builder.gep(builder.inttoptr(args[0], POINTER), [args[1]], source_etype=kind), kind
+
+
+@intrinsic
+def read(typing, address, index, storage):
+    """The number at an index of an array of a NumPy type."""
+
+    def emit(context, builder, signature, args):
+        pointer, kind = _element(context, builder, signature, args)
+        return builder.load(pointer, typ=kind)
+
+    return storage.instance_type(address, index, storage), emit
+
+
+@intrinsic
+def read_input(typing, address, index, storage):
+    """A `read` that no output in the same loop overlaps."""
+
+    def emit(context, builder, signature, args):
+        pointer, kind = _element(context, builder, signature, args)
+        value = builder.load(pointer, typ=kind)
+        value.set_metadata("noalias", _scopes(builder.module, OUTPUTS))
+        return value
+
+    return storage.instance_type(address, index, storage), emit
+
+
+@intrinsic
+def write(typing, address, index, storage, value):
+    """Writes a number, cast to the type of the array."""
+
+    def emit(context, builder, signature, args):
+        pointer, _ = _element(context, builder, signature, args)
+        value = context.cast(builder, args[3], signature.args[3], signature.args[2].instance_type)
+        builder.store(value, pointer)
+
+    return types.void(address, index, storage, value), emit
+
+
+def _output_writer(position):
+    @intrinsic
+    def write_output(typing, address, index, storage, value):
+        def emit(context, builder, signature, args):
+            pointer, _ = _element(context, builder, signature, args)
+            instruction = builder.store(args[3], pointer)
+            others = [name for name in OUTPUTS if name != OUTPUTS[position]]
+            instruction.set_metadata("alias.scope", _scopes(builder.module, OUTPUTS[position : position + 1]))
+            instruction.set_metadata("noalias", _scopes(builder.module, others))
+
+        return types.void(address, index, storage, value), emit
+
+    return write_output
+
+
+write_first, write_second, write_third = map(_output_writer, range(3))
+
+
+@intrinsic
+def from_half(typing, bits):
+    """The float32 of a float16, which Numba holds as uint16."""
+
+    def emit(context, builder, signature, args):
+        return builder.fpext(builder.bitcast(args[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(bits), emit
+
+
+@intrinsic
+def to_half(typing, x):
+    """The nearest float16."""
+
+    def emit(context, builder, signature, args):
+        return builder.bitcast(builder.fptrunc(args[0], ir.HalfType()), ir.IntType(16))
+
+    return types.uint16(x), emit
+
+
+@intrinsic
+def from_brain(typing, bits):
+    """The float32 of a bfloat16, which is its upper half."""
+
+    def emit(context, builder, signature, args):
+        word = ir.IntType(32)
+        return builder.bitcast(builder.shl(builder.zext(args[0], word), word(16)), ir.FloatType())
+
+    return types.float32(bits), emit
+
+
+@intrinsic
+def to_brain(typing, x):
+    """The nearest bfloat16, ties to even."""
+
+    def emit(context, builder, signature, args):
+        word = ir.IntType(32)
+        single = context.cast(builder, args[0], signature.args[0], types.float32)
+        bits = builder.bitcast(single, word)
+        last = builder.and_(builder.lshr(bits, word(16)), word(1))
+        rounded = builder.lshr(builder.add(bits, builder.add(word(0x7FFF), last)), word(16))
+        rounded = builder.select(builder.fcmp_unordered("uno", single, single), word(0x7FC0), rounded)
+        return builder.trunc(rounded, ir.IntType(16))
+
+    return types.uint16(x), emit
+
+
+@intrinsic
+def add_in_any_order(typing, total, x):
+    """total + x, in a sum that the compiler may reorder: otherwise no sum is vectorised."""
+
+    def emit(context, builder, signature, args):
+        x = context.cast(builder, args[1], signature.args[1], signature.args[0])
+        return builder.fadd(args[0], x, flags=["reassoc"])
+
+    return total(total, x), emit
+
+
+@intrinsic
+def claim(typing, address, count):
+    """Adds the count to the int64 at an address and returns what was there: every caller gets a share of its own."""
+
+    def emit(context, builder, signature, args):
+        return builder.atomic_rmw("add", builder.inttoptr(args[0], POINTER), args[1], "monotonic")
+
+    return types.int64(types.int64, types.int64), emit
+
+
+@intrinsic
+def call_mover(typing, function, where, start, count, block):
+    """Calls the compiled `gather` or `scatter` at an address."""
+
+    def emit(context, builder, signature, args):
+        mover = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 4)
+        builder.call(builder.inttoptr(args[0], mover.as_pointer()), args[1:])
+
+    return types.void(*[types.int64] * 5), emit
+
+
+@intrinsic
+def use_wide_vectors(typing):
+    """Lets the function it stands in use the widest vectors there are; on some processors LLVM prefers half of them."""
+
+    def emit(context, builder, signature, args):
+        # llvmlite's attribute set refuses names that it does not know.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.none(), emit

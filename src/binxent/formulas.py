@@ -1,0 +1,204 @@
+"""The maths of the family, once: loss, slope and curvature of one prediction and one label.
+
+A formula returns three numbers together because they share one exponential: the loss and its first and second
+derivative with respect to the prediction. It is a closure over a maths module `m`, a compiler `jit` and a number type
+`real`, so NumPy, Numba, JAX and any later compiler run the same lines:
+
+    >>> import numpy as np
+    >>> bce = define(np)(True, "bce")
+    >>> loss, slope, curvature = bce(np.array([0.0, 2.0]), np.array([1.0, 0.0]), 0.0, (1.0,))
+    >>> loss.round(6).tolist(), slope.round(6).tolist(), curvature.round(6).tolist()
+    ([0.693147, 2.126928], [-0.5, 0.880797], [0.25, 0.104994])
+
+A prediction x, logit or probability, is first read into a state: p = P(label 1), q = 1 - p, their costs a = -log p and
+b = -log q, what these do when x moves (a', b', a'', b'', and w = p' = -q'), and the bend p'' / p'. From there on a loss
+need not know which of the two it was given.
+
+A maths module offers `abs`, `where`, `minimum`, `maximum`, `exp` (asked for x <= 0 only), `log` and `log1p` (asked for
+0 <= x <= 1 only).
+"""
+
+WHOLE_POWERS = (0, 1, 2, 3, 4)
+
+
+def spelling(gamma):
+    """How u^gamma is computed: as a product where gamma is a small whole number, else by one more exponential."""
+    return int(gamma) if gamma in WHOLE_POWERS else "any"
+
+
+def identity(function):
+    """Compiles nothing: the `jit` of drivers that run or trace Python as it stands."""
+    return function
+
+
+def define(m, jit=identity, real=float):
+    """Writes the formulas in the words of one maths module.
+
+    Args:
+        m: Module or namespace with the functions listed above, on scalars or on arrays.
+        jit: Decorator that compiles a function of scalars.
+        real: Type of the constants; a compiler of float32 scalars needs float32 constants to stay in float32.
+
+    Returns:
+        A function (from_logits, name, *choices) that returns the formula (x, y, epsilon, constants) -> (loss, slope,
+        curvature): "bce", "poly", "focal" with the spelling of its power, or "asymmetric" with the spellings of its
+        two powers and whether it has a margin.
+    """
+    zero, half, one, two = real(0), real(0.5), real(1), real(2)
+    huge, largest = real(1e30), real(3e38)
+
+    @jit
+    def portion(mass, cost):
+        """Mass times cost, where no mass has no share even in an infinite cost."""
+        return m.where(mass == zero, zero, mass * cost)
+
+    @jit
+    def product(f, f1, f2, h, h1, h2):
+        """Derivatives of f h. Where h or h1 is infinite the last term rules, and the others must not make NaN of it."""
+        finite, finite1 = m.minimum(h, huge), m.minimum(m.maximum(h1, -huge), huge)
+        return f * h, f1 * finite + f * h1, m.maximum(f2, -largest) * finite + two * f1 * finite1 + f * h2
+
+    @jit
+    def minus_log_complement(x, complement):
+        """-log(1 - x), from the rounded complement of x and, to first order, what its rounding lost."""
+        lost = (one - complement) - x
+        return zero - m.log(complement) - m.where(x < half, lost * (two - complement), zero)
+
+    # Readings: from a prediction to p, q, a, b, a', b', a'', b'', w, bend.
+
+    @jit
+    def from_logit(z, epsilon):
+        """Both tails are exact because q is never computed as 1 - p."""
+        e = m.exp(-m.abs(z))
+        big = one / (one + e)
+        small = e * big
+        tail = m.log1p(e)
+        right = z >= zero
+        p = m.where(right, big, small)
+        q = m.where(right, small, big)
+        w = big * small
+        return p, q, m.maximum(-z, zero) + tail, m.maximum(z, zero) + tail, -q, p, w, w, w, q - p
+
+    @jit
+    def from_probability(x, epsilon):
+        """Clips to [epsilon, 1 - epsilon], as Keras does; the slope beyond is the clipped point's, never zero."""
+        ceiling = one - epsilon
+        p = m.where(x < epsilon, epsilon, m.where(x > ceiling, ceiling, x))
+        q = one - p
+        over_p, over_q = one / p, one / q
+        a, b = zero - m.log(p), minus_log_complement(p, q)
+        return p, q, a, b, -over_p, over_q, over_p * over_p, over_q * over_q, one, zero
+
+    # Powers: u^gamma and its derivatives, where u' = u1, u'' = u1 * bend and ratio = u1 / u.
+
+    def whole_power(n):
+        first, second = real(n), real(n * (n - 1))
+
+        @jit
+        def power(u, u1, bend, ratio, minus_log_u, gamma):
+            if n == 0:
+                return one, zero, zero
+            if n == 1:
+                return u, u1, u1 * bend
+            lower = one if n == 2 else u if n == 3 else u * u
+            f1 = first * lower * u * u1
+            return lower * u * u, f1, second * lower * u1 * u1 + f1 * bend
+
+        return power
+
+    @jit
+    def any_power(u, u1, bend, ratio, minus_log_u, gamma):
+        """exp(-gamma * -log u) keeps its digits in the tails, and u1 / u in place of u^(gamma-1) never blows up."""
+        f = m.exp(-gamma * minus_log_u)
+        f1 = gamma * portion(f, ratio)
+        return f, f1, portion(f1, (gamma - one) * ratio + bend)
+
+    def power(spelling):
+        return any_power if spelling == "any" else whole_power(spelling)
+
+    # Losses: from a state and a label to loss, slope, curvature.
+
+    @jit
+    def mixture(positive, negative, a, b, a1, b1, a2, b2):
+        """The costs a and b and their derivatives, each in proportion to its mass."""
+        return (
+            portion(positive, a) + portion(negative, b),
+            portion(positive, a1) + portion(negative, b1),
+            portion(positive, a2) + portion(negative, b2),
+        )
+
+    @jit
+    def bce(state, y, constants):
+        """c y a + (1 - y) b."""
+        p, q, a, b, a1, b1, a2, b2, w, bend = state
+        (pos_weight,) = constants
+        return mixture(pos_weight * y, one - y, a, b, a1, b1, a2, b2)
+
+    @jit
+    def poly(state, y, constants):
+        """BCE + epsilon_1 (1 - p_t)."""
+        p, q, a, b, a1, b1, a2, b2, w, bend = state
+        (epsilon_1,) = constants
+        loss, slope, curvature = mixture(y, one - y, a, b, a1, b1, a2, b2)
+        miss, miss1 = y * q + (one - y) * p, (one - two * y) * w
+        return loss + epsilon_1 * miss, slope + epsilon_1 * miss1, curvature + epsilon_1 * miss1 * bend
+
+    def focal(gamma_spelling):
+        modulate = power(gamma_spelling)
+
+        @jit
+        def focal(state, y, constants):
+            """(1 - p_t)^gamma BCE, times y alpha + (1 - y) beta."""
+            p, q, a, b, a1, b1, a2, b2, w, bend = state
+            alpha, beta, gamma = constants
+            h, h1, h2 = mixture(y, one - y, a, b, a1, b1, a2, b2)
+            u, u1 = y * q + (one - y) * p, (one - two * y) * w
+            # With a hard label u is q or p, whose logarithm and ratio are at hand; that also spares the case u = 0.
+            minus_log_u = m.where(y == one, b, m.where(y == zero, a, zero - m.log(u)))
+            ratio = m.where(y == one, -b1, m.where(y == zero, -a1, u1 / u))
+            f, f1, f2 = modulate(u, u1, bend, ratio, minus_log_u, gamma)
+            loss, slope, curvature = product(f, f1, f2, h, h1, h2)
+            balance = y * alpha + (one - y) * beta
+            return portion(balance, loss), portion(balance, slope), portion(balance, curvature)
+
+        return focal
+
+    def asymmetric(positive_spelling, negative_spelling, shifted):
+        modulate_positive, modulate_negative = power(positive_spelling), power(negative_spelling)
+
+        @jit
+        def asymmetric(state, y, constants):
+            """y q^g+ a + (1 - y) p_m^g- (-log(1 - p_m)), p_m = max(p - margin, 0)."""
+            p, q, a, b, a1, b1, a2, b2, w, bend = state
+            gamma_pos, gamma_neg, margin = constants
+            f, f1, f2 = modulate_positive(q, -w, bend, -b1, b, gamma_pos)
+            loss_pos, slope_pos, curvature_pos = product(f, f1, f2, a, a1, a2)
+            if shifted:
+                below = p <= margin
+                u = m.where(below, zero, p - margin)
+                u1 = m.where(below, zero, w)
+                complement = m.where(u < half, one - u, q + margin)
+                h, h1 = minus_log_complement(u, complement), u1 / complement
+                ratio = m.where(below, zero, u1 / u)
+                f, f1, f2 = modulate_negative(u, u1, bend, ratio, zero - m.log(u), gamma_neg)
+                loss_neg, slope_neg, curvature_neg = product(f, f1, f2, h, h1, h1 * bend + h1 * h1)
+            else:
+                f, f1, f2 = modulate_negative(p, w, bend, -a1, a, gamma_neg)
+                loss_neg, slope_neg, curvature_neg = product(f, f1, f2, b, b1, b2)
+            return mixture(y, one - y, loss_pos, loss_neg, slope_pos, slope_neg, curvature_pos, curvature_neg)
+
+        return asymmetric
+
+    losses = {"bce": bce, "poly": poly, "focal": focal, "asymmetric": asymmetric}
+
+    def formula(from_logits, name, *choices):
+        read = from_logit if from_logits else from_probability
+        loss = losses[name](*choices) if choices else losses[name]
+
+        @jit
+        def formula(x, y, epsilon, constants):
+            return loss(read(x, epsilon), y, constants)
+
+        return formula
+
+    return formula

@@ -1,0 +1,106 @@
+"""The shape rules, once: which label meets which prediction, what a weight weighs, and what a mean divides by.
+
+Everything here is about shapes and names, none of it about arrays, so that every door can follow the same rules:
+
+1. Each element's loss is multiplied by its weight. A weight of zero, and an ignored label, hide the element entirely.
+2. A sample's loss is the mean of its elements over `axis`: their sum over the number of those not ignored.
+3. "none" returns the samples' losses and "sum" their sum. "sum_over_batch_size" divides the sum of all elements by the
+   number of those not ignored, "mean_with_sample_weight" by the sum of their weights. Anything over nothing is 0.
+"""
+
+REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
+
+
+def standard_reduction(reduction):
+    """The reduction under one spelling: None is "none", and the "auto" of Keras 2 is "sum_over_batch_size".
+
+    Raises:
+        ValueError: There is no such reduction.
+    """
+    standard = {None: "none", "auto": "sum_over_batch_size"}.get(reduction, reduction)
+    if standard not in REDUCTIONS:
+        raise ValueError(
+            f"Invalid value for argument `reduction`: expected one of {', '.join(map(repr, REDUCTIONS))} or None; "
+            f"got {reduction!r}."
+        )
+    return standard
+
+
+def standard_axis(axis):
+    """The axis as an int, a tuple of ints, or None.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if axis is None:
+        return None
+    try:
+        return tuple(map(int, axis)) if hasattr(axis, "__iter__") else axis.__index__()
+    except (AttributeError, TypeError, ValueError):
+        raise TypeError(f"`axis` must be an int, several ints, or None; got {axis!r}.") from None
+
+
+def reduced_axes(axis, ndim):
+    """The axes to average over, as a sorted tuple of numbers from 0.
+
+    A prediction without axes, a scalar, is its own mean.
+
+    Raises:
+        ValueError: An axis is out of range or comes twice.
+    """
+    if axis is None or ndim == 0:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, int) else axis
+    if any(not -ndim <= one < ndim for one in axes):
+        raise ValueError(f"`axis` must lie between {-ndim} and {ndim - 1} for predictions of rank {ndim}; got {axis}.")
+    standard = tuple(sorted(one % ndim for one in axes))
+    if len(set(standard)) < len(standard):
+        raise ValueError(f"`axis` names an axis twice: {axis}.")
+    return standard
+
+
+def match_ranks(true_shape, pred_shape):
+    """The shapes at which labels meet predictions when their ranks differ by a last axis of one.
+
+    Of the two, the smaller is expanded if it has rank 1, else the larger is squeezed, as in Keras.
+
+    Returns:
+        The shapes to give to labels and predictions.
+    """
+    if len(true_shape) - len(pred_shape) == 1 and true_shape[-1] == 1:
+        return (true_shape, (*pred_shape, 1)) if len(pred_shape) == 1 else (true_shape[:-1], pred_shape)
+    if len(pred_shape) - len(true_shape) == 1 and pred_shape[-1] == 1:
+        return ((*true_shape, 1), pred_shape) if len(true_shape) == 1 else (true_shape, pred_shape[:-1])
+    return true_shape, pred_shape
+
+
+def require_same_shape(true_name, true_shape, pred_name, pred_shape):
+    """Labels are never broadcast against predictions.
+
+    Raises:
+        ValueError: The shapes differ.
+    """
+    if tuple(true_shape) != tuple(pred_shape):
+        raise ValueError(
+            f"`{true_name}` and `{pred_name}` must have the same shape; got {tuple(true_shape)} and {tuple(pred_shape)}. "
+            "Reshape one of them: broadcasting would pair labels with predictions that are not theirs."
+        )
+
+
+def weight_shape(shape, pred_shape):
+    """The shape that lines a weight up with the predictions: its axes are their leading ones, never the last ones.
+
+    Trailing axes of one say nothing and are left out.
+
+    Raises:
+        ValueError: The weight is neither a number nor shaped like the predictions or their leading axes.
+    """
+    leading = tuple(shape)
+    while leading and leading[-1] == 1 and leading != tuple(pred_shape[: len(leading)]):
+        leading = leading[:-1]
+    if leading != tuple(pred_shape[: len(leading)]):
+        raise ValueError(
+            f"`sample_weight` must be a number, or have the shape of the predictions {tuple(pred_shape)} or of their "
+            f"leading axes; got {tuple(shape)}."
+        )
+    return leading + (1,) * (len(pred_shape) - len(leading))
