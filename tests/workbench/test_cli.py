@@ -72,6 +72,11 @@ def test_wrong_use_is_refused(refused, arguments, sentence):
     assert sentence in refused(*arguments)
 
 
+def test_another_backend_is_refused(refused, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+    assert "training runs on Keras's backend jax, and KERAS_BACKEND is 'numpy'" in refused("train")
+
+
 def test_an_unexpected_error_is_not_hidden(binxent, monkeypatch):
     from binxent.workbench import train
 

@@ -167,7 +167,9 @@ def train(
       binxent train --config runs/patients-1/config.toml
       binxent train --resume runs/patients-2
     """
-    os.environ.setdefault("KERAS_BACKEND", "jax")
+    backend = os.environ.setdefault("KERAS_BACKEND", "jax")
+    if backend != "jax":
+        raise ValueError(f"training runs on Keras's backend jax, and KERAS_BACKEND is {backend!r}; unset it.")
     from binxent.workbench import train as job
 
     given = {option: value for option, value in options.items() if value is not None}

@@ -174,7 +174,7 @@ def train(
     checkpoint: Path,
     report: Callable[[int, dict[str, float]], None],
 ) -> Course:
-    """Train until the epochs or the patience are spent, and leave the best weights in the model.
+    """Train until the epochs or the patience are spent, and return the course with the best weights.
 
     Every epoch ends in a checkpoint; where one exists, training continues from it.
 
@@ -228,7 +228,6 @@ def train(
             course.best = course.weights
         course.save(checkpoint, settings)
         report(len(course.history), metrics)
-    model.set_weights(course.best)
     return course
 
 

@@ -68,9 +68,13 @@ class Plan:
         return float(np.average(target, weights=weight))
 
     @property
+    def _mean_label(self) -> np.ndarray:
+        return np.array([self.base_rate])  # one soft label that stands for all rows and their weights
+
+    @property
     def prior(self) -> float:
         """The base rate as a logit."""
-        return math.log(self.base_rate) - math.log1p(-self.base_rate)
+        return float(bx.prior_logit(self._mean_label))
 
     @cached_property
     def loss_options(self) -> dict[str, Any]:
@@ -78,7 +82,7 @@ class Plan:
         settings = self.settings
         options = {key: value for key, value in settings.loss_parameters.items() if value is not None}
         if options.get("pos_weight") == "auto":
-            options["pos_weight"] = (1 - self.base_rate) / self.base_rate
+            options["pos_weight"] = float(bx.balanced_pos_weight(self._mean_label))
         if "alpha" in options:
             options["apply_class_balancing"] = True
         return {**options, "from_logits": True, "label_smoothing": settings.label_smoothing}
@@ -182,7 +186,7 @@ class Plan:
         return f" ({', '.join(shown)})" if shown else ""
 
     def _advise(self, say: Say) -> None:
-        rate, balance = self.base_rate, (1 - self.base_rate) / self.base_rate
+        rate, balance = self.base_rate, float(bx.balanced_pos_weight(self._mean_label))
         direction = "up" if balance > 1 else "down"
         say(f"Unbalanced  {rate:.2%} positives. What each option would do, and what it costs in calibration:")
         say(

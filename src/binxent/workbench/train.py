@@ -217,7 +217,7 @@ def _conclude(metrics: dict[str, Any], say: Say) -> None:
         return f"{value:.4f}" + ("" if low is None else f" ({low:.4f} to {high:.4f})")
 
     test, raw, correction = metrics["test"], metrics["test_raw"], metrics["correction"]
-    say(f"Trained     {metrics['epochs']} epochs; epoch {metrics['best_epoch']} was the best and is kept")
+    say(f"Trained     epochs: {metrics['epochs']}; the best, whose weights are kept: {metrics['best_epoch']}")
     say(f"Test        log loss {shown(test, 'log_loss')}, AUC {shown(test, 'auc')}, Brier {shown(test, 'brier')}")
     if raw is not None:
         say(
