@@ -24,6 +24,7 @@ from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jax.custom_derivatives import SymbolicZero
 
@@ -274,7 +275,8 @@ def elementwise(spec, predictions, labels, pos_weight=None):
         constants = (pos_weight,)
     else:
         constants = losses.BinaryCrossentropy(pos_weight=pos_weight).constants  # refuses impossible weights
-    return _elementwise(spec, predictions, labels, tuple(jnp.asarray(constant) for constant in constants))
+    constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
+    return _elementwise(spec, predictions, labels, constants)
 
 
 @functools.partial(jax.jit, static_argnums=0)
