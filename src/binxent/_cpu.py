@@ -11,9 +11,12 @@ in order: the same input gives the same bits on any number of threads.
 
 import math
 import os
+import re
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numba import cfunc, njit, types
@@ -46,8 +49,17 @@ OPTIONS = {
 }
 
 
-def compiled(decorator, signature, function, **options):
-    """The function compiled, kept in the disk cache if there is a folder and room for it."""
+# Numba recompiles what it finds in its disk cache when the file that a function stands in has changed; the others count too.
+SOURCES = zlib.crc32(b"".join(Path(module.__file__).read_bytes() for module in (formulas, memory, scalar)))
+
+
+def compiled(decorator, signature, function, *name, **options):
+    """The function compiled, kept in the disk cache if there is a folder and room for it.
+
+    Numba keeps one index for all functions of one name, and two processes that add to it at once can end up with each
+    other's code. A name of its own for each kernel leaves only equal code to be confused.
+    """
+    function.__qualname__ = re.sub(r"\W+", "_", "_".join(map(str, (*name, SOURCES))))
     try:
         return decorator(signature, cache=True, **OPTIONS, **options)(function)
     except (OSError, RuntimeError):
@@ -132,7 +144,7 @@ def gather(dtype, real):
                     memory.write(target, i, real, real(decode(memory.read(address + i * step, 0, storage))))
             done += run
 
-    return compiled(cfunc, MOVER, move)
+    return compiled(cfunc, MOVER, move, "gather", dtype, real.__name__)
 
 
 @lru_cache(maxsize=None)
@@ -151,7 +163,7 @@ def scatter(dtype, real):
                 memory.write(address + i * step, 0, storage, storage(encode(memory.read(source, i, real))))
             done += run
 
-    return compiled(cfunc, MOVER, move)
+    return compiled(cfunc, MOVER, move, "scatter", dtype, real.__name__)
 
 
 # Kernels.
@@ -352,7 +364,8 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
                 if derivatives > 1:
                     deliver(plan, CURVATURES, start, count, curvature)
 
-    return compiled(njit, KERNEL, run, nogil=True)
+    reading, mode = "logit" if from_logits else "probability", "per_label" if per_label else "uniform"
+    return compiled(njit, KERNEL, run, *form, reading, mode, derivatives, real.__name__, nogil=True)
 
 
 @lru_cache(maxsize=None)
@@ -377,7 +390,7 @@ def tally(real):
                 impossible += infinite
                 add_up(weights, count, length, sums, first, real)
 
-    return compiled(njit, KERNEL, run, nogil=True)
+    return compiled(njit, KERNEL, run, "tally", real.__name__, nogil=True)
 
 
 # Threads. A pool of Python threads rather than Numba's own: kernels hold no lock, so any number of callers may share it,
