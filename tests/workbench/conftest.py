@@ -1,13 +1,22 @@
-"""Small tables, and the command line called in this process: starting JAX takes seconds, so it is started once."""
+"""Small tables, and the command line called in this process: starting JAX takes seconds, so it is started once.
 
+Every run builds a new network, which JAX would compile anew each time: a cache on disk spares that.
+"""
+
+import atexit
 import datetime as dt
 import os
+import shutil
+import tempfile
 
 import numpy as np
 import polars as pl
 import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
+CACHE = tempfile.mkdtemp(prefix="binxent-tests-")
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+os.environ |= {"JAX_COMPILATION_CACHE_DIR": CACHE, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
 ROWS = 120
 
@@ -35,13 +44,26 @@ def visits():
 
 
 @pytest.fixture
-def binxent(tmp_path, monkeypatch):
+def real_report():
+    """Ask for this to have reports drawn, which takes longer than training on a small table."""
+
+
+def _blank_report(folder):
+    (folder / "report.html").write_text("")
+    return folder / "report.html"
+
+
+@pytest.fixture
+def binxent(tmp_path, monkeypatch, request):
     """Call the command line in an empty folder: `binxent("train", ...)` returns exit_code, stdout and stderr."""
     from click.testing import CliRunner
 
+    from binxent.workbench import report
     from binxent.workbench.commands import workbench
 
     monkeypatch.chdir(tmp_path)
+    if "real_report" not in request.fixturenames:
+        monkeypatch.setattr(report, "write_report", _blank_report)
 
     def call(*arguments):
         result = CliRunner().invoke(workbench, [str(argument) for argument in arguments])

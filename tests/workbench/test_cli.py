@@ -91,13 +91,13 @@ def test_an_unexpected_error_is_not_hidden(binxent, monkeypatch):
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_resume_and_the_resumed_run_is_complete(tmp_path):
     """The whole program, as a person meets it."""
-    options = ["--epochs", "60", "--patience", "60", "--batch-size", "4"]
+    options = ["--epochs", "30", "--patience", "30", "--batch-size", "4"]
     with subprocess.Popen(
         [*PROGRAM, "train", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
     ) as training:
         assert training.stdout is not None
         for line in training.stdout:
-            if line.startswith("epoch  3/60"):
+            if line.startswith("epoch  3/30"):
                 break
         time.sleep(0.05)
         training.send_signal(signal.SIGINT)
@@ -111,5 +111,5 @@ def test_ctrl_c_says_how_to_resume_and_the_resumed_run_is_complete(tmp_path):
     assert not (run / "metrics.json").exists()
     done = subprocess.run([*PROGRAM, "train", "--resume", run, "--json"], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["epochs"] == 60
+    assert json.loads(done.stdout)["epochs"] == 30
     assert not (run / "INTERRUPTED").exists()

@@ -51,7 +51,7 @@ def same_bits(run, other):
 
 
 @pytest.mark.slow
-def test_without_data_it_learns_the_breast_cancer_data(binxent, tmp_path):
+def test_without_data_it_learns_the_breast_cancer_data(real_report, binxent, tmp_path):
     result = binxent("train")
     assert result.exit_code == 0, result.output
     run = tmp_path / "runs" / "breast-cancer-1"
@@ -61,7 +61,7 @@ def test_without_data_it_learns_the_breast_cancer_data(binxent, tmp_path):
     assert f"Report      {os.path.join('runs', 'breast-cancer-1', 'report.html')}" in result.stdout
 
 
-def test_the_run_folder_is_complete(trained, visits):
+def test_the_run_folder_is_complete(real_report, trained, visits):
     run, metrics = trained()
     assert sorted(os.listdir(run)) == [
         "config.toml", "environment.json", "history.csv", "metrics.json", "model.keras", "predictions.parquet",
@@ -83,6 +83,7 @@ def test_the_run_folder_is_complete(trained, visits):
     assert metrics["test_raw"] is None
     stored = json.loads((run / "metrics.json").read_text())
     assert stored == {key: value for key, value in metrics.items() if key != "run"}
+    assert "<svg" in (run / "report.html").read_text()
 
 
 def test_the_predictions_are_those_of_the_held_out_rows(trained, visits):
@@ -192,7 +193,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("options", LOSSES.values(), ids=LOSSES)
-def test_every_loss_is_corrected_and_both_probabilities_are_told(trained, options):
+def test_every_loss_is_corrected_and_both_probabilities_are_told(real_report, trained, options):
     run, metrics = trained(*options)
     correction = metrics["correction"]
     predictions = pl.read_parquet(run / "predictions.parquet")
