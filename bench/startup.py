@@ -18,14 +18,14 @@ import time, numpy
 y_true, y_pred = numpy.ones((32, 1), numpy.float32), numpy.ones((32, 1), numpy.float32)
 start = time.perf_counter()
 import binxent
-binxent.{call}
+{call}
 print(time.perf_counter() - start)
 """
-LOSS = "BinaryCrossentropy(from_logits=True)"
+LOSS = "binxent.BinaryCrossentropy(from_logits=True)"
 PROGRAMS = {
     "import binxent": IMPORT,
     "import, first value": FIRST_CALL.format(call=f"{LOSS}(y_true, y_pred)"),
-    "import, first value and gradient": FIRST_CALL.format(call=f"value_and_grad({LOSS}, y_true, y_pred)"),
+    "import, first value and gradient": FIRST_CALL.format(call=f"binxent.value_and_grad({LOSS}, y_true, y_pred)"),
 }
 
 

@@ -1,0 +1,126 @@
+"""The documents are true: their tables are the measurements, their snippets run, their links lead somewhere."""
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bench import tables
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+
+def snippets(document: Path, language: str) -> list[str]:
+    """The document's fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def commands(document: Path, program: str) -> list[list[str]]:
+    """The words of every console line that calls one program."""
+    lines = [line for text in snippets(document, "console") for line in text.replace("\\\n", "").splitlines()]
+    words = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if line.startswith("$ ")]
+    return [line for line in words if line[0] == program]
+
+
+@each_document
+def test_the_tables_are_the_committed_measurements(document):
+    text = document.read_text(encoding="utf-8")
+    assert tables.fill(text) == text, "run `make bench-tables`"
+
+
+def test_every_document_with_a_table_is_filled():
+    holding = {path.relative_to(ROOT).as_posix() for path in DOCUMENTS if tables.BLOCK.search(path.read_text("utf-8"))}
+    assert holding == set(tables.DOCUMENTS)
+
+
+def test_a_stale_table_would_be_seen():
+    stale = "<!-- measured: startup -->\n| old | table |\n<!-- end -->"
+    assert tables.fill(stale) != stale
+    assert tables.fill(tables.fill(stale)) == tables.fill(stale)
+
+
+@each_document
+def test_python_snippets_run_and_print_what_they_say(document, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    names: dict[str, object] = {}
+    for number, snippet in enumerate(snippets(document, "python"), 1):
+        if ">>>" not in snippet:
+            exec(compile(snippet, f"{document.name}, snippet {number}", "exec"), names)
+            continue
+        test = doctest.DocTestParser().get_doctest(snippet, names, document.name, str(document), 0)
+        assert doctest.DocTestRunner().run(test, clear_globs=False).failed == 0
+        names.update(test.globs)
+
+
+@each_document
+def test_make_commands_name_targets_that_exist(document):
+    for _, *arguments in commands(document, "make"):
+        subprocess.run(["make", "--dry-run", *arguments], cwd=ROOT, check=True, capture_output=True)
+
+
+@each_document
+def test_pip_commands_name_extras_that_exist(document):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for line in commands(document, "pip"):
+        for named in re.findall(r"\[(.*?)\]", " ".join(line)):
+            assert set(named.split(",")) <= set(extras)
+
+
+@pytest.mark.slow
+@each_document
+def test_binxent_commands_run(document, tmp_path):
+    for _, *words in commands(document, "binxent"):
+        write_missing_tables(words, tmp_path)
+        shortened = ["--epochs", "2"] if words[0] == "train" and "--config" not in words else []
+        finished = subprocess.run(
+            [sys.executable, "-m", "binxent.workbench.cli", *words, *shortened],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert finished.returncode == 0, f"{shlex.join(words)}\n{finished.stderr}"
+
+
+def write_missing_tables(words: list[str], folder: Path) -> None:
+    """Make up every table that a command reads, with the columns that its options name."""
+    import polars as pl
+
+    written = {words[i + 1] for i, word in enumerate(words[:-1]) if word in ("-o", "--output")}
+    columns = {words[i + 1]: word for i, word in enumerate(words[:-1]) if word in ("--target", "--group", "--weight")}
+    rows = range(400)
+    for name in words:
+        path = folder / name
+        if path.suffix not in (".csv", ".parquet") or name in written or path.exists():
+            continue
+        table = pl.DataFrame({"age": [20 + 7 * i % 61 / 1.5 for i in rows], "ward": ["abc"[i % 3] for i in rows]})
+        for column, option in columns.items():
+            values = {"--target": [int(i % 7 < 2) for i in rows], "--group": [i // 4 for i in rows]}
+            table = table.with_columns(pl.Series(column, values.get(option, [1.0 + i % 2 for i in rows])))
+        table.write_csv(path) if path.suffix == ".csv" else table.write_parquet(path)
+
+
+def test_other_programs_are_not_shown_without_a_check():
+    known = ("make", "pip", "binxent")
+    shown = {
+        line.removeprefix("$ ").split()[0]
+        for path in DOCUMENTS
+        for text in snippets(path, "console")
+        for line in text.splitlines()
+        if line.startswith("$ ")
+    }
+    assert shown <= set(known)
+
+
+@each_document
+def test_links_lead_to_files(document):
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (document.parent / target).exists()]
+    assert missing == []

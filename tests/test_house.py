@@ -1,0 +1,132 @@
+"""The house itself: what an import brings along, what the wheel holds, and that the sources keep the rules."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+HEAVY = {"catboost", "jax", "keras", "lightgbm", "matplotlib", "ml_dtypes", "numba", "pandas", "polars", "pyarrow"} | {
+    "rich",
+    "scipy",
+    "skrub",
+    "sklearn",
+    "tensorflow",
+    "torch",
+    "xgboost",
+}
+
+
+def brought_along(program: str) -> set[str]:
+    """The heavy packages that a fresh interpreter has loaded after a program."""
+    ask = f"{program}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}}, file=sys.stderr)"
+    finished = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True)
+    return HEAVY & set(finished.stderr.split())
+
+
+def test_import_takes_no_framework_with_it():
+    assert brought_along("import binxent") == set()
+
+
+def test_a_framework_taken_along_would_be_seen():
+    assert brought_along("import binxent, numba") >= {"numba"}
+
+
+def test_making_a_loss_needs_no_framework():
+    assert brought_along("import binxent; binxent.BinaryCrossentropy(from_logits=True).get_config()") == set()
+
+
+def test_the_jax_door_takes_no_other_framework_with_it():
+    assert brought_along("import binxent.jax") <= {"jax", "ml_dtypes", "scipy"}
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["predict"]], ids=" ".join)
+def test_help_loads_nothing_heavy(command):
+    program = f"import sys\nsys.argv = {['binxent', *command, '--help']}\nfrom contextlib import suppress\n"
+    program += "from binxent.workbench.cli import main\nwith suppress(SystemExit): main()"
+    assert brought_along(program) == set()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_holds_all_of_the_package_and_nothing_else(wheel):
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    files = (path for path in (ROOT / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    assert packed == {path.relative_to(ROOT / "src").as_posix() for path in files}
+    assert "binxent/py.typed" in packed
+
+
+def test_the_wheel_carries_the_licence_and_the_command(wheel):
+    about = {name.partition(".dist-info/")[2]: name for name in wheel.namelist() if ".dist-info/" in name}
+    assert "licenses/LICENSE" in about
+    assert "binxent = binxent.workbench.cli:main" in wheel.read(about["entry_points.txt"]).decode()
+
+
+def test_the_version_is_written_in_one_place(wheel):
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    assert f"\nVersion: {version}\n" in wheel.read(metadata).decode()
+    assert [path.name for path in SOURCES if f'"{version}"' in path.read_text(encoding="utf-8")] == []
+    import binxent
+
+    assert binxent.__version__ == version
+
+
+def test_runtime_needs_numpy_and_numba_only():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {name_of(requirement) for requirement in project["dependencies"]} == {"numpy", "numba"}
+
+
+def test_everything_that_the_makefile_installs_is_pinned():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*pyproject["project"]["dependencies"], *pyproject["project"]["optional-dependencies"]["train"]]
+    wanted += [requirement for group in pyproject["dependency-groups"].values() for requirement in group]
+    pinned = [line for line in (ROOT / "tests/constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pinned)
+    assert {name_of(requirement) for requirement in wanted} - {"binxent"} <= {name_of(line) for line in pinned}
+
+
+def name_of(requirement: str) -> str:
+    """The package that a requirement names, in the spelling that all spellings are equal to."""
+    return re.split(r"[\[<>=!~ ;]", requirement, maxsplit=1)[0].lower().replace("_", "-")
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "bench").glob("*.py"))], ids=lambda path: path.name)
+def test_every_module_says_what_it_is(path):
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+LEFTOVERS = re.compile(
+    r"\b(TODO|FIXME|XXX)\b|(?<![\w.])/(home|root|work|Users)/|NotImplemented(Error)?\(\"(not|to do)", re.I
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [("# TODO: later", True), ("open('/home/me/x')", True), ("see docs/work/x", False), ("todos los", False)],
+)
+def test_leftovers_are_recognised(text, left):
+    assert bool(LEFTOVERS.search(text)) == left
+
+
+def test_nothing_unfinished_or_private_is_left_in_the_sources():
+    suffixes = {".py", ".md", ".toml", ".txt", ".json", ".html", ".css"}
+    folders = [ROOT / name for name in ("src", "tests", "bench", "docs", "examples")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in suffixes]
+    files += [path for path in ROOT.iterdir() if path.suffix in suffixes or path.name == "Makefile"]
+    texts = {path: path.read_text(encoding="utf-8") for path in files if path != Path(__file__)}
+    found = {path.relative_to(ROOT): left[0] for path, text in texts.items() if (left := LEFTOVERS.search(text))}
+    assert found == {}
