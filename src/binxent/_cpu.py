@@ -12,10 +12,11 @@ in order: the same input gives the same bits on any number of threads.
 import math
 import os
 import re
+import struct
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from binxent import _memory as memory
 from binxent import _scalar as scalar
 from binxent import formulas
 
+SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 BLOCK = 2048  # elements: all the blocks of float32 scratch together fit into a core's own cache
 CLAIM = 8  # blocks that a thread takes at a time
 SERIAL = 1 << 16  # below this many elements, threads cost more than they bring
@@ -33,15 +35,14 @@ SERIAL = 1 << 16  # below this many elements, threads cost more than they bring
 # The blocks of a thread's scratch.
 X, Y, C, W, LOSS, SLOPE, CURVATURE, FACTOR, BLOCKS = range(9)
 
-# A plan is what a kernel is told in whole numbers. Each operand takes two: the address of the function that gathers
-# (or scatters) it and of its description, or 0 and the address of its data if that is used where it lies.
-SIZE, ROW, IGNORE, WEIGHTS, PREDICTIONS, LABELS, POS_WEIGHT, LOSSES, SLOPES, CURVATURES, FIRST_WEIGHT = (
-    *range(4),
-    *range(4, 18, 2),
-)
+# A plan tells a kernel what to do, in fields of eight bytes. First whole numbers: the blocks that threads have taken, the
+# sizes, and the operands, two fields each: the address of the function that gathers (or scatters) the operand and of
+# its description, or 0 and the address of its data if that is used where it lies. Then real numbers, then the weights.
+NEXT, SIZE, ROW, IGNORE, WEIGHTS = range(5)
+PREDICTIONS, LABELS, POS_WEIGHT, LOSSES, SLOPES, CURVATURES = range(5, 17, 2)
+KEEP, SHIFT, EPSILON, SCALE, IGNORED, FIRST_CONSTANT, SECOND_CONSTANT, THIRD_CONSTANT = range(17, 25)
+FIRST_WEIGHT = 25
 IGNORE_NOTHING, IGNORE_NUMBER, IGNORE_NAN = range(3)
-# What it is told in real numbers; the constants of the formula follow.
-KEEP, SHIFT, EPSILON, SCALE, IGNORED, CONSTANTS = range(6)
 
 OPTIONS = {
     "error_model": "numpy",  # "python" would test every division for zero, and stop vectorisation
@@ -49,7 +50,7 @@ OPTIONS = {
 }
 
 
-# Numba recompiles what it finds in its disk cache when the file that a function stands in has changed; the others count too.
+# Numba mistrusts what is in its disk cache when the file that a function stands in has changed; these count as well.
 SOURCES = zlib.crc32(b"".join(Path(module.__file__).read_bytes() for module in (formulas, memory, scalar)))
 
 
@@ -67,9 +68,10 @@ def compiled(decorator, signature, function, *name, **options):
 
 
 MOVER = types.void(types.int64, types.int64, types.int64, types.int64)
-KERNEL = types.float64(types.int64[::1], types.float64[::1], types.float64[::1], types.int64[::1])
+KERNEL = types.float64(types.int64[::1], types.float64[::1])
 
 # Movers: between operands of any dtype and layout and contiguous blocks of the working precision.
+
 
 @register_jitable
 def as_stored(x):
@@ -124,7 +126,7 @@ def locate(where, index):
     return address, step, inner - column
 
 
-@lru_cache(maxsize=None)
+@cache
 def gather(dtype, real):
     """Address of the compiled function that brings elements [start, start + count) of an operand into a block."""
     storage, decode, _ = STORAGE[dtype]
@@ -147,7 +149,7 @@ def gather(dtype, real):
     return compiled(cfunc, MOVER, move, "gather", dtype, real.__name__)
 
 
-@lru_cache(maxsize=None)
+@cache
 def scatter(dtype, real):
     """Address of the compiled function that brings a block to elements [start, start + count) of an output."""
     storage, _, encode = STORAGE[dtype]
@@ -202,6 +204,12 @@ def add_up(values, count, length, sums, first, real):
 
 
 @register_jitable
+def number(plan, field, real):
+    """One of the real numbers of a plan."""
+    return real(memory.read(np.int64(plan.ctypes.data), field, np.float64))
+
+
+@register_jitable
 def operand(plan, field, start, count, block, width):
     """Address of the elements of an operand: where they lie, or gathered into the block."""
     mover, where = plan[field], plan[field + 1]
@@ -235,7 +243,7 @@ def weigher(real):
     zero, one, infinity = real(0), real(1), real(math.inf)
 
     @register_jitable
-    def weigh(plan, reals, start, count, labels, scratch):
+    def weigh(plan, start, count, labels, scratch):
         weights, impossible = scratch + W * BLOCK * width, 0.0
         for i in range(count):
             memory.write(weights, i, real, one)
@@ -243,25 +251,29 @@ def weigher(real):
             factors = operand(plan, FIRST_WEIGHT + 2 * k, start, count, scratch + FACTOR * BLOCK * width, width)
             for i in range(count):
                 factor = memory.read(factors, i, real)
-                impossible = memory.add_in_any_order(impossible, scalar.where(scalar.abs(factor) == infinity, one, zero))
+                impossible = memory.add_in_any_order(
+                    impossible, scalar.where(scalar.abs(factor) == infinity, one, zero)
+                )
                 memory.write(weights, i, real, memory.read(weights, i, real) * factor)
         if plan[IGNORE] != IGNORE_NOTHING:
-            ignored = real(reals[IGNORED])
+            ignored = number(plan, IGNORED, real)
             for i in range(count):
                 weight = memory.read(weights, i, real)
-                memory.write(weights, i, real, zero if is_ignored(memory.read(labels, i, real), plan, ignored) else weight)
+                memory.write(
+                    weights, i, real, zero if is_ignored(memory.read(labels, i, real), plan, ignored) else weight
+                )
         return weights, impossible
 
     return weigh
 
 
-@lru_cache(maxsize=None)
+@cache
 def formulas_for(real):
     # A function that is not inlined stops vectorisation, and LLVM would leave some of these out of line.
     return formulas.define(scalar, register_jitable(forceinline=True), real)
 
 
-@lru_cache(maxsize=None)
+@cache
 def kernel(from_logits, form, arity, derivatives, per_label, real):
     """The compiled fused loop of one formula.
 
@@ -274,8 +286,8 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
         real: Working precision, np.float32 or np.float64.
 
     Returns:
-        A function (plan, reals, sums, counter) that may run on several threads at once, sharing the counter, and
-        returns how many labels, probabilities and weights it found impossible.
+        A function (plan, sums) that may run on several threads at once, sharing one plan, and returns how many labels,
+        probabilities and weights it found impossible.
     """
     formula = formulas_for(real)(from_logits, *form)
     weigh = weigher(real)
@@ -285,19 +297,21 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
     if arity == 1:
 
         @register_jitable
-        def constants_of(reals):
-            return (real(reals[CONSTANTS]),)
+        def constants_of(plan):
+            return (number(plan, FIRST_CONSTANT, real),)
     else:
 
         @register_jitable
-        def constants_of(reals):
-            return (real(reals[CONSTANTS]), real(reals[CONSTANTS + 1]), real(reals[CONSTANTS + 2]))
+        def constants_of(plan):
+            first, second = number(plan, FIRST_CONSTANT, real), number(plan, SECOND_CONSTANT, real)
+            return first, second, number(plan, THIRD_CONSTANT, real)
 
     @register_jitable
-    def evaluate(reals, count, x, y, c, loss, slope, curvature):
+    def evaluate(plan, count, x, y, c, loss, slope, curvature):
         memory.use_wide_vectors()
-        constants = constants_of(reals)
-        keep, shift, epsilon, scale = real(reals[KEEP]), real(reals[SHIFT]), real(reals[EPSILON]), real(reals[SCALE])
+        constants = constants_of(plan)
+        keep, shift = number(plan, KEEP, real), number(plan, SHIFT, real)
+        epsilon, scale = number(plan, EPSILON, real), number(plan, SCALE, real)
         impossible = zero
         for i in range(count):
             prediction, label = memory.read_input(x, i, real), memory.read_input(y, i, real)
@@ -320,7 +334,7 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
         for i in range(count):
             memory.write(values, i, real, memory.read(values, i, real) * memory.read(weights, i, real))
 
-    def run(plan, reals, sums, counter):
+    def run(plan, sums):
         memory.use_wide_vectors()
         workspace = np.empty(BLOCKS * BLOCK, real)
         scratch, step = np.int64(workspace.ctypes.data), BLOCK * width
@@ -328,10 +342,8 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
         blocks = cut(size, row)[2]
         has_weights = plan[WEIGHTS] > 0 or plan[IGNORE] != IGNORE_NOTHING
         weights, c, impossible = scratch, scratch, 0.0
-        while True:
-            claimed = memory.claim(np.int64(counter.ctypes.data), CLAIM)
-            if claimed >= blocks:
-                return impossible
+        claimed = memory.claim(np.int64(plan.ctypes.data), CLAIM)
+        while claimed < blocks:
             for block in range(claimed, min(claimed + CLAIM, blocks)):
                 start, count, first, length = block_range(size, row, block)
                 x = operand(plan, PREDICTIONS, start, count, scratch + X * step, width)
@@ -339,9 +351,9 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
                 if per_label:
                     c = operand(plan, POS_WEIGHT, start, count, scratch + C * step, width)
                 if has_weights:
-                    weights, infinite = weigh(plan, reals, start, count, y, scratch)
+                    weights, infinite = weigh(plan, start, count, y, scratch)
                     impossible += infinite
-                    # What has no weight is hidden before any maths: in its place stands a pair that every loss can take.
+                    # What has no weight is hidden before any maths, behind a pair that every loss can take.
                     for i in range(count):
                         hidden = memory.read(weights, i, real) == zero
                         memory.write(scratch + X * step, i, real, scalar.where(hidden, half, memory.read(x, i, real)))
@@ -350,7 +362,7 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
                 loss = destination(plan, LOSSES, start, scratch + LOSS * step, width)
                 slope = destination(plan, SLOPES, start, scratch + SLOPE * step, width)
                 curvature = destination(plan, CURVATURES, start, scratch + CURVATURE * step, width)
-                impossible += evaluate(reals, count, x, y, c, loss, slope, curvature)
+                impossible += evaluate(plan, count, x, y, c, loss, slope, curvature)
                 if has_weights:
                     weighted(weights, loss, count)
                     if derivatives > 0:
@@ -363,38 +375,42 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
                     deliver(plan, SLOPES, start, count, slope)
                 if derivatives > 1:
                     deliver(plan, CURVATURES, start, count, curvature)
+            claimed = memory.claim(np.int64(plan.ctypes.data), CLAIM)
+        memory.keep_alive(workspace)
+        return impossible
 
     reading, mode = "logit" if from_logits else "probability", "per_label" if per_label else "uniform"
     return compiled(njit, KERNEL, run, *form, reading, mode, derivatives, real.__name__, nogil=True)
 
 
-@lru_cache(maxsize=None)
+@cache
 def tally(real):
     """The compiled loop that adds up the weights of what is not ignored; called like a kernel."""
     weigh = weigher(real)
     width = np.dtype(real).itemsize
 
-    def run(plan, reals, sums, counter):
+    def run(plan, sums):
         workspace = np.empty(BLOCKS * BLOCK, real)
         scratch = np.int64(workspace.ctypes.data)
         size, row = plan[SIZE], plan[ROW]
         blocks, impossible = cut(size, row)[2], 0.0
-        while True:
-            claimed = memory.claim(np.int64(counter.ctypes.data), CLAIM)
-            if claimed >= blocks:
-                return impossible
+        claimed = memory.claim(np.int64(plan.ctypes.data), CLAIM)
+        while claimed < blocks:
             for block in range(claimed, min(claimed + CLAIM, blocks)):
                 start, count, first, length = block_range(size, row, block)
                 labels = operand(plan, LABELS, start, count, scratch + Y * BLOCK * width, width)
-                weights, infinite = weigh(plan, reals, start, count, labels, scratch)
+                weights, infinite = weigh(plan, start, count, labels, scratch)
                 impossible += infinite
                 add_up(weights, count, length, sums, first, real)
+            claimed = memory.claim(np.int64(plan.ctypes.data), CLAIM)
+        memory.keep_alive(workspace)
+        return impossible
 
     return compiled(njit, KERNEL, run, "tally", real.__name__, nogil=True)
 
 
-# Threads. A pool of Python threads rather than Numba's own: kernels hold no lock, so any number of callers may share it,
-# it survives a fork, and it loads nothing.
+# Threads. A pool of Python threads rather than Numba's: kernels hold no lock, any number of callers may share it, it
+# survives a fork, and it loads nothing.
 
 
 class Threads:
@@ -412,21 +428,20 @@ class Threads:
         """Forgets the pool, whose threads do not live on in a forked process."""
         self.pool, self.lock = None, threading.Lock()
 
-    def run(self, kernel, plan, reals, sums, elements):
+    def run(self, kernel, plan, sums, elements):
         """Runs a kernel on as many threads as its size is worth; returns the sum of what they return."""
-        counter = np.zeros(1, np.int64)
         helpers = min(self.count, elements // SERIAL) - 1
         if helpers < 1:
-            return kernel(plan, reals, sums, counter)
+            return kernel(plan, sums)
         futures = []
         try:
             with self.lock:
                 if self.pool is None:
                     self.pool = ThreadPoolExecutor(max(os.cpu_count() or 1, self.count), "binxent")
-                futures = [self.pool.submit(kernel, plan, reals, sums, counter) for _ in range(helpers)]
+                futures = [self.pool.submit(kernel, plan, sums) for _ in range(helpers)]
         except RuntimeError:  # the interpreter is shutting down and starts no more threads
             pass
-        found = kernel(plan, reals, sums, counter)
+        found = kernel(plan, sums)
         # A helper that has not begun by now would find nothing left to do.
         return found + sum(future.result() for future in futures if not future.cancel())
 
@@ -437,10 +452,13 @@ threads = Threads()
 # The driver: from arrays to a plan.
 
 
+NOWHERE = (0, 0, None)  # an operand that a plan does without
+
+
 def describe(array, real, mover):
     """The two fields of an operand in a plan, and what must stay alive while the plan is in use."""
-    dtype, address = array.dtype.name, array.__array_interface__["data"][0]
-    if dtype == real.__name__ and array.flags.c_contiguous:
+    address = array.__array_interface__["data"][0]
+    if array.dtype == real and array.flags.c_contiguous:
         return 0, address, array
     shape, strides = [1], [0]
     for extent, stride in zip(array.shape, array.strides, strict=True):
@@ -451,10 +469,22 @@ def describe(array, real, mover):
             shape.append(extent)
             strides.append(stride)
     description = np.array([address, len(shape), *shape, *strides], np.int64)
-    return mover(dtype, real).address, description.__array_interface__["data"][0], (array, description)
+    return mover(array.dtype.name, real.type).address, description.__array_interface__["data"][0], (array, description)
 
 
-def fuse(loss, predictions, labels, weights=(), *, row, scale=1.0, pos_weight=None, losses=None, derivatives=(), tallied=False):
+def fuse(
+    loss,
+    predictions,
+    labels,
+    weights=(),
+    *,
+    row,
+    scale=1.0,
+    pos_weight=None,
+    losses=None,
+    derivatives=(),
+    tallied=False,
+):
     """Runs the fused loop of a loss over arrays of one shape.
 
     Args:
@@ -472,30 +502,33 @@ def fuse(loss, predictions, labels, weights=(), *, row, scale=1.0, pos_weight=No
     Returns:
         The float64 sums, and how many labels, probabilities and weights had impossible values.
     """
-    real = np.float64 if predictions.dtype == np.float64 else np.float32
-    size = predictions.size
-    ignored = loss.ignore_label
-    alive = [
+    real = DOUBLE if predictions.dtype == DOUBLE else SINGLE
+    size, ignored, smoothing = predictions.size, loss.ignore_label, loss.label_smoothing
+    constants = loss.constants if pos_weight is None else (1.0,)
+    operands = [
         describe(predictions, real, gather),
         describe(labels, real, gather),
-        (0, 0) if pos_weight is None else describe(pos_weight, real, gather),
-        (0, 0) if losses is None else describe(losses, real, scatter),
-        *(describe(output, real, scatter) for output in derivatives),
-        *((0, 0),) * (2 - len(derivatives)),
-        *(describe(weight, real, gather) for weight in weights),
+        NOWHERE if pos_weight is None else describe(pos_weight, real, gather),
+        NOWHERE if losses is None else describe(losses, real, scatter),
+        *[describe(array, real, scatter) for array in derivatives],
+        *[NOWHERE] * (2 - len(derivatives)),
+        *[describe(array, real, gather) for array in weights],
     ]
     ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
-    plan = [size, row, ignoring, len(weights)]
-    for operand in alive:
-        plan += operand[:2]
-    constants = (1.0,) if pos_weight is not None else loss.constants
-    smoothing = loss.label_smoothing
-    # In the order of KEEP, SHIFT, EPSILON, SCALE, IGNORED, CONSTANTS.
-    reals = (1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0, *constants)
-    sums = np.empty(size // row if row < BLOCK else cut(size, row)[2])
+    fields = [0, size, row, ignoring, len(weights)]
+    for mover, where, _ in operands[:6]:
+        fields += mover, where
+    fields += (1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0, *constants)
+    fields += [0.0] * (FIRST_WEIGHT - len(fields))
+    for mover, where, _ in operands[6:]:
+        fields += mover, where
+    plan = np.empty(len(fields), np.int64)
+    struct.pack_into(f"=17q8d{2 * len(weights)}q", plan, 0, *fields)
     if tallied:
-        run = tally(real)
+        run = tally(real.type)
     else:
-        run = kernel(loss.from_logits, loss.form, len(constants), len(derivatives), pos_weight is not None, real)
-    impossible = threads.run(run, np.array(plan, np.int64), np.array(reals, np.float64), sums, size)
-    return sums.reshape(size // row, -1).sum(1) if row >= BLOCK else sums, impossible
+        run = kernel(loss.from_logits, loss.form, len(constants), len(derivatives), pos_weight is not None, real.type)
+    pieces = -(-row // BLOCK)  # sums in each row
+    sums = np.empty(size // row * pieces)
+    impossible = threads.run(run, plan, sums, size)
+    return sums if pieces == 1 else sums.reshape(-1, pieces).sum(1), impossible

@@ -1,7 +1,7 @@
 """Memory by address, for Numba: typed reads and writes, half floats, an atomic counter, calls through a pointer.
 
 Kernels get the addresses of arrays rather than arrays, so that one compiled kernel serves every dtype and every layout.
-Whoever passes an address answers for it: the array must stay alive, and outputs must not overlap inputs.
+Whoever takes an address answers for it: the array must be kept alive, and outputs must not overlap inputs.
 
 Kernels name these functions through the module, `memory.read(...)`. Numba's disk cache tells kernels apart by pickling
 what they refer to, and a module is pickled by name, while an intrinsic on its own has a new name in every process.
@@ -157,6 +157,12 @@ def call_mover(typing, function, where, start, count, block):
         builder.call(builder.inttoptr(args[0], mover.as_pointer()), args[1:])
 
     return types.void(*[types.int64] * 5), emit
+
+
+@intrinsic
+def keep_alive(typing, array):
+    """Does nothing, after the last use of an array by address: Numba frees it after the last use by name."""
+    return types.none(array), lambda context, builder, signature, args: context.get_dummy_value()
 
 
 @intrinsic

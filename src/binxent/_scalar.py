@@ -17,6 +17,7 @@ from numba.extending import intrinsic, register_jitable
 # function in float32 and below 2e-17 in float64.
 #   exp:   (exp(r) - 1 - r) / r^2         for |r| <= log(2) / 2
 #   log1p: log(1 + t) / t                 for 0 <= t <= 1
+#   cost_of_rest: -log(1 - x) / x         for 0 <= x <= 1/2
 #   log:   (log(1 + f) - f + f^2/2) / f^3 for sqrt(1/2) - 1 <= f <= sqrt(2) - 1
 # fmt: off
 EXP = {
@@ -38,6 +39,18 @@ LOG1P = {
         0.07329015255534954, -0.08207163680437429, 0.09055567515590733, -0.09992127821760016, 0.11109740896460193,
         -0.12499817769513955, 0.14285696309567308, -0.16666665403691092, 0.19999999940349814, -0.2499999999826481,
         0.3333333333330646, -0.49999999999999833, 1.0,
+    ),
+}
+COST_OF_REST = {
+    types.float32: (
+        1.733612, -2.458962, 1.9598706, -0.5900887, 0.34074646, 0.17544077, 0.2519568, 0.33325517, 0.5000012, 1.0,
+    ),
+    types.float64: (
+        34.64325485311617, -154.70688210932119, 328.287292707348, -434.6681168629363, 400.94424171996883,
+        -272.3316008159411, 140.98321573398854, -56.54861513680553, 17.935943950567406, -4.373972785340507,
+        0.9592834456750595, -0.044716012534183794, 0.11638092289356726, 0.1095884162292003, 0.12510682097461606,
+        0.14285164148286852, 0.16666686669473194, 0.19999999514837213, 0.2500000000719781, 0.33333333333276843,
+        0.5000000000000018, 1.0,
     ),
 }
 LOG = {
@@ -117,6 +130,7 @@ def polynomial(table):
 
 abs, _rint, _fma = llvm_function("llvm.fabs", 1), llvm_function("llvm.rint", 1), llvm_function("llvm.fma", 3)
 _exp_polynomial, _log1p_polynomial, _log_polynomial = polynomial(EXP), polynomial(LOG1P), polynomial(LOG)
+_cost_of_rest_polynomial = polynomial(COST_OF_REST)
 _log2_e, _ln2_high, _ln2_low = constant(LOG2_E), constant(LN2_HIGH), constant(LN2_LOW)
 _lowest_exponent, _smallest_normal = constant(LOWEST_EXPONENT), constant(SMALLEST_NORMAL)
 
@@ -211,13 +225,18 @@ def log1p(t):
 
 
 @register_jitable
+def cost_of_rest(x):
+    """-log(1 - x) for 0 <= x <= 1/2."""
+    return x * _cost_of_rest_polynomial(x)
+
+
+@register_jitable
 def log(x):
-    """log(x) for x >= 0; NaN stays NaN."""
+    """log(x) for 0 <= x <= 1; NaN stays NaN."""
     subnormal = x < _smallest_normal(x)
     normal = where(subnormal, x * _number(x, 2.0**64), x)
     n = _exponent(normal) - where(subnormal, _number(x, 64), _number(x, 0))
     f = _mantissa(normal) - _number(x, 1)
     low = _fma(_log_polynomial(f) * f, f * f, _fma(_number(x, -0.5) * f, f, n * _ln2_low(x)))
     result = _fma(n, _ln2_high(x), f + low)
-    result = where(x == _number(x, 0), _number(x, -inf), result)
-    return where(x > _number(x, 3e38), x, where(x == x, result, x))
+    return where(x > _number(x, 0), result, where(x == x, _number(x, -inf), x))

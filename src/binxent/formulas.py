@@ -14,8 +14,8 @@ A prediction x, logit or probability, is first read into a state: p = P(label 1)
 b = -log q, what these do when x moves (a', b', a'', b'', and w = p' = -q'), and the bend p'' / p'. From there on a loss
 need not know which of the two it was given.
 
-A maths module offers `abs`, `where`, `minimum`, `maximum`, `exp` (asked for x <= 0 only), `log` and `log1p` (asked for
-0 <= x <= 1 only).
+A maths module offers `abs`, `where`, `minimum`, `maximum`, `exp` (asked for x <= 0), `log` and `log1p` (asked for
+0 <= x <= 1) and, if it has something better than -log1p(-x), `cost_of_rest`, -log(1 - x) for 0 <= x <= 1/2.
 """
 
 WHOLE_POWERS = (0, 1, 2, 3, 4)
@@ -48,6 +48,12 @@ def define(m, jit=identity, real=float):
     huge, largest = real(1e30), real(3e38)
 
     @jit
+    def default_cost_of_rest(x):
+        return zero - m.log1p(-x)
+
+    cost_of_rest = getattr(m, "cost_of_rest", default_cost_of_rest)
+
+    @jit
     def portion(mass, cost):
         """Mass times cost, where no mass has no share even in an infinite cost."""
         return m.where(mass == zero, zero, mass * cost)
@@ -57,12 +63,6 @@ def define(m, jit=identity, real=float):
         """Derivatives of f h. Where h or h1 is infinite the last term rules, and the others must not make NaN of it."""
         finite, finite1 = m.minimum(h, huge), m.minimum(m.maximum(h1, -huge), huge)
         return f * h, f1 * finite + f * h1, m.maximum(f2, -largest) * finite + two * f1 * finite1 + f * h2
-
-    @jit
-    def minus_log_complement(x, complement):
-        """-log(1 - x), from the rounded complement of x and, to first order, what its rounding lost."""
-        lost = (one - complement) - x
-        return zero - m.log(complement) - m.where(x < half, lost * (two - complement), zero)
 
     # Readings: from a prediction to p, q, a, b, a', b', a'', b'', w, bend.
 
@@ -86,8 +86,21 @@ def define(m, jit=identity, real=float):
         p = m.where(x < epsilon, epsilon, m.where(x > ceiling, ceiling, x))
         q = one - p
         over_p, over_q = one / p, one / q
-        a, b = zero - m.log(p), minus_log_complement(p, q)
-        return p, q, a, b, -over_p, over_q, over_p * over_p, over_q * over_q, one, zero
+        left = p < half
+        less = m.where(left, p, q)  # exact: 1 - p loses no digit from 1/2 on
+        high, low = zero - m.log(less), cost_of_rest(less)
+        return (
+            p,
+            q,
+            m.where(left, high, low),
+            m.where(left, low, high),
+            -over_p,
+            over_q,
+            over_p * over_p,
+            over_q * over_q,
+            one,
+            zero,
+        )
 
     # Powers: u^gamma and its derivatives, where u' = u1, u'' = u1 * bend and ratio = u1 / u.
 
@@ -130,7 +143,7 @@ def define(m, jit=identity, real=float):
     @jit
     def bce(state, y, constants):
         """c y a + (1 - y) b."""
-        p, q, a, b, a1, b1, a2, b2, w, bend = state
+        _, _, a, b, a1, b1, a2, b2, _, _ = state
         (pos_weight,) = constants
         return mixture(pos_weight * y, one - y, a, b, a1, b1, a2, b2)
 
@@ -177,8 +190,10 @@ def define(m, jit=identity, real=float):
                 below = p <= margin
                 u = m.where(below, zero, p - margin)
                 u1 = m.where(below, zero, w)
-                complement = m.where(u < half, one - u, q + margin)
-                h, h1 = minus_log_complement(u, complement), u1 / complement
+                small = u < half
+                rest = m.where(small, one - u, q + margin)
+                lost = m.where(small, (one - rest) - u, zero)  # by the rounding of 1 - u, to be put back to first order
+                h, h1 = lost * (rest - two) - m.log(rest), u1 / rest
                 ratio = m.where(below, zero, u1 / u)
                 f, f1, f2 = modulate_negative(u, u1, bend, ratio, zero - m.log(u), gamma_neg)
                 loss_neg, slope_neg, curvature_neg = product(f, f1, f2, h, h1, h1 * bend + h1 * h1)

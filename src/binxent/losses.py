@@ -7,6 +7,7 @@ and to a driver. As they stand, the classes are the NumPy door's: callable on ar
 import math
 import warnings
 from dataclasses import KW_ONLY, dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Loss:
         """The reduced loss of NumPy arrays.
 
         Args:
-            y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`. Ranks may differ by a last axis of one.
+            y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred` but perhaps for a last axis of one.
             y_pred: Predictions, logits or probabilities.
             sample_weight: A number, or an array in the shape of `y_pred` or of its leading axes.
 
@@ -58,7 +59,7 @@ class Loss:
             ValueError: Shapes do not match, or a label, probability or weight has an impossible value.
             TypeError: An array holds no real numbers.
         """
-        from binxent import evaluate  # the door stands on this module, so it cannot be imported at the top
+        from binxent.numpy import evaluate  # the door stands on this module, so it cannot be imported at the top
 
         return evaluate(self, y_true, y_pred, sample_weight)
 
@@ -119,12 +120,12 @@ class BinaryCrossentropy(Loss):
     def __post_init__(self):
         self._standardize(pos_weight=_standard_pos_weight(self.pos_weight))
 
-    @property
-    def form(self):
+    @cached_property
+    def form(self):  # noqa: D102 (Loss explains it)
         return ("bce",)
 
-    @property
-    def constants(self):
+    @cached_property
+    def constants(self):  # noqa: D102
         return (1.0 if self.pos_weight is None else self.pos_weight,)
 
 
@@ -168,12 +169,12 @@ class BinaryFocalCrossentropy(Loss):
                 f"alpha={self.alpha} has no effect without apply_class_balancing=True.", UserWarning, stacklevel=4
             )
 
-    @property
-    def form(self):
+    @cached_property
+    def form(self):  # noqa: D102 (Loss explains it)
         return ("focal", spelling(self.gamma))
 
-    @property
-    def constants(self):
+    @cached_property
+    def constants(self):  # noqa: D102
         return (self.alpha, 1 - self.alpha, self.gamma) if self.apply_class_balancing else (1.0, 1.0, self.gamma)
 
 
@@ -215,12 +216,12 @@ class AsymmetricCrossentropy(Loss):
         if not 0 <= self.margin < 1:
             raise ValueError(f"`margin` must lie in [0, 1); got {self.margin!r}.")
 
-    @property
-    def form(self):
+    @cached_property
+    def form(self):  # noqa: D102 (Loss explains it)
         return ("asymmetric", spelling(self.gamma_pos), spelling(self.gamma_neg), self.margin > 0)
 
-    @property
-    def constants(self):
+    @cached_property
+    def constants(self):  # noqa: D102
         return (self.gamma_pos, self.gamma_neg, self.margin)
 
 
@@ -255,12 +256,12 @@ class PolyBinaryCrossentropy(Loss):
         self._standardize()
         _check("epsilon_1", self.epsilon_1, -math.inf)
 
-    @property
-    def form(self):
+    @cached_property
+    def form(self):  # noqa: D102 (Loss explains it)
         return ("poly",)
 
-    @property
-    def constants(self):
+    @cached_property
+    def constants(self):  # noqa: D102
         return (self.epsilon_1,)
 
 

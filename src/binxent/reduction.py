@@ -82,7 +82,8 @@ def require_same_shape(true_name, true_shape, pred_name, pred_shape):
     """
     if tuple(true_shape) != tuple(pred_shape):
         raise ValueError(
-            f"`{true_name}` and `{pred_name}` must have the same shape; got {tuple(true_shape)} and {tuple(pred_shape)}. "
+            f"`{true_name}` and `{pred_name}` must have the same shape; "
+            f"got {tuple(true_shape)} and {tuple(pred_shape)}. "
             "Reshape one of them: broadcasting would pair labels with predictions that are not theirs."
         )
 
