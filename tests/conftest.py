@@ -1,0 +1,47 @@
+"""What the tests of the core share: fresh interpreters, and a number of threads that is put back."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import binxent as bx
+
+
+@pytest.fixture
+def interpreter(tmp_path):
+    """Run a program in a fresh interpreter and return what it prints; it is ended if it hangs."""
+
+    def run(program, *arguments, timeout=60, package=None, **environment):
+        path = [str(package)] if package else []
+        path += [entry for entry in (os.environ.get("PYTHONPATH"),) if entry]
+        variables = os.environ | {"PYTHONPATH": os.pathsep.join(path)} | environment
+        finished = subprocess.run(
+            [sys.executable, "-c", program, *map(str, arguments)],
+            capture_output=True, text=True, timeout=timeout, env=variables, cwd=tmp_path, check=False,
+        )  # fmt: skip
+        assert finished.returncode == 0, finished.stderr
+        return finished.stdout
+
+    return run
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A folder with a copy of the package's core, without what is compiled."""
+    folder = tmp_path / "copy"
+    (folder / "binxent").mkdir(parents=True)
+    for source in Path(bx.__file__).parent.glob("*.py"):
+        shutil.copy(source, folder / "binxent")
+    return folder
+
+
+@pytest.fixture
+def set_num_threads():
+    """Sets the number of threads, for one test."""
+    before = bx.get_num_threads()
+    yield bx.set_num_threads
+    bx.set_num_threads(before)
