@@ -1,4 +1,4 @@
-"""The one comparison of results: it raises, and looks at dtype, shape and value, of a loss and its derivatives together."""
+"""The one comparison of results: it raises, and looks at dtype, shape and value, of all results together."""
 
 import numpy as np
 
@@ -27,11 +27,12 @@ def same(got, want, ulps=0.0):
             alike |= abs(got.astype(float) - want.astype(float)) <= ulps * unit
     if not alike.all():
         where = tuple(index[0] for index in np.nonzero(~alike))
+        count = np.count_nonzero(~alike)
         raise AssertionError(
-            f"{np.count_nonzero(~alike)} of {alike.size} values differ; at {where} got {got[where]!r}, not {want[where]!r}"
+            f"{count} of {alike.size} values differ; at {where} got {got[where]!r}, not {want[where]!r}"
         )
 
 
 def close(got, want, rtol=1e-6, atol=0.0):
-    """Raises unless the values are about the same: for numbers that a document prints, or that were summed elsewhere."""
+    """Raises unless values are about the same: for numbers that were printed, or summed elsewhere."""
     np.testing.assert_allclose(np.asarray(got, float), np.asarray(want, float), rtol, atol, strict=True)

@@ -25,7 +25,7 @@ class Series(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """Loss, slope and curvature (rows) at each point (columns), as the unevaluated sum of two floats, and their sizes."""
+    """Loss, slope and curvature (rows) at each point (columns), each the sum of two floats, and their sizes."""
 
     high: np.ndarray
     low: np.ndarray
