@@ -9,6 +9,8 @@ Blocks are cut the same way whatever the number of threads, each block's sum has
 in order: the same input gives the same bits on any number of threads.
 """
 
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportRedeclaration=false
+# (an intrinsic is called without its first argument, and returns something)
 import math
 import os
 import re
@@ -35,9 +37,9 @@ SERIAL = 1 << 16  # below this many elements, threads cost more than they bring
 # The blocks of a thread's scratch.
 X, Y, C, W, LOSS, SLOPE, CURVATURE, FACTOR, BLOCKS = range(9)
 
-# A plan tells a kernel what to do, in fields of eight bytes. First whole numbers: the blocks that threads have taken, the
-# sizes, and the operands, two fields each: the address of the function that gathers (or scatters) the operand and of
-# its description, or 0 and the address of its data if that is used where it lies. Then real numbers, then the weights.
+# A plan tells a kernel what to do, in fields of eight bytes. First whole numbers: the blocks that threads have taken,
+# the sizes, and the operands, two fields each: the address of the function that gathers (or scatters) it and of its
+# description, or 0 and the address of its data if that is used where it lies. Then real numbers, then the weights.
 NEXT, SIZE, ROW, IGNORE, WEIGHTS = range(5)
 PREDICTIONS, LABELS, POS_WEIGHT, LOSSES, SLOPES, CURVATURES = range(5, 17, 2)
 KEEP, SHIFT, EPSILON, SCALE, IGNORED, FIRST_CONSTANT, SECOND_CONSTANT, THIRD_CONSTANT = range(17, 25)
@@ -50,8 +52,10 @@ OPTIONS = {
 }
 
 
-# Numba mistrusts what is in its disk cache when the file that a function stands in has changed; these count as well.
-SOURCES = zlib.crc32(b"".join(Path(module.__file__).read_bytes() for module in (formulas, memory, scalar)))
+# The code that this process runs. Numba's disk cache looks at the date of one file when it stores a function: it would
+# take the kernels of a process that outlives an upgrade for the new version's.
+SOURCES = [formulas.__file__, memory.__file__, scalar.__file__, __file__]
+DIGEST = zlib.crc32(b"".join(Path(str(source)).read_bytes() for source in SOURCES))
 
 
 def compiled(decorator, signature, function, *name, **options):
@@ -60,7 +64,7 @@ def compiled(decorator, signature, function, *name, **options):
     Numba keeps one index for all functions of one name, and two processes that add to it at once can end up with each
     other's code. A name of its own for each kernel leaves only equal code to be confused.
     """
-    function.__qualname__ = re.sub(r"\W+", "_", "_".join(map(str, (*name, SOURCES))))
+    function.__qualname__ = re.sub(r"\W+", "_", "_".join(map(str, (*name, DIGEST))))
     try:
         return decorator(signature, cache=True, **OPTIONS, **options)(function)
     except (OSError, RuntimeError):
@@ -104,9 +108,8 @@ STORAGE = {
     "float16": (np.uint16, from_half, to_half),
     "bfloat16": (np.uint16, from_brain, to_brain),
 }
-for number in (*np.typecodes["AllInteger"], "f", "d"):
-    kind = np.dtype(number).type
-    STORAGE[np.dtype(kind).name] = (kind, as_stored, as_stored)
+for code in (*np.typecodes["AllInteger"], "f", "d"):
+    STORAGE[np.dtype(code).name] = (np.dtype(code).type, as_stored, as_stored)
 
 
 @register_jitable
@@ -286,8 +289,8 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
         real: Working precision, np.float32 or np.float64.
 
     Returns:
-        A function (plan, sums) that may run on several threads at once, sharing one plan, and returns how many labels,
-        probabilities and weights it found impossible.
+        A function (plan, sums) that may run on several threads at once, sharing one plan. It returns 0 if all labels,
+        probabilities and weights are possible values; negative zeros and NaN make it suspicious, too.
     """
     formula = formulas_for(real)(from_logits, *form)
     weigh = weigher(real)
@@ -312,13 +315,12 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
         constants = constants_of(plan)
         keep, shift = number(plan, KEEP, real), number(plan, SHIFT, real)
         epsilon, scale = number(plan, EPSILON, real), number(plan, SCALE, real)
-        impossible = zero
+        greatest = memory.bits(zero)
         for i in range(count):
             prediction, label = memory.read_input(x, i, real), memory.read_input(y, i, real)
-            wrong = label * (one - label) < zero
+            greatest = memory.greatest_bits(greatest, label)
             if not from_logits:
-                wrong = wrong | (prediction * (one - prediction) < zero)
-            impossible = memory.add_in_any_order(impossible, scalar.where(wrong, one, zero))
+                greatest = memory.greatest_bits(greatest, prediction)
             if per_label:
                 constants = (memory.read_input(c, i, real),)
             value, first, second = formula(prediction, label * keep + shift, epsilon, constants)
@@ -327,7 +329,7 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
                 memory.write_second(slope, i, real, first * scale)
             if derivatives > 1:
                 memory.write_third(curvature, i, real, second * scale)
-        return impossible
+        return 1.0 if greatest > memory.bits(one) else 0.0
 
     @register_jitable
     def weighted(weights, values, count):
@@ -500,35 +502,33 @@ def fuse(
         tallied: Whether to add up the weights, where the label is not ignored, instead of the losses.
 
     Returns:
-        The float64 sums, and how many labels, probabilities and weights had impossible values.
+        The float64 sums, and whether a label, probability or weight may have an impossible value: NaN and -0 are
+        suspected, too.
     """
     real = DOUBLE if predictions.dtype == DOUBLE else SINGLE
     size, ignored, smoothing = predictions.size, loss.ignore_label, loss.label_smoothing
     constants = loss.constants if pos_weight is None else (1.0,)
-    operands = [
-        describe(predictions, real, gather),
-        describe(labels, real, gather),
-        NOWHERE if pos_weight is None else describe(pos_weight, real, gather),
-        NOWHERE if losses is None else describe(losses, real, scatter),
-        *[describe(array, real, scatter) for array in derivatives],
-        *[NOWHERE] * (2 - len(derivatives)),
-        *[describe(array, real, gather) for array in weights],
-    ]
+    x, y = describe(predictions, real, gather), describe(labels, real, gather)
+    c = NOWHERE if pos_weight is None else describe(pos_weight, real, gather)
+    value = NOWHERE if losses is None else describe(losses, real, scatter)
+    first = describe(derivatives[0], real, scatter) if derivatives else NOWHERE
+    second = describe(derivatives[1], real, scatter) if len(derivatives) > 1 else NOWHERE
+    factors = [describe(weight, real, gather) for weight in weights] if weights else ()
     ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
     fields = [0, size, row, ignoring, len(weights)]
-    for mover, where, _ in operands[:6]:
-        fields += mover, where
+    for operand in (x, y, c, value, first, second):
+        fields += operand[:2]
     fields += (1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0, *constants)
-    fields += [0.0] * (FIRST_WEIGHT - len(fields))
-    for mover, where, _ in operands[6:]:
-        fields += mover, where
+    fields += (0.0,) * (FIRST_WEIGHT - len(fields))
+    for operand in factors:
+        fields += operand[:2]
     plan = np.empty(len(fields), np.int64)
-    struct.pack_into(f"=17q8d{2 * len(weights)}q", plan, 0, *fields)
+    struct.pack_into(f"=17q8d{2 * len(weights)}q", plan.data, 0, *fields)
     if tallied:
         run = tally(real.type)
     else:
         run = kernel(loss.from_logits, loss.form, len(constants), len(derivatives), pos_weight is not None, real.type)
     pieces = -(-row // BLOCK)  # sums in each row
     sums = np.empty(size // row * pieces)
-    impossible = threads.run(run, plan, sums, size)
-    return sums if pieces == 1 else sums.reshape(-1, pieces).sum(1), impossible
+    suspicious = threads.run(run, plan, sums, size) > 0
+    return sums if pieces == 1 else sums.reshape(-1, pieces).sum(1), suspicious

@@ -138,6 +138,31 @@ def add_in_any_order(typing, total, x):
     return total(total, x), emit
 
 
+def _bits(builder, x):
+    return builder.bitcast(x, ir.IntType(64 if isinstance(x.type, ir.DoubleType) else 32))
+
+
+@intrinsic
+def bits(typing, x):
+    """The bits of a float. From 0 to 1 they grow with it; those of negative numbers and of NaN are greater."""
+
+    def emit(context, builder, signature, args):
+        return _bits(builder, args[0])
+
+    return (types.uint64 if x == types.float64 else types.uint32)(x), emit
+
+
+@intrinsic
+def greatest_bits(typing, greatest, x):
+    """The greater of some bits and those of a float."""
+
+    def emit(context, builder, signature, args):
+        found = _bits(builder, args[1])
+        return builder.select(builder.icmp_unsigned(">", found, args[0]), found, args[0])
+
+    return greatest(greatest, x), emit
+
+
 @intrinsic
 def claim(typing, address, count):
     """Adds the count to the int64 at an address and returns what was there: every caller gets a share of its own."""

@@ -7,6 +7,8 @@ instructions, with polynomials in place of tables, no branches, and constants in
 As in `_memory.py`, nobody closes over the intrinsics: formulas name their functions through this module.
 """
 
+# pyright: reportCallIssue=false, reportRedeclaration=false
+# (an intrinsic is called without its first argument)
 from math import inf
 
 import llvmlite.ir as ir
@@ -71,8 +73,11 @@ LN2_LOW = {types.float32: -2.12194440e-4, types.float64: 1.90821492927058770002e
 LOG2_E = {types.float32: 1.4426950408889634, types.float64: 1.4426950408889634}
 LOWEST_EXPONENT = {types.float32: -104.0, types.float64: -746.0}  # exp of less rounds to 0, through all subnormals
 SMALLEST_NORMAL = {types.float32: 2.0**-126, types.float64: 2.0**-1022}
+LIFT = {types.float32: 24, types.float64: 64}
 MANTISSA_BITS = {types.float32: 23, types.float64: 52}
 BIAS = {types.float32: 127, types.float64: 1023}
+SHIFTER = {kind: 1.5 * 2.0 ** MANTISSA_BITS[kind] + LIFT[kind] + BIAS[kind] for kind in LIFT}
+UNLIFT = {kind: 2.0 ** -LIFT[kind] for kind in LIFT}
 INTEGER = {types.float32: ir.IntType(32), types.float64: ir.IntType(64)}
 SQRT_HALF_BITS = {types.float32: 0x3F3504F3, types.float64: 0x3FE6A09E667F3BCD}
 ONE_BITS = {types.float32: 0x3F800000, types.float64: 0x3FF0000000000000}
@@ -128,11 +133,12 @@ def polynomial(table):
     return evaluate
 
 
-abs, _rint, _fma = llvm_function("llvm.fabs", 1), llvm_function("llvm.rint", 1), llvm_function("llvm.fma", 3)
+abs, _fma = llvm_function("llvm.fabs", 1), llvm_function("llvm.fma", 3)
 _exp_polynomial, _log1p_polynomial, _log_polynomial = polynomial(EXP), polynomial(LOG1P), polynomial(LOG)
 _cost_of_rest_polynomial = polynomial(COST_OF_REST)
 _log2_e, _ln2_high, _ln2_low = constant(LOG2_E), constant(LN2_HIGH), constant(LN2_LOW)
 _lowest_exponent, _smallest_normal = constant(LOWEST_EXPONENT), constant(SMALLEST_NORMAL)
+_shifter, _unlift = constant(SHIFTER), constant(UNLIFT)
 
 
 @intrinsic
@@ -156,20 +162,14 @@ def where(typing, condition, a, b):
 
 
 @intrinsic
-def _times_two_to(typing, x, n):
-    """x 2^n for a whole float n, in two halves because 2^n alone may be subnormal."""
+def _low_bits_as_exponent(typing, x):
+    """The float whose exponent field is the last bits of x."""
 
     def emit(context, builder, signature, args):
-        kind = signature.return_type
-        integer, bits, bias = INTEGER[kind], MANTISSA_BITS[kind], BIAS[kind]
-        whole = builder.fptosi(args[1], integer)
-        half = builder.ashr(whole, integer(1))
-        for part in (half, builder.sub(whole, half)):
-            power = builder.bitcast(builder.shl(builder.add(part, integer(bias)), integer(bits)), args[0].type)
-            args = [builder.fmul(args[0], power), args[1]]
-        return args[0]
+        integer, bits = INTEGER[signature.return_type], MANTISSA_BITS[signature.return_type]
+        return builder.bitcast(builder.shl(builder.bitcast(args[0], integer), integer(bits)), args[0].type)
 
-    return x(x, x), emit
+    return x(x), emit
 
 
 @intrinsic
@@ -211,11 +211,17 @@ def maximum(a, b):
 
 @register_jitable
 def exp(x):
-    """exp(x) for x <= 0."""
+    """exp(x) for x <= 0: 2^n exp(r), where n is log2(e) x rounded, by adding a number whose last bit is worth 1.
+
+    The last bits of that sum are n + LIFT + BIAS, the exponent field of 2^(n + LIFT). The lift keeps it normal where
+    2^n is not, and is taken back by the last multiplication.
+    """
     x = maximum(x, _lowest_exponent(x))
-    n = _rint(x * _log2_e(x))
+    shifted = _fma(x, _log2_e(x), _shifter(x))
+    n = shifted - _shifter(x)
     r = _fma(n, -_ln2_low(x), _fma(n, -_ln2_high(x), x))
-    return _times_two_to(_fma(_exp_polynomial(r), r * r, r) + _number(x, 1), n)
+    power = _low_bits_as_exponent(shifted)
+    return _fma(_fma(_exp_polynomial(r), r * r, r), power, power) * _unlift(x)
 
 
 @register_jitable

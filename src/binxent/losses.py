@@ -7,7 +7,6 @@ and to a driver. As they stand, the classes are the NumPy door's: callable on ar
 import math
 import warnings
 from dataclasses import KW_ONLY, dataclass, fields
-from functools import cached_property
 
 import numpy as np
 
@@ -118,15 +117,9 @@ class BinaryCrossentropy(Loss):
     epsilon: float | None = 1e-7
 
     def __post_init__(self):
-        self._standardize(pos_weight=_standard_pos_weight(self.pos_weight))
-
-    @cached_property
-    def form(self):  # noqa: D102 (Loss explains it)
-        return ("bce",)
-
-    @cached_property
-    def constants(self):  # noqa: D102
-        return (1.0 if self.pos_weight is None else self.pos_weight,)
+        pos_weight = _standard_pos_weight(self.pos_weight)
+        constants = (1.0 if pos_weight is None else pos_weight,)
+        self._standardize(pos_weight=pos_weight, form=("bce",), constants=constants)
 
 
 @dataclass(frozen=True)
@@ -161,21 +154,14 @@ class BinaryFocalCrossentropy(Loss):
     epsilon: float | None = 1e-7
 
     def __post_init__(self):
-        self._standardize()
         _check("alpha", self.alpha, 0, 1)
         _check("gamma", self.gamma, 0)
+        alpha, beta = (self.alpha, 1 - self.alpha) if self.apply_class_balancing else (1.0, 1.0)
+        self._standardize(form=("focal", spelling(self.gamma)), constants=(alpha, beta, self.gamma))
         if self.alpha != 0.25 and not self.apply_class_balancing:
             warnings.warn(
                 f"alpha={self.alpha} has no effect without apply_class_balancing=True.", UserWarning, stacklevel=4
             )
-
-    @cached_property
-    def form(self):  # noqa: D102 (Loss explains it)
-        return ("focal", spelling(self.gamma))
-
-    @cached_property
-    def constants(self):  # noqa: D102
-        return (self.alpha, 1 - self.alpha, self.gamma) if self.apply_class_balancing else (1.0, 1.0, self.gamma)
 
 
 @dataclass(frozen=True)
@@ -210,19 +196,12 @@ class AsymmetricCrossentropy(Loss):
     epsilon: float | None = 1e-7
 
     def __post_init__(self):
-        self._standardize()
         _check("gamma_pos", self.gamma_pos, 0)
         _check("gamma_neg", self.gamma_neg, 0)
         if not 0 <= self.margin < 1:
             raise ValueError(f"`margin` must lie in [0, 1); got {self.margin!r}.")
-
-    @cached_property
-    def form(self):  # noqa: D102 (Loss explains it)
-        return ("asymmetric", spelling(self.gamma_pos), spelling(self.gamma_neg), self.margin > 0)
-
-    @cached_property
-    def constants(self):  # noqa: D102
-        return (self.gamma_pos, self.gamma_neg, self.margin)
+        form = ("asymmetric", spelling(self.gamma_pos), spelling(self.gamma_neg), self.margin > 0)
+        self._standardize(form=form, constants=(self.gamma_pos, self.gamma_neg, self.margin))
 
 
 @dataclass(frozen=True)
@@ -253,16 +232,8 @@ class PolyBinaryCrossentropy(Loss):
     epsilon: float | None = 1e-7
 
     def __post_init__(self):
-        self._standardize()
         _check("epsilon_1", self.epsilon_1, -math.inf)
-
-    @cached_property
-    def form(self):  # noqa: D102 (Loss explains it)
-        return ("poly",)
-
-    @cached_property
-    def constants(self):  # noqa: D102
-        return (self.epsilon_1,)
+        self._standardize(form=("poly",), constants=(self.epsilon_1,))
 
 
 def _check(name, value, low, high=math.inf):

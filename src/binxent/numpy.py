@@ -497,8 +497,8 @@ def _compute(loss, y_true, y_pred, sample_weight=None, derivatives=(), *, names=
     row = per_sample if by_sample else size
 
     def fused(weights, **options):
-        sums, impossible = fuse(loss, predictions, labels, weights, pos_weight=pos_weight, row=row, **options)
-        if impossible:
+        sums, suspicious = fuse(loss, predictions, labels, weights, pos_weight=pos_weight, row=row, **options)
+        if suspicious:
             _explain(loss, names, labels, predictions, weights)
         return sums
 
@@ -565,7 +565,7 @@ def _describe(value):
 
 
 def _explain(loss, names, labels, predictions, weights):
-    """Raises the error that says which values are impossible, where a kernel has found some."""
+    """Raises the error that says which values are impossible, if any is."""
     weight = math.prod((weight.astype(np.float64) for weight in weights), start=np.ones(labels.shape))
     if not np.all(np.isfinite(weight) | np.isnan(weight)):
         raise ValueError("`sample_weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
