@@ -3,7 +3,7 @@
     >>> import binxent as bx
     >>> loss = bx.BinaryCrossentropy(from_logits=True)
     >>> print(loss([[0, 1], [0, 0]], [[-18.6, 0.51], [2.94, -12.8]], sample_weight=[0.8, 0.2]).round(3))
-    0.243
+    0.244
 
 The names here are the NumPy door's, `binxent.numpy`, in Keras's spelling. Other frameworks have doors of their own,
 `binxent.jax` and `binxent.keras`. Nothing is imported before it is needed: NumPy with the first name, Numba with the
