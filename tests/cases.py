@@ -86,6 +86,6 @@ def points(from_logits, real):
 def predictions(from_logits, shape, dtype="float32", seed=0):
     """Predictions of a model that has learnt something, and labels, from a seed."""
     rng = np.random.default_rng(seed)
-    y = rng.integers(0, 2, shape)
+    y = np.asarray(rng.integers(0, 2, shape))
     z = rng.normal(2.0 * y - 1, 2.0)
-    return y.astype(np.float32), (z if from_logits else 1 / (1 + np.exp(-z))).astype(dtype)
+    return y.astype(np.float32), np.asarray(z if from_logits else 1 / (1 + np.exp(-z)), dtype)

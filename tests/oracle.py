@@ -117,7 +117,10 @@ def combine(loss, state, y, real):
     if isinstance(loss, bx.AsymmetricCrossentropy):
         gamma_pos, gamma_neg, margin = constants
         positive = times(to_the(q, gamma_pos, least), a)
-        return plus(scaled(positive, y), scaled(shifted_negative(p, b, gamma_neg, margin, least), 1 - y))
+        negative = times(to_the(p, gamma_neg, least), b)
+        if margin > 0:
+            negative = shifted_negative(p, gamma_neg, margin, least, None if loss.from_logits else real)
+        return plus(scaled(positive, y), scaled(negative, 1 - y))
     entropy, miss = plus(scaled(a, y), scaled(b, 1 - y)), plus(scaled(q, y), scaled(p, 1 - y))
     if isinstance(loss, bx.BinaryFocalCrossentropy):
         alpha, beta, gamma = constants
@@ -127,13 +130,16 @@ def combine(loss, state, y, real):
     return plus(scaled(a, constants[0] * y), scaled(b, 1 - y))
 
 
-def shifted_negative(p, b, gamma, margin, least):
-    """p_m^gamma (-log(1 - p_m)) for p_m = max(p - margin, 0), which loses digits where p is next to the margin."""
-    if margin == 0:
-        return times(to_the(p, gamma, least), b)
+def shifted_negative(p, gamma, margin, least, real):
+    """p_m^gamma (-log(1 - p_m)) for p_m = max(p - margin, 0), which loses digits where p is next to the margin.
+
+    Unless p is itself a number of a float type, with a difference that is one too.
+    """
     if p.values[0] <= margin:
         return series(mpf(0), mpf(0), mpf(0))
     shifted = plus(p, series(-margin, mpf(0), mpf(0)))
+    if real and float(real(shifted.values[0])) == shifted.values[0]:
+        shifted = series(*shifted.values)
     (u, u1, u2), (size, size1, size2) = shifted
     slope, slope_size = u1 / (1 - u), size1 / (1 - u)
     values = -mpmath.log1p(-u), slope, slope**2 + u2 / (1 - u)
