@@ -27,7 +27,7 @@ def batches(draw, elements=None, hard=False, rank=2):
     """Logits and labels in a small shape; labels and their complements are exact."""
     real = draw(FLOATS)
     shape = draw(arrays.array_shapes(min_dims=1, max_dims=rank, max_side=5))
-    numbers = elements or st.floats(-100, 100, width=32)
+    numbers = st.floats(-100, 100, width=32) if elements is None else elements
     x = draw(arrays.arrays(real, shape, elements=numbers))
     eighths = st.sampled_from([0, 1]) if hard else st.integers(0, 8).map(lambda n: n / 8)
     return draw(arrays.arrays(real, shape, elements=eighths)), x
