@@ -2,4 +2,4 @@
 
 import os
 
-os.environ.setdefault("KERAS_BACKEND", "jax")  # Keras asks once, when it is first imported; its own default is TensorFlow
+os.environ.setdefault("KERAS_BACKEND", "jax")  # asked for once, by the first import of Keras

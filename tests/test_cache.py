@@ -121,6 +121,17 @@ def test_changed_sources_are_compiled_anew(start, package, module, line, changed
         assert float(after[0]) > 1.1 * float(before[0])
 
 
+def test_kernels_of_many_processes_stay_apart(start):
+    """Numba names what it compiles by counting, in each process anew; what is loaded together must not share names."""
+    processes = [start(name) for name in NAMES]
+    for name, process in zip(NAMES, processes, strict=True):
+        right(finish(process)[0], [name])
+    for names in (NAMES, NAMES[::-1]):
+        output, hits = finish(start(*names))
+        right(output, names)
+        assert set(hits) == {"hit"}
+
+
 # Two processes save a kernel at once, at the worst moment: both have read the index, each has written its own, and the
 # one whose index is left is not the one whose code is.
 INTERLEAVED = """

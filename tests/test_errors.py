@@ -67,7 +67,8 @@ def read_only(*shape):
         (
             lambda: bx.BinaryCrossentropy(True, pos_weight=[1, 2, 3])(ONES, ONES),
             ValueError,
-            "`pos_weight` and .* must have the same shape; got (3,) and (2,)",
+            "`pos_weight` must be a number or hold one number for each label on the last axis of the predictions, "
+            "whose shape is (2,); got 3 numbers.",
         ),
         # Axes.
         (

@@ -22,6 +22,7 @@ EXAMPLES = [
         kind(from_logits=True, axis=(0, -1), reduction=None, name="mine", dtype="float64", epsilon=None)
         for kind in FAMILY
     ),
+    *(kind(ignore_label=math.nan) for kind in FAMILY),
     bx.BinaryCrossentropy(pos_weight=np.array([1.0, 2.5])),
     bx.BinaryCrossentropy(pos_weight=3, label_smoothing=0.1),
     bx.BinaryFocalCrossentropy(True, 0.4, 1.5),
@@ -205,6 +206,12 @@ def test_alpha_without_class_balancing_warns():
         warnings.simplefilter("error")
         bx.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.4)
         bx.BinaryFocalCrossentropy()
+
+
+def test_the_warning_points_at_the_caller():
+    with pytest.warns(UserWarning, match="alpha") as caught:
+        bx.BinaryFocalCrossentropy(alpha=0.4)
+    assert caught[0].filename == __file__
 
 
 @each_kind

@@ -63,6 +63,20 @@ def test_no_nan_comes_of_probabilities(batch, kind, epsilon):
         assert not np.isnan(result).any()
 
 
+@given(batches(), st.sampled_from(LOGIT_FAMILY), st.data())
+def test_nan_stays_nan_and_where_it_is(batch, loss, data):
+    y, x = batch
+    clean = bx.value_grad_hess(loss, y, x)
+    at = data.draw(st.integers(0, x.size - 1))
+    for array in (y, x):
+        kept = array.flat[at]
+        array.flat[at] = math.nan
+        for result, before in zip(bx.value_grad_hess(loss, y, x), clean, strict=True):
+            assert np.isnan(result.flat[at])
+            same(np.delete(result, at), np.delete(before, at))
+        array.flat[at] = kept
+
+
 @given(batches(), st.sampled_from(LOGIT_FAMILY), st.sampled_from([0.0, 0.5, 1.0, 3.0]))
 def test_weights_multiply(batch, loss, weight):
     y, x = batch

@@ -12,27 +12,23 @@ in order: the same input gives the same bits on any number of threads.
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportRedeclaration=false
 # (an intrinsic is called without its first argument, and returns something)
 import math
-import os
-import re
 import struct
-import threading
-import zlib
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 
 import numpy as np
-from numba import cfunc, njit, types
+from numba import njit, types
 from numba.extending import register_jitable
 
 from binxent import _memory as memory
 from binxent import _scalar as scalar
 from binxent import formulas
+from binxent._compiled import compiled, part_of
+from binxent._movers import NOWHERE, describe, gather, scatter
+from binxent._threads import threads
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 BLOCK = 2048  # elements: all the blocks of float32 scratch together fit into a core's own cache
 CLAIM = 8  # blocks that a thread takes at a time
-SERIAL = 1 << 16  # below this many elements, threads cost more than they bring
 
 # The blocks of a thread's scratch.
 X, Y, C, W, LOSS, SLOPE, CURVATURE, FACTOR, BLOCKS = range(9)
@@ -46,130 +42,7 @@ KEEP, SHIFT, EPSILON, SCALE, IGNORED, FIRST_CONSTANT, SECOND_CONSTANT, THIRD_CON
 FIRST_WEIGHT = 25
 IGNORE_NOTHING, IGNORE_NUMBER, IGNORE_NAN = range(3)
 
-OPTIONS = {
-    "error_model": "numpy",  # "python" would test every division for zero, and stop vectorisation
-    "fastmath": {"contract", "nsz"},  # never nnan or ninf: NaN in must be NaN out
-}
-
-
-# The code that this process runs. Numba's disk cache looks at the date of one file when it stores a function: it would
-# take the kernels of a process that outlives an upgrade for the new version's.
-SOURCES = [formulas.__file__, memory.__file__, scalar.__file__, __file__]
-DIGEST = zlib.crc32(b"".join(Path(str(source)).read_bytes() for source in SOURCES))
-
-
-def compiled(decorator, signature, function, *name, **options):
-    """The function compiled, kept in the disk cache if there is a folder and room for it.
-
-    Numba keeps one index for all functions of one name, and two processes that add to it at once can end up with each
-    other's code. A name of its own for each kernel leaves only equal code to be confused.
-    """
-    function.__qualname__ = re.sub(r"\W+", "_", "_".join(map(str, (*name, DIGEST))))
-    try:
-        return decorator(signature, cache=True, **OPTIONS, **options)(function)
-    except (OSError, RuntimeError):
-        return decorator(signature, **OPTIONS, **options)(function)
-
-
-MOVER = types.void(types.int64, types.int64, types.int64, types.int64)
 KERNEL = types.float64(types.int64[::1], types.float64[::1])
-
-# Movers: between operands of any dtype and layout and contiguous blocks of the working precision.
-
-
-@register_jitable
-def as_stored(x):
-    return x
-
-
-@register_jitable
-def from_half(bits):
-    return memory.from_half(bits)
-
-
-@register_jitable
-def to_half(x):
-    return memory.to_half(x)
-
-
-@register_jitable
-def from_brain(bits):
-    return memory.from_brain(bits)
-
-
-@register_jitable
-def to_brain(x):
-    return memory.to_brain(x)
-
-
-# By dtype: the type that Numba reads and writes, and what makes a number of it and back.
-STORAGE = {
-    "bool": (np.uint8, as_stored, as_stored),
-    "float16": (np.uint16, from_half, to_half),
-    "bfloat16": (np.uint16, from_brain, to_brain),
-}
-for code in (*np.typecodes["AllInteger"], "f", "d"):
-    STORAGE[np.dtype(code).name] = (np.dtype(code).type, as_stored, as_stored)
-
-
-@register_jitable
-def locate(where, index):
-    """Address of an element, the bytes to the next, and how many follow at that distance, itself included.
-
-    A description at `where` holds the address of the data, the rank, the shape, and the strides in bytes.
-    """
-    rank = memory.read(where, 1, np.int64)
-    inner, step = memory.read(where, 1 + rank, np.int64), memory.read(where, 1 + 2 * rank, np.int64)
-    column, rest = index % inner, index // inner
-    address = memory.read(where, 0, np.int64) + column * step
-    for axis in range(rank - 2, -1, -1):
-        extent = memory.read(where, 2 + axis, np.int64)
-        address += rest % extent * memory.read(where, 2 + rank + axis, np.int64)
-        rest //= extent
-    return address, step, inner - column
-
-
-@cache
-def gather(dtype, real):
-    """Address of the compiled function that brings elements [start, start + count) of an operand into a block."""
-    storage, decode, _ = STORAGE[dtype]
-    itemsize, width = np.dtype(storage).itemsize, np.dtype(real).itemsize
-
-    def move(where, start, count, block):
-        done = 0
-        while done < count:
-            address, step, run = locate(where, start + done)
-            run = min(run, count - done)
-            target = block + done * width
-            if step == itemsize:
-                for i in range(run):
-                    memory.write(target, i, real, real(decode(memory.read(address, i, storage))))
-            else:
-                for i in range(run):
-                    memory.write(target, i, real, real(decode(memory.read(address + i * step, 0, storage))))
-            done += run
-
-    return compiled(cfunc, MOVER, move, "gather", dtype, real.__name__)
-
-
-@cache
-def scatter(dtype, real):
-    """Address of the compiled function that brings a block to elements [start, start + count) of an output."""
-    storage, _, encode = STORAGE[dtype]
-    width = np.dtype(real).itemsize
-
-    def move(where, start, count, block):
-        done = 0
-        while done < count:
-            address, step, run = locate(where, start + done)
-            run = min(run, count - done)
-            source = block + done * width
-            for i in range(run):
-                memory.write(address + i * step, 0, storage, storage(encode(memory.read(source, i, real))))
-            done += run
-
-    return compiled(cfunc, MOVER, move, "scatter", dtype, real.__name__)
-
 
 # Kernels.
 
@@ -245,7 +118,7 @@ def weigher(real):
     width = np.dtype(real).itemsize
     zero, one, infinity = real(0), real(1), real(math.inf)
 
-    @register_jitable
+    @part_of(real.__name__)
     def weigh(plan, start, count, labels, scratch):
         weights, impossible = scratch + W * BLOCK * width, 0.0
         for i in range(count):
@@ -292,6 +165,8 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
         A function (plan, sums) that may run on several threads at once, sharing one plan. It returns 0 if all labels,
         probabilities and weights are possible values; negative zeros and NaN make it suspicious, too.
     """
+    reading, mode = "logit" if from_logits else "probability", "per_label" if per_label else "uniform"
+    name = (*form, reading, mode, derivatives, real.__name__)
     formula = formulas_for(real)(from_logits, *form)
     weigh = weigher(real)
     width = np.dtype(real).itemsize
@@ -299,17 +174,17 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
 
     if arity == 1:
 
-        @register_jitable
+        @part_of(*name)
         def constants_of(plan):
             return (number(plan, FIRST_CONSTANT, real),)
     else:
 
-        @register_jitable
+        @part_of(*name)
         def constants_of(plan):
             first, second = number(plan, FIRST_CONSTANT, real), number(plan, SECOND_CONSTANT, real)
             return first, second, number(plan, THIRD_CONSTANT, real)
 
-    @register_jitable
+    @part_of(*name)
     def evaluate(plan, count, x, y, c, loss, slope, curvature):
         memory.use_wide_vectors()
         constants = constants_of(plan)
@@ -331,7 +206,7 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
                 memory.write_third(curvature, i, real, second * scale)
         return 1.0 if greatest > memory.bits(one) else 0.0
 
-    @register_jitable
+    @part_of(*name)
     def weighted(weights, values, count):
         for i in range(count):
             memory.write(values, i, real, memory.read(values, i, real) * memory.read(weights, i, real))
@@ -381,8 +256,7 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
         memory.keep_alive(workspace)
         return impossible
 
-    reading, mode = "logit" if from_logits else "probability", "per_label" if per_label else "uniform"
-    return compiled(njit, KERNEL, run, *form, reading, mode, derivatives, real.__name__, nogil=True)
+    return compiled(njit, KERNEL, run, *name, nogil=True)
 
 
 @cache
@@ -411,67 +285,7 @@ def tally(real):
     return compiled(njit, KERNEL, run, "tally", real.__name__, nogil=True)
 
 
-# Threads. A pool of Python threads rather than Numba's: kernels hold no lock, any number of callers may share it, it
-# survives a fork, and it loads nothing.
-
-
-class Threads:
-    """The threads that kernels run on."""
-
-    def __init__(self):
-        wanted = os.environ.get("OMP_NUM_THREADS", "")
-        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.count = min(int(wanted), available) if wanted.isdigit() and int(wanted) > 0 else available
-        self.start_afresh()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.start_afresh)
-
-    def start_afresh(self):
-        """Forgets the pool, whose threads do not live on in a forked process."""
-        self.pool, self.lock = None, threading.Lock()
-
-    def run(self, kernel, plan, sums, elements):
-        """Runs a kernel on as many threads as its size is worth; returns the sum of what they return."""
-        helpers = min(self.count, elements // SERIAL) - 1
-        if helpers < 1:
-            return kernel(plan, sums)
-        futures = []
-        try:
-            with self.lock:
-                if self.pool is None:
-                    self.pool = ThreadPoolExecutor(max(os.cpu_count() or 1, self.count), "binxent")
-                futures = [self.pool.submit(kernel, plan, sums) for _ in range(helpers)]
-        except RuntimeError:  # the interpreter is shutting down and starts no more threads
-            pass
-        found = kernel(plan, sums)
-        # A helper that has not begun by now would find nothing left to do.
-        return found + sum(future.result() for future in futures if not future.cancel())
-
-
-threads = Threads()
-
-
 # The driver: from arrays to a plan.
-
-
-NOWHERE = (0, 0, None)  # an operand that a plan does without
-
-
-def describe(array, real, mover):
-    """The two fields of an operand in a plan, and what must stay alive while the plan is in use."""
-    address = array.__array_interface__["data"][0]
-    if array.dtype == real and array.flags.c_contiguous:
-        return 0, address, array
-    shape, strides = [1], [0]
-    for extent, stride in zip(array.shape, array.strides, strict=True):
-        if extent > 1 and strides[-1] == extent * stride:  # this axis goes on where the one before it leaves off
-            shape[-1] *= extent
-            strides[-1] = stride
-        elif extent > 1:
-            shape.append(extent)
-            strides.append(stride)
-    description = np.array([address, len(shape), *shape, *strides], np.int64)
-    return mover(array.dtype.name, real.type).address, description.__array_interface__["data"][0], (array, description)
 
 
 def fuse(

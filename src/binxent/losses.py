@@ -62,6 +62,10 @@ class Loss:
 
         return evaluate(self, y_true, y_pred, sample_weight)
 
+    def __reduce__(self):
+        """Copies and pickles by parameters, which keeps the one NaN that equals itself."""
+        return self.from_config, (self.get_config(),)
+
     def get_config(self):
         """The parameters as a dictionary of plain values, which `from_config` takes back."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # pyright: ignore[reportArgumentType]
@@ -160,7 +164,7 @@ class BinaryFocalCrossentropy(Loss):
         self._standardize(form=("focal", spelling(self.gamma)), constants=(alpha, beta, self.gamma))
         if self.alpha != 0.25 and not self.apply_class_balancing:
             warnings.warn(
-                f"alpha={self.alpha} has no effect without apply_class_balancing=True.", UserWarning, stacklevel=4
+                f"alpha={self.alpha} has no effect without apply_class_balancing=True.", UserWarning, stacklevel=3
             )
 
 

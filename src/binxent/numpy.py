@@ -479,7 +479,11 @@ def _compute(loss, y_true, y_pred, sample_weight=None, derivatives=(), *, names=
     pos_weight, weights = None, []
     if isinstance(loss.constants[0], tuple):
         pos_weight = np.array(loss.constants[0], np.float64)
-        require_same_shape("pos_weight", pos_weight.shape, "the last axis of the predictions", shape[-1:])
+        if pos_weight.shape != shape[-1:]:
+            raise ValueError(
+                f"`pos_weight` must be a number or hold one number for each label on the last axis of the predictions, "
+                f"whose shape is {shape}; got {pos_weight.size} numbers."
+            )
         pos_weight = np.broadcast_to(pos_weight, shape)
     if sample_weight is not None:
         weight = _numbers("sample_weight", sample_weight)
@@ -577,9 +581,9 @@ def _explain(loss, names, labels, predictions, weights):
         (names[0], labels, "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."),
         (names[1], predictions, "If these are logits, pass from_logits=True."),
     ):
-        outside = shown & ((values < 0) | (values > 1))
+        outside = shown & ((values < 0) | (values > 1)) & (values is labels or not loss.from_logits)
         if np.any(outside):
-            least, most = values[shown].min(), values[shown].max()
+            least, most = np.nanmin(values[shown]), np.nanmax(values[shown])
             found = f"{np.count_nonzero(outside)} of {values.size} outside, from {least:.9g} to {most:.9g}"
             raise ValueError(f"`{name}` must lie in [0, 1]; got {found}. {advice}")
 
