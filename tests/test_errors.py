@@ -68,7 +68,7 @@ def read_only(*shape):
             lambda: bx.BinaryCrossentropy(True, pos_weight=[1, 2, 3])(ONES, ONES),
             ValueError,
             "`pos_weight` must be a number or hold one number for each label on the last axis of the predictions, "
-            "whose shape is (2,); got 3 numbers.",
+            "whose shape is (8, 2); got 3 numbers.",
         ),
         # Axes.
         (
