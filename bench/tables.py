@@ -155,7 +155,7 @@ def speed_of_family() -> str:
 
 
 def speed_in_full() -> str:
-    """Every large case, everybody, under both conditions of allocation."""
+    """Every large case under default allocation, and those of binary cross-entropy with reused buffers."""
     return "\n\n".join(
         f"Milliseconds, {words}:\n\n"
         + everybody([row for case, row in rows_of("speed", condition).items() if case.is_large], 1e3)

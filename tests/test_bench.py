@@ -45,12 +45,13 @@ def test_a_wrong_contender_is_stopped():
     y_true, y_pred = case.arrays()
     p = 1 / (1 + np.exp(-y_pred.astype(float)))
     loss, slope = np.mean(-np.log(np.where(y_true == 1, p, 1 - p))), (p - y_true) / p.size
+    exact = speed.right_answer(case, y_true, y_pred)
     someone = Contender()
     someone.name = "someone"
-    speed.check(someone, case, y_true, y_pred, (loss, slope))
+    speed.check(someone, case, exact, (loss, slope))
     for wrong in ((1.01 * loss, slope), (loss, 2 * slope), (np.nan, slope)):
         with pytest.raises(AssertionError, match="someone is wrong by"):
-            speed.check(someone, case, y_true, y_pred, wrong)
+            speed.check(someone, case, exact, wrong)
 
 
 def test_everybody_is_timed_in_each_round():
