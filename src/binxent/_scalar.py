@@ -80,7 +80,6 @@ SHIFTER = {kind: 1.5 * 2.0 ** MANTISSA_BITS[kind] + LIFT[kind] + BIAS[kind] for 
 UNLIFT = {kind: 2.0 ** -LIFT[kind] for kind in LIFT}
 INTEGER = {types.float32: ir.IntType(32), types.float64: ir.IntType(64)}
 SQRT_HALF_BITS = {types.float32: 0x3F3504F3, types.float64: 0x3FE6A09E667F3BCD}
-ONE_BITS = {types.float32: 0x3F800000, types.float64: 0x3FF0000000000000}
 
 
 def llvm_function(name, arity):

@@ -574,9 +574,7 @@ def _explain(loss, names, labels, predictions, weights):
     if not np.all(np.isfinite(weight) | np.isnan(weight)):
         raise ValueError("`sample_weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
     labels, predictions = labels.astype(np.float64), predictions.astype(np.float64)
-    shown = weight != 0
-    if loss.ignore_label is not None:
-        shown &= ~(np.isnan(labels) if math.isnan(loss.ignore_label) else labels == loss.ignore_label)
+    shown = (weight != 0) & ~_ignored(loss, labels)
     for name, values, advice in (
         (names[0], labels, "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."),
         (names[1], predictions, "If these are logits, pass from_logits=True."),
@@ -588,12 +586,18 @@ def _explain(loss, names, labels, predictions, weights):
             raise ValueError(f"`{name}` must lie in [0, 1]; got {found}. {advice}")
 
 
+def _ignored(loss, labels):
+    if loss.ignore_label is None:
+        return np.zeros(labels.shape, bool)
+    return np.isnan(labels) if math.isnan(loss.ignore_label) else labels == loss.ignore_label
+
+
 def _count_classes(y_true, ignore_label):
     """Positives and negatives of each label, as sums of labels and of their complements."""
     labels = _numbers("y_true", y_true)
     labels = labels.reshape(-1, labels.shape[-1] if labels.ndim > 1 else 1).astype(np.float64)
     loss = BinaryCrossentropy(ignore_label=ignore_label)
-    ignored = np.isnan(labels) if loss.ignore_label is math.nan else labels == loss.ignore_label
+    ignored = _ignored(loss, labels)
     _explain(loss, ("y_true", ""), labels, np.zeros_like(labels), [])
     positives = np.where(ignored, 0.0, labels).sum(0)
     negatives = np.where(ignored, 0.0, 1.0 - labels).sum(0)
