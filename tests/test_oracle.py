@@ -100,7 +100,7 @@ def test_formulas_are_exact_on_numpy(name, reading):
     """The reference driver, which compiles nothing: the quick way to see that a formula is right."""
     loss, x, y, truth = case(name, reading, np.float64)
     finite = np.isfinite(x)  # NumPy's own sums have no answer to infinity minus infinity
-    formula = formulas.define(np)(loss.from_logits, *loss.form)
+    formula = formulas.define(np)(loss.reading, *loss.form)
     with np.errstate(all="ignore"):
         results = formula(x[finite], y[finite], loss.epsilon or 0.0, loss.constants)
     results = [np.broadcast_to(result, x[finite].shape) for result in results]

@@ -150,11 +150,11 @@ def formulas_for(real):
 
 
 @cache
-def kernel(from_logits, form, arity, derivatives, per_label, real):
+def kernel(reading, form, arity, derivatives, per_label, real):
     """The compiled fused loop of one formula.
 
     Args:
-        from_logits: Whether predictions are logits.
+        reading: How the formula reads predictions.
         form: Name and choices of the formula.
         arity: Number of its constants.
         derivatives: How many to compute: 0, 1 or 2.
@@ -165,11 +165,11 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
         A function (plan, sums) that may run on several threads at once, sharing one plan. It returns 0 if all labels,
         probabilities and weights are possible values; negative zeros and NaN make it suspicious, too.
     """
-    reading, mode = "logit" if from_logits else "probability", "per_label" if per_label else "uniform"
+    mode = "per_label" if per_label else "uniform"
     name = (*form, reading, mode, derivatives, real.__name__)
-    formula = formulas_for(real)(from_logits, *form)
+    formula = formulas_for(real)(reading, *form)
     weigh = weigher(real)
-    width = np.dtype(real).itemsize
+    width, bounded = np.dtype(real).itemsize, reading != "logit"
     zero, half, one = real(0), real(0.5), real(1)
 
     if arity == 1:
@@ -194,7 +194,7 @@ def kernel(from_logits, form, arity, derivatives, per_label, real):
         for i in range(count):
             prediction, label = memory.read_input(x, i, real), memory.read_input(y, i, real)
             greatest = memory.greatest_bits(greatest, label)
-            if not from_logits:
+            if bounded:
                 greatest = memory.greatest_bits(greatest, prediction)
             if per_label:
                 constants = (memory.read_input(c, i, real),)
@@ -341,7 +341,7 @@ def fuse(
     if tallied:
         run = tally(real.type)
     else:
-        run = kernel(loss.from_logits, loss.form, len(constants), len(derivatives), pos_weight is not None, real.type)
+        run = kernel(loss.reading, loss.form, len(constants), len(derivatives), pos_weight is not None, real.type)
     pieces = -(-row // BLOCK)  # sums in each row
     sums = np.empty(size // row * pieces)
     suspicious = threads.run(run, plan, sums, size) > 0

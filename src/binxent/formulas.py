@@ -5,7 +5,7 @@ derivative with respect to the prediction. It is a closure over a maths module `
 `real`, so NumPy, Numba, JAX and any later compiler run the same lines:
 
     >>> import numpy as np
-    >>> bce = define(np)(True, "bce")
+    >>> bce = define(np)("logit", "bce")
     >>> loss, slope, curvature = bce(np.array([0.0, 2.0]), np.array([1.0, 0.0]), 0.0, (1.0,))
     >>> loss.round(6).tolist(), slope.round(6).tolist(), curvature.round(6).tolist()
     ([0.693147, 2.126928], [-0.5, 0.880797], [0.25, 0.104994])
@@ -40,12 +40,13 @@ def define(m, jit=identity, real=float):
         real: Type of the constants; a compiler of float32 scalars needs float32 constants to stay in float32.
 
     Returns:
-        A function (from_logits, name, *choices) that returns the formula (x, y, epsilon, constants) -> (loss, slope,
-        curvature): "bce", "poly", "focal" with the spelling of its power, or "asymmetric" with the spellings of its
+        A function (reading, name, *choices) that returns the formula (x, y, epsilon, constants) -> (loss, slope,
+        curvature). Predictions are read as "logit", "probability" or "clamped_probability"; losses are "bce", "poly", "focal" with the spelling of its power, or "asymmetric" with the spellings of its
         two powers and whether it has a margin.
     """
     zero, half, one, two = real(0), real(0.5), real(1), real(2)
     huge, largest = real(1e30), real(3e38)
+    least, hundred = real(1e-12), real(100)
 
     @jit
     def default_cost_of_rest(x):
@@ -101,6 +102,15 @@ def define(m, jit=identity, real=float):
             one,
             zero,
         )
+
+    @jit
+    def from_clamped_probability(x, epsilon):
+        """Costs end at 100 and slopes are those of (p - y) / max(p q, 1e-12), as in PyTorch."""
+        p, q, a, b, _, _, _, _, w, bend = from_probability(x, zero)
+        flat = p * q < least
+        variance = m.where(flat, least, p * q)
+        a2, b2 = m.where(flat, one / least, one / (p * p)), m.where(flat, one / least, one / (q * q))
+        return p, q, m.minimum(a, hundred), m.minimum(b, hundred), -q / variance, p / variance, a2, b2, w, bend
 
     # Powers: u^gamma and its derivatives, where u' = u1, u'' = u1 * bend and ratio = u1 / u.
 
@@ -204,10 +214,15 @@ def define(m, jit=identity, real=float):
 
         return asymmetric
 
+    readings = {
+        "logit": from_logit,
+        "probability": from_probability,
+        "clamped_probability": from_clamped_probability,
+    }
     losses = {"bce": bce, "poly": poly, "focal": focal, "asymmetric": asymmetric}
 
-    def formula(from_logits, name, *choices):
-        read = from_logit if from_logits else from_probability
+    def formula(reading, name, *choices):
+        read = readings[reading]
         loss = losses[name](*choices) if choices else losses[name]
 
         @jit

@@ -290,7 +290,7 @@ def _elementwise(spec, predictions, labels, constants):
     if spec.label_smoothing:
         y = y * (1 - spec.label_smoothing) + spec.label_smoothing / 2
     constants = tuple(_along_last_axis(constant.astype(kind), x.shape) for constant in constants)
-    loss = _derivative(spec.form, spec.from_logits, spec.epsilon or 0.0, 0)(x, y, constants)
+    loss = _derivative(spec.form, spec.reading, spec.epsilon or 0.0, 0)(x, y, constants)
     return (loss if keep is None else jnp.where(keep, loss, 0)).astype(predictions.dtype)
 
 
@@ -310,9 +310,9 @@ def _focal(alpha, gamma, *common, **options):
 
 
 @functools.lru_cache
-def _derivative(form, from_logits, epsilon, order):
+def _derivative(form, reading, epsilon, order):
     """The loss (order 0), its slope (1) or its curvature (2), as a function that knows its own derivatives."""
-    formula = _formulas(from_logits, *form)
+    formula = _formulas(reading, *form)
 
     def spelled_out(x, y, constants):
         return formula(x, y, epsilon, constants)[order]
@@ -321,7 +321,7 @@ def _derivative(form, from_logits, epsilon, order):
 
     def by_prediction(x, y, constants):
         if order < 2:
-            return _derivative(form, from_logits, epsilon, order + 1)(x, y, constants)
+            return _derivative(form, reading, epsilon, order + 1)(x, y, constants)
         # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
         beside = jnp.where(x == 0, _BESIDE_ZERO, x)
         return _differentiate(lambda x: spelled_out(x, y, constants), beside)
@@ -329,7 +329,7 @@ def _derivative(form, from_logits, epsilon, order):
     def by_label(x, y, constants):
         if form[0] != "focal":  # the others are linear in the label
             return value(x, jnp.ones_like(y), constants) - value(x, jnp.zeros_like(y), constants)
-        rate = functools.partial(_focal_by_label, from_logits, epsilon, y, constants)
+        rate = functools.partial(_focal_by_label, reading, epsilon, y, constants)
         for _ in range(order):
             rate = functools.partial(_differentiate, rate)
         return rate(x)
@@ -352,10 +352,10 @@ def _differentiate(function, x):
     return jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
 
 
-def _focal_by_label(from_logits, epsilon, y, constants, x):
+def _focal_by_label(reading, epsilon, y, constants, x):
     """d/dy of (y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
     alpha, beta, gamma = constants
-    bce = _derivative(("bce",), from_logits, epsilon, 0)
+    bce = _derivative(("bce",), reading, epsilon, 0)
     unweighted = (jnp.ones_like(alpha),)
     # Infinite costs are made finite, as 0 * inf is NaN.
     a, b = (jnp.minimum(bce(x, jnp.full_like(x, label), unweighted), 1e30) for label in (1.0, 0.0))

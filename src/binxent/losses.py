@@ -62,6 +62,11 @@ class Loss:
 
         return evaluate(self, y_true, y_pred, sample_weight)
 
+    @property
+    def reading(self):
+        """How the formula reads predictions."""
+        return "logit" if self.from_logits else "probability"
+
     def __reduce__(self):
         """Copies and pickles by parameters, which keeps the one NaN that equals itself."""
         return self.from_config, (self.get_config(),)
