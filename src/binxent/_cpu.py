@@ -23,7 +23,7 @@ from binxent import _memory as memory
 from binxent import _scalar as scalar
 from binxent import formulas
 from binxent._compiled import compiled, part_of
-from binxent._movers import NOWHERE, describe, gather, scatter
+from binxent._movers import NOWHERE
 from binxent._threads import threads
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -285,7 +285,12 @@ def tally(real):
     return compiled(njit, KERNEL, run, "tally", real.__name__, nogil=True)
 
 
-# The driver: from arrays to a plan.
+# The driver: from operands to a plan.
+
+
+@cache
+def plan_format(weights):
+    return struct.Struct(f"=17q8d{2 * weights}q")
 
 
 def fuse(
@@ -294,54 +299,53 @@ def fuse(
     labels,
     weights=(),
     *,
+    real,
+    size,
     row,
     scale=1.0,
-    pos_weight=None,
-    losses=None,
+    pos_weight=NOWHERE,
+    losses=NOWHERE,
     derivatives=(),
     tallied=False,
 ):
-    """Runs the fused loop of a loss over arrays of one shape.
+    """Runs the fused loop of a loss over operands of one shape, which a door has described.
 
     Args:
         loss: The `losses.Loss`, of which the formula and its parameters count, but not axis and reduction.
-        predictions: Array of floating or whole numbers; float64 is computed in float64, all else in float32.
-        labels: Array of any real dtype.
-        weights: Arrays whose product multiplies each element's loss and derivatives. Zero hides the element.
+        predictions: Operand of floating or whole numbers.
+        labels: Operand of any real dtype.
+        weights: Operands whose product multiplies each element's loss and derivatives. Zero hides the element.
+        real: Working precision, `SINGLE` or `DOUBLE`, for which the operands were described.
+        size: How many elements there are; at least one.
         row: How many consecutive elements each of the returned sums takes; the size is a multiple.
         scale: What the derivatives are multiplied by.
-        pos_weight: Array that replaces the loss's `pos_weight`.
-        losses: Array to write each element's weighted loss to, or None.
-        derivatives: Up to two arrays to write first and second derivatives to.
+        pos_weight: Operand that replaces the loss's `pos_weight`.
+        losses: Operand to write each element's weighted loss to.
+        derivatives: Up to two operands to write first and second derivatives to.
         tallied: Whether to add up the weights, where the label is not ignored, instead of the losses.
 
     Returns:
         The float64 sums, and whether a label, probability or weight may have an impossible value: NaN and -0 are
         suspected, too.
     """
-    real = DOUBLE if predictions.dtype == DOUBLE else SINGLE
-    size, ignored, smoothing = predictions.size, loss.ignore_label, loss.label_smoothing
-    constants = loss.constants if pos_weight is None else (1.0,)
-    x, y = describe(predictions, real, gather), describe(labels, real, gather)
-    c = NOWHERE if pos_weight is None else describe(pos_weight, real, gather)
-    value = NOWHERE if losses is None else describe(losses, real, scatter)
-    first = describe(derivatives[0], real, scatter) if derivatives else NOWHERE
-    second = describe(derivatives[1], real, scatter) if len(derivatives) > 1 else NOWHERE
-    factors = [describe(weight, real, gather) for weight in weights] if weights else ()
+    ignored, smoothing, per_label = loss.ignore_label, loss.label_smoothing, pos_weight is not NOWHERE
+    constants = (1.0,) if per_label else loss.constants
+    first = derivatives[0] if derivatives else NOWHERE
+    second = derivatives[1] if len(derivatives) > 1 else NOWHERE
     ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
     fields = [0, size, row, ignoring, len(weights)]
-    for operand in (x, y, c, value, first, second):
+    for operand in (predictions, labels, pos_weight, losses, first, second):
         fields += operand[:2]
     fields += (1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0, *constants)
     fields += (0.0,) * (FIRST_WEIGHT - len(fields))
-    for operand in factors:
+    for operand in weights:
         fields += operand[:2]
     plan = np.empty(len(fields), np.int64)
-    struct.pack_into(f"=17q8d{2 * len(weights)}q", plan.data, 0, *fields)
+    plan_format(len(weights)).pack_into(plan, 0, *fields)
     if tallied:
         run = tally(real.type)
     else:
-        run = kernel(loss.reading, loss.form, len(constants), len(derivatives), pos_weight is not None, real.type)
+        run = kernel(loss.reading, loss.form, len(constants), len(derivatives), per_label, real.type)
     pieces = -(-row // BLOCK)  # sums in each row
     sums = np.empty(size // row * pieces)
     suspicious = threads.run(run, plan, sums, size) > 0

@@ -118,12 +118,17 @@ NOWHERE = (0, 0, None)  # an operand that a plan does without
 
 
 def describe(array, real, mover):
-    """The two fields of an operand in a plan, and what must stay alive while the plan is in use."""
+    """An array as an operand: its two fields in a plan, and what must stay alive while the plan is in use."""
     address = array.__array_interface__["data"][0]
     if array.dtype == real and array.flags.c_contiguous:
         return 0, address, array
+    return lay_out(array, address, array.dtype.name, array.shape, array.strides, real, mover)
+
+
+def lay_out(owner, address, dtype, extents, steps, real, mover):
+    """As `describe`, of any memory, whose dtype goes by NumPy's name and whose steps are in bytes."""
     shape, strides = [1], [0]
-    for extent, stride in zip(array.shape, array.strides, strict=True):
+    for extent, stride in zip(extents, steps, strict=True):
         if extent > 1 and strides[-1] == extent * stride:  # this axis goes on where the one before it leaves off
             shape[-1] *= extent
             strides[-1] = stride
@@ -131,4 +136,4 @@ def describe(array, real, mover):
             shape.append(extent)
             strides.append(stride)
     description = np.array([address, len(shape), *shape, *strides], np.int64)
-    return mover(array.dtype.name, real.type).address, description.__array_interface__["data"][0], (array, description)
+    return mover(dtype, real.type).address, description.__array_interface__["data"][0], (owner, description)

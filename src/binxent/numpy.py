@@ -462,7 +462,8 @@ def _differentiate(loss, y_true, y_pred, sample_weight, outputs):
 
 def _compute(loss, y_true, y_pred, sample_weight=None, derivatives=(), *, names=("y_true", "y_pred"), fix_ranks=True):
     """The reduced loss; the derivatives are written to the arrays given for them."""
-    from binxent._cpu import fuse  # loads Numba
+    from binxent._cpu import DOUBLE, SINGLE, fuse  # loads Numba
+    from binxent._movers import NOWHERE, describe, gather, scatter
 
     labels, predictions = _numbers(names[0], y_true), _predictions(names[1], y_pred)
     dtype = _result_dtype(predictions) if loss.dtype is None else _named_dtype(loss.dtype)
@@ -499,9 +500,22 @@ def _compute(loss, y_true, y_pred, sample_weight=None, derivatives=(), *, names=
         derivatives = [array.transpose(order) for array in derivatives]
         pos_weight = pos_weight if pos_weight is None else pos_weight.transpose(order)
     row = per_sample if by_sample else size
+    real = DOUBLE if predictions.dtype == DOUBLE else SINGLE
 
-    def fused(weights, **options):
-        sums, suspicious = fuse(loss, predictions, labels, weights, pos_weight=pos_weight, row=row, **options)
+    def fused(weights, losses=None, derivatives=(), **options):
+        sums, suspicious = fuse(
+            loss,
+            describe(predictions, real, gather),
+            describe(labels, real, gather),
+            [describe(weight, real, gather) for weight in weights],
+            real=real,
+            size=size,
+            row=row,
+            pos_weight=NOWHERE if pos_weight is None else describe(pos_weight, real, gather),
+            losses=NOWHERE if losses is None else describe(losses, real, scatter),
+            derivatives=[describe(array, real, scatter) for array in derivatives],
+            **options,
+        )
         if suspicious:
             _explain(loss, names, labels, predictions, weights)
         return sums
