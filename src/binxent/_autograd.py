@@ -19,6 +19,7 @@ from torch.autograd import forward_ad
 from binxent import _composite as composite
 from binxent._recipe import decode, encode
 
+PLAIN = (torch.Tensor, torch.nn.Parameter)
 REDUCTIONS = ("none", "mean", "sum", "weighted_mean")
 DRIVERS = {"cpu": "binxent._tensors", "cuda": "binxent._triton"}
 WORTH_A_KERNEL = 1 << 16  # elements on a CPU; below, what torch.compile makes of the formula is faster to start
@@ -46,17 +47,18 @@ def evaluate(loss, input, target, weight=None, pos_weight=None, reduction="mean"
         TypeError: An argument is no tensor, or one of numbers that are not real.
     """
     _check(input, target, weight, pos_weight, reduction, process_group)
-    half = input.dtype in (torch.float16, torch.bfloat16)
-    dtype = torch.float32 if half and torch.is_autocast_enabled(input.device.type) else input.dtype
+    dtype = input.dtype
+    if dtype.itemsize == 2 and torch.is_autocast_enabled(input.device.type):
+        dtype = torch.float32
     options = weight, pos_weight, reduction, process_group, dtype
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_dynamo_compiling():
         if _suits_the_operator(input, target, weight, pos_weight):
             return _by_operator(loss, input, target, *options)
         return composite.compute(loss, input, target, *options)
     if _suits_the_kernels(input, target, weight, pos_weight):
         if torch.is_grad_enabled() and input.requires_grad:
-            return Fused.apply(input, target, loss, *options)
-        return _by_kernels(loss, input, target, *options)[0]
+            return differentiable(input, (loss, target, *options))
+        return _by_kernels(input, loss, target, *options)[0]
     return composite.compute(loss, input, target, *options)
 
 
@@ -126,73 +128,75 @@ def _driver(device) -> Any:
 
 def _suits_the_kernels(input, target, weight, pos_weight):
     """Whether all that is asked for is the loss and perhaps the gradient of the input, and where the data lie."""
-    if (
-        torch._C._len_torch_dispatch_stack()
-        or torch._C._are_functorch_transforms_active()
-        or torch._C._get_tracing_state() is not None
-        or forward_ad._current_level >= 0
-    ):
-        return False
-    device, differentiating = input.device, torch.is_grad_enabled()
-    for tensor in (input, target, weight, pos_weight):
-        if tensor is None:
-            continue
-        if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.device != device:
+    place = input.get_device()  # -1 is the CPU
+    for tensor in (target,) if weight is None and pos_weight is None else (target, weight, pos_weight):
+        if tensor is not None and not (
+            type(tensor) in PLAIN
+            and tensor.get_device() == place
+            and not (tensor.requires_grad and torch.is_grad_enabled())
+        ):
             return False
-        if differentiating and tensor.requires_grad and tensor is not input:
-            return False
-    return input.numel() > 0 and input.layout is torch.strided and _driver(device.type) is not None
+    return (
+        type(input) in PLAIN
+        and input.layout is target.layout is torch.strided
+        and input.numel() > 0
+        and _driver(input.device.type) is not None
+        and not torch._C._len_torch_dispatch_stack()
+        and not torch._C._are_functorch_transforms_active()
+        and forward_ad._current_level < 0
+        and torch._C._get_tracing_state() is None
+    )
 
 
 class Fused(torch.autograd.Function):
     """The kernels, in a graph: the gradient is computed ahead, beside the loss."""
 
     @staticmethod
-    def forward(ctx, input, target, loss, weight, pos_weight, reduction, process_group, dtype):
+    def forward(ctx, input, others):
+        loss, target, weight, pos_weight, *_ = others
         # float16 has no room for a gradient that a loss scaler has not multiplied yet: it is computed when asked for.
         ahead = input.dtype is not torch.float16
-        value, slope, divisor = _by_kernels(
-            loss, input, target, weight, pos_weight, reduction, process_group, dtype, slope=ahead
-        )
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(input, target, weight, pos_weight, slope)
-        ctx.loss, ctx.divisor = loss, divisor
+        value, ctx.slope, ctx.divisor = _by_kernels(input, *others, ahead)
+        ctx.loss = loss
+        ctx.save_for_backward(input, target, weight, pos_weight)
         return value
 
     @staticmethod
     def backward(ctx, upstream):  # pyright: ignore[reportIncompatibleMethodOverride]
-        if upstream is None:
-            return (None,) * 8
-        input, target, weight, pos_weight, slope = ctx.saved_tensors
+        slope = ctx.slope
         if torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
-            gradient = composite.gradient(ctx.loss, input, target, weight, pos_weight, ctx.divisor, upstream)
-        elif slope is None:
-            gradient = _gradient_by_kernels(ctx.loss, input, target, weight, pos_weight, ctx.divisor, upstream)
+            gradient = composite.gradient(ctx.loss, *ctx.saved_tensors, ctx.divisor, upstream)
+        elif slope is None:  # in float16, or used up: then torch says that the graph has been freed
+            gradient = _gradient_by_kernels(ctx.loss, *ctx.saved_tensors, ctx.divisor, upstream)
         elif _keeps_graph():  # a second backward will want the slope as it is
             gradient = (slope * upstream).to(slope.dtype)
-        elif upstream.dim() == 0:
-            gradient = _driver(slope.device.type).scale_(slope, upstream)
         else:
-            gradient = slope.mul_(upstream)
-        return gradient, *(None,) * 7
+            ctx.slope = None
+            scale_ = _driver(slope.device.type).scale_ if upstream.dim() == 0 else torch.Tensor.mul_
+            gradient = scale_(slope, upstream)
+        return gradient, None
 
 
-def _by_kernels(loss, input, target, weight, pos_weight, reduction, process_group, dtype, slope=False):
+# `Fused.apply` without its look for transformations, which takes as long as the kernel on a small batch.
+differentiable = super(torch.autograd.Function, Fused).apply
+
+
+def _by_kernels(input, loss, target, weight, pos_weight, reduction, process_group, dtype, slope=False):
     """The reduced loss, the slope that was asked for, and what both were divided by."""
     driver = _driver(input.device.type)
     if reduction == "weighted_mean" and weight is not None:
         divisor = driver.tally(loss, target, weight)
-    elif reduction.endswith("mean"):
-        divisor = target.numel() if loss.ignore_label is None else driver.tally(loss, target)
-    else:
+    elif reduction == "sum" or reduction == "none":
         divisor = 1
+    else:
+        divisor = target.numel() if loss.ignore_label is None else driver.tally(loss, target)
     if process_group is not None:
         divisor = composite.share(divisor, process_group, input.device)
-    value, slope = driver.fuse(
+    value, slopes = driver.fuse(
         loss, input, target, weight, pos_weight,
         divisor=divisor, dtype=dtype, elementwise=reduction == "none", slope=slope,
     )  # fmt: skip
-    return value, slope, divisor
+    return value, slopes, divisor
 
 
 def _gradient_by_kernels(loss, input, target, weight, pos_weight, divisor, upstream):
@@ -242,7 +246,7 @@ def loss_operator(
     kind = composite.working(input.dtype) if elementwise else torch.float64
     reduction = "none" if elementwise else "sum"
     if _suits_the_kernels(input, target, weight, pos_weight):
-        return _by_kernels(decode(loss), input, target, weight, pos_weight, reduction, None, kind)[0]
+        return _by_kernels(input, decode(loss), target, weight, pos_weight, reduction, None, kind)[0]
     return composite.compute(decode(loss), input, target, weight, pos_weight, reduction, None, kind)
 
 

@@ -288,6 +288,9 @@ def tally(real):
 # The driver: from operands to a plan.
 
 
+UNUSED_CONSTANTS = {count: (0.0,) * (FIRST_WEIGHT - FIRST_CONSTANT - count) for count in range(1, 4)}
+
+
 @cache
 def plan_format(weights):
     return struct.Struct(f"=17q8d{2 * weights}q")
@@ -334,12 +337,12 @@ def fuse(
     second = derivatives[1] if len(derivatives) > 1 else NOWHERE
     ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
     fields = [0, size, row, ignoring, len(weights)]
-    for operand in (predictions, labels, pos_weight, losses, first, second):
-        fields += operand[:2]
+    for mover, where, _ in (predictions, labels, pos_weight, losses, first, second):
+        fields += (mover, where)
     fields += (1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0, *constants)
-    fields += (0.0,) * (FIRST_WEIGHT - len(fields))
-    for operand in weights:
-        fields += operand[:2]
+    fields += UNUSED_CONSTANTS[len(constants)]
+    for mover, where, _ in weights:
+        fields += (mover, where)
     plan = np.empty(len(fields), np.int64)
     plan_format(len(weights)).pack_into(plan, 0, *fields)
     if tallied:

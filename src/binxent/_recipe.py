@@ -31,7 +31,7 @@ def recipe(kind, *parameters, clamped=False, **options):
     Raises:
         ValueError: A parameter is impossible.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_dynamo_compiling():
         parameters = [_constant(value) for value in parameters]
         options = {name: _constant(value) for name, value in options.items()}
         return _constant_recipe(kind, clamped, *parameters, **options)

@@ -53,40 +53,53 @@ def fuse(
         RuntimeError: A probability, or its target, lies outside [0, 1] or is NaN.
         ValueError: A target of logits lies outside [0, 1], or a weight is infinite.
     """
-    shape, divisor, back = input.shape, float(divisor), None
+    if not input.is_contiguous():
+        order = sorted(range(input.dim()), key=input.stride, reverse=True)
+        if order != list(range(input.dim())):
+            return _fuse_in_order(
+                order, loss, input, target, weight, pos_weight,
+                divisor=divisor, upstream=upstream, dtype=dtype, elementwise=elementwise, slope=slope,
+            )  # fmt: skip
+    kind, shape, size = input.dtype, input.shape, input.numel()
+    real = DOUBLE if kind is torch.float64 else SINGLE
+    dtype, divisor = dtype or kind, float(divisor)
     scale = 1 / divisor if divisor else 0.0
     if upstream is not None:
         scale *= upstream.item()
-    if not input.is_contiguous():
-        order = sorted(range(input.dim()), key=input.stride, reverse=True)
-        back = [order.index(axis) for axis in range(input.dim())]
-        input, target = input.permute(order), target.permute(order)
-        weight, pos_weight = (one if one is None else one.expand(shape).permute(order) for one in (weight, pos_weight))
-    real = DOUBLE if input.dtype is torch.float64 else SINGLE
-    losses = _empty(input, dtype or input.dtype) if elementwise else None
-    slopes = _empty(input, input.dtype) if slope else None
+    losses = _empty(input, dtype) if elementwise else None
+    slopes = _empty(input, kind) if slope else None
     sums, suspicious = _cpu.fuse(
         loss,
         _describe(input, real, gather),
         _describe(target, real, gather),
-        () if weight is None else (_describe(weight.expand(input.shape), real, gather),),
+        () if weight is None else (_describe(weight.expand(shape), real, gather),),
         real=real,
-        size=input.numel(),
-        row=input.numel(),
+        size=size,
+        row=size,
         scale=scale,
-        pos_weight=NOWHERE if pos_weight is None else _describe(pos_weight.expand(input.shape), real, gather),
+        pos_weight=NOWHERE if pos_weight is None else _describe(pos_weight.expand(shape), real, gather),
         losses=NOWHERE if losses is None else _describe(losses, real, scatter),
         derivatives=() if slopes is None else (_describe(slopes, real, scatter),),
     )
     if suspicious:
         _explain(loss, input, target, weight)
-    if back is not None:
-        losses, slopes = (one if one is None else one.permute(back) for one in (losses, slopes))
     if losses is None:
-        total = float(sums[0] if len(sums) == 1 else sums.sum())
-        mean = total / divisor if divisor else math.nan
-        losses = torch.scalar_tensor(mean, dtype=dtype or input.dtype, device="cpu")
+        total = float(sums[0] if sums.size == 1 else sums.sum())
+        losses = torch.scalar_tensor(total / divisor if divisor else math.nan, dtype=dtype, device=input.device)
     return losses, slopes
+
+
+def _fuse_in_order(order, loss, input, target, weight, pos_weight, *, elementwise, slope, **options):
+    """As `fuse`, with the axes in an order in which memory is read from end to end."""
+    weight, pos_weight = (
+        one if one is None else one.expand(input.shape).permute(order) for one in (weight, pos_weight)
+    )
+    value, slopes = fuse(
+        loss, input.permute(order), target.permute(order), weight, pos_weight,
+        elementwise=elementwise, slope=slope, **options,
+    )  # fmt: skip
+    back = [order.index(axis) for axis in range(input.dim())]
+    return value.permute(back) if elementwise else value, slopes.permute(back) if slope else None
 
 
 def tally(loss, target, weight=None):
@@ -111,7 +124,11 @@ def scale_(tensor, factor):
 def _empty(like, dtype):
     """An uninitialized contiguous tensor."""
     if like.numel() * dtype.itemsize < LARGE:
-        return torch.empty(like.shape, dtype=dtype, device="cpu")
+        return (
+            torch.empty_like(like)
+            if dtype is like.dtype and like.is_contiguous()
+            else torch.empty(like.shape, dtype=dtype, device=like.device)
+        )
     return torch.from_numpy(np.empty(like.numel() * dtype.itemsize, np.uint8)).view(dtype).view(like.shape)
 
 
