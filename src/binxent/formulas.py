@@ -41,8 +41,9 @@ def define(m, jit=identity, real=float):
 
     Returns:
         A function (reading, name, *choices) that returns the formula (x, y, epsilon, constants) -> (loss, slope,
-        curvature). Predictions are read as "logit", "probability" or "clamped_probability"; losses are "bce", "poly", "focal" with the spelling of its power, or "asymmetric" with the spellings of its
-        two powers and whether it has a margin.
+        curvature). Predictions are read as "logit", "probability" or "clamped_probability"; losses are "bce", "poly",
+        "focal" with the spelling of its power, or "asymmetric" with the spellings of its two powers and whether it has
+        a margin.
     """
     zero, half, one, two = real(0), real(0.5), real(1), real(2)
     huge, largest = real(1e30), real(3e38)
