@@ -255,7 +255,7 @@ def cut(size, block):
     return steps, -(-blocks // steps)
 
 
-class Recipe(NamedTuple):
+class Plan(NamedTuple):
     """What the kernel must know of a loss: its formula, and numbers, of which the usual ones are compiled in."""
 
     formula: object
@@ -266,15 +266,15 @@ class Recipe(NamedTuple):
 
 
 @lru_cache
-def recipe(loss, constants):
-    """The recipe of a loss with these constants.
+def plan_for(loss, constants):
+    """The plan for a loss with these constants.
 
     Zeros and ones are compiled in, for they spare work. Other numbers are arguments, so that none of them, changed from
     step to step, makes the kernel compile anew.
     """
     epsilon, smoothing, ignored = loss.epsilon or 0.0, loss.label_smoothing, loss.ignore_label
     ignore = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
-    return Recipe(
+    return Plan(
         formulas_for_blocks()(loss.reading, *loss.form),
         tuple(float(value) if value in (0, 1) else None for value in (epsilon, *constants)),
         smoothing != 0,
@@ -291,7 +291,7 @@ def launch(
     """Launches the kernels on operands x, y, w and c, of which some are None.
 
     Args:
-        plan: The recipe.
+        plan: What to compute.
         operands: The operands as `lay_out` makes them.
         found: Their layout.
         real: Working precision, torch.float32 or torch.float64.
@@ -356,7 +356,7 @@ def fuse(
     value = like(input, found, dtype) if elementwise else torch.empty((), dtype=dtype, device=input.device)
     slopes = like(input, found, input.dtype) if slope else None
     launch(
-        recipe(loss, loss.constants if pos_weight is None else (1.0,)),
+        plan_for(loss, loss.constants if pos_weight is None else (1.0,)),
         operands,
         found,
         working(input.dtype),
@@ -378,7 +378,7 @@ def tally(loss, target, weight=None):
     total = torch.empty((), dtype=torch.float64, device=target.device)
     weight = weight if weight is None else weight.expand(target.shape)
     operands, found = lay_out(None, target, weight, None)
-    launch(recipe(loss, (1.0,))._replace(formula=None), operands, found, torch.float64, total=total)
+    launch(plan_for(loss, (1.0,))._replace(formula=None), operands, found, torch.float64, total=total)
     return total
 
 
