@@ -7,6 +7,12 @@ from dataclasses import dataclass
 import torch
 
 
+def constant_when_compiled(function):
+    """`torch.compiler.assume_constant_result`, which would load all of the compiler for the sake of this mark."""
+    function._dynamo_marked_constant = True
+    return function
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What there is to know of a loss to compute it: plain values, which torch.compile can look into."""
@@ -52,7 +58,7 @@ def _recipe(kind, clamped, *parameters, **options):
     return Recipe(reading, loss.form, loss.constants, loss.label_smoothing, loss.ignore_label, loss.epsilon)
 
 
-@torch.compiler.assume_constant_result
+@constant_when_compiled
 def _constant_recipe(kind, clamped, *parameters, **options):
     return _recipe(kind, clamped, *parameters, **options)
 
@@ -64,7 +70,7 @@ def encode(loss):
     )
 
 
-@torch.compiler.assume_constant_result
+@constant_when_compiled
 def _encode_values(*values):
     return json.dumps(values)
 
