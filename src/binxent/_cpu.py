@@ -310,6 +310,7 @@ def fuse(
     losses=NOWHERE,
     derivatives=(),
     tallied=False,
+    most_threads=None,
 ):
     """Runs the fused loop of a loss over operands of one shape, which a door has described.
 
@@ -326,6 +327,7 @@ def fuse(
         losses: Operand to write each element's weighted loss to.
         derivatives: Up to two operands to write first and second derivatives to.
         tallied: Whether to add up the weights, where the label is not ignored, instead of the losses.
+        most_threads: How many threads the door allows, or None.
 
     Returns:
         The float64 sums, and whether a label, probability or weight may have an impossible value: NaN and -0 are
@@ -351,5 +353,5 @@ def fuse(
         run = kernel(loss.reading, loss.form, len(constants), len(derivatives), per_label, real.type)
     pieces = -(-row // BLOCK)  # sums in each row
     sums = np.empty(size // row * pieces)
-    suspicious = threads.run(run, plan, sums, size) > 0
+    suspicious = threads.run(run, plan, sums, size, most_threads) > 0
     return sums if pieces == 1 else sums.reshape(-1, pieces).sum(1), suspicious

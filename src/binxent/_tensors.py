@@ -80,6 +80,7 @@ def fuse(
         pos_weight=NOWHERE if pos_weight is None else _describe(pos_weight.expand(shape), real, gather),
         losses=NOWHERE if losses is None else _describe(losses, real, scatter),
         derivatives=() if slopes is None else (_describe(slopes, real, scatter),),
+        most_threads=torch.get_num_threads(),
     )
     if suspicious:
         _explain(loss, input, target, weight)
@@ -111,7 +112,10 @@ def tally(loss, target, weight=None):
     size = target.numel()
     labels = _describe(target, DOUBLE, gather)
     weights = () if weight is None else (_describe(weight.expand(target.shape), DOUBLE, gather),)
-    sums, _ = _cpu.fuse(loss, labels, labels, weights, real=DOUBLE, size=size, row=size, tallied=True)
+    sums, _ = _cpu.fuse(
+        loss, labels, labels, weights,
+        real=DOUBLE, size=size, row=size, tallied=True, most_threads=torch.get_num_threads(),
+    )  # fmt: skip
     return float(sums.sum())
 
 
