@@ -27,7 +27,7 @@ class Threads:
         self.pool, self.lock = None, threading.Lock()
 
     def run(self, kernel, plan, sums, elements, most=None):
-        """Runs a kernel on as many threads as its size is worth, `most` at most; returns the sum of what they return."""
+        """Runs a kernel on as many threads as its size is worth, at most `most`; the sum of what they return."""
         helpers = min(self.count, elements // SERIAL, most or self.count) - 1
         if helpers < 1:
             return kernel(plan, sums)
