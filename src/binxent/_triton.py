@@ -34,7 +34,6 @@ MOST_AXES = 3
 LARGEST_INDEX = 2**31 - 1
 
 HALVES = (torch.float16, torch.bfloat16)
-IGNORE_NOTHING, IGNORE_NUMBER, IGNORE_NAN = map(tl.constexpr, range(3))
 
 
 def jit(function):
@@ -126,16 +125,16 @@ def evaluate(
         if y is not None:
             label = read(start, lane, sizes, y, REAL, WIDE)
         weight = tl.full([BLOCK], 1.0, REAL) if w is None else read(start, lane, sizes, w, REAL, WIDE)
-        if IGNORE == IGNORE_NUMBER:
+        if IGNORE == "number":
             # In float32, whatever the precision, so that all kernels ignore the same labels.
             weight = tl.where(label.to(tl.float32) == number(ignored, None, tl.float32), 0.0, weight)
-        elif IGNORE == IGNORE_NAN:
+        elif IGNORE == "nan":
             weight = tl.where(label != label, 0.0, weight)
         if FORMULA is None:
             value = weight
         else:
             prediction = read(start, lane, sizes, x, REAL, WIDE)
-            if IGNORE != IGNORE_NOTHING or w is not None:
+            if IGNORE != "nothing" or w is not None:
                 # What has no weight is hidden before any maths, behind a pair that every loss can take.
                 prediction = tl.where(weight == 0, 0.5, prediction)
                 label = tl.where(weight == 0, 0.0, label)
@@ -261,7 +260,7 @@ class Plan(NamedTuple):
     formula: object
     known: tuple
     smooth: bool
-    ignore: int
+    ignore: str
     numbers: tuple
 
 
@@ -273,12 +272,12 @@ def plan_for(loss, constants):
     step to step, makes the kernel compile anew.
     """
     epsilon, smoothing, ignored = loss.epsilon or 0.0, loss.label_smoothing, loss.ignore_label
-    ignore = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
+    ignore = "nothing" if ignored is None else "nan" if ignored != ignored else "number"
     return Plan(
         formulas_for_blocks()(loss.reading, *loss.form),
         tuple(float(value) if value in (0, 1) else None for value in (epsilon, *constants)),
         smoothing != 0,
-        ignore.value,
+        ignore,
         tuple(
             map(float, (ignored or 0, 1 - smoothing, smoothing / 2, epsilon, *constants, *(0, 0)[: 3 - len(constants)]))
         ),
