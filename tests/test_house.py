@@ -19,6 +19,7 @@ HEAVY = {"catboost", "jax", "keras", "lightgbm", "matplotlib", "ml_dtypes", "num
     "sklearn",
     "tensorflow",
     "torch",
+    "triton",
     "xgboost",
 }
 
@@ -44,6 +45,11 @@ def test_making_a_loss_needs_no_framework():
 
 def test_the_jax_door_takes_no_other_framework_with_it():
     assert brought_along("import binxent.jax") <= {"jax", "ml_dtypes", "scipy"}
+
+
+def test_the_torch_door_takes_no_other_framework_with_it_nor_the_kernels_nor_the_compiler():
+    program = "import binxent.torch, sys; assert 'torch._dynamo' not in sys.modules"
+    assert brought_along(program) <= {"torch"}
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["predict"]], ids=" ".join)

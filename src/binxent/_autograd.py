@@ -14,6 +14,7 @@ import importlib
 from typing import Any
 
 import torch
+from torch._C._functorch import is_legacy_batchedtensor  # pyright: ignore[reportMissingImports]
 from torch.autograd import forward_ad
 
 from binxent import _composite as composite
@@ -117,9 +118,13 @@ _keeps_graph = torch._C._autograd._get_current_graph_task_keep_graph  # pyright:
 # The kernels.
 
 
+def _driver(tensor) -> Any:
+    """The module that runs the kernels where a tensor is, or None."""
+    return _driver_for("cpu" if tensor.is_cpu else tensor.device.type)
+
+
 @functools.cache
-def _driver(device) -> Any:
-    """The module that runs the kernels on a type of device, or None."""
+def _driver_for(device):
     try:
         return importlib.import_module(DRIVERS[device])
     except (KeyError, ImportError):
@@ -140,7 +145,7 @@ def _suits_the_kernels(input, target, weight, pos_weight):
         type(input) in PLAIN
         and input.layout is target.layout is torch.strided
         and input.numel() > 0
-        and _driver(input.device.type) is not None
+        and _driver(input) is not None
         and not torch._C._len_torch_dispatch_stack()
         and not torch._C._are_functorch_transforms_active()
         and forward_ad._current_level < 0
@@ -153,10 +158,12 @@ class Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, input, others):
-        loss, target, weight, pos_weight, *_ = others
+        loss, target, weight, pos_weight, reduction, process_group, dtype = others
         # float16 has no room for a gradient that a loss scaler has not multiplied yet: it is computed when asked for.
         ahead = input.dtype is not torch.float16
-        value, ctx.slope, ctx.divisor = _by_kernels(input, *others, ahead)
+        value, ctx.slope, ctx.divisor = _by_kernels(
+            input, loss, target, weight, pos_weight, reduction, process_group, dtype, ahead
+        )
         ctx.loss = loss
         ctx.save_for_backward(input, target, weight, pos_weight)
         return value
@@ -164,26 +171,31 @@ class Fused(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upstream):  # pyright: ignore[reportIncompatibleMethodOverride]
         slope = ctx.slope
-        if torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
-            gradient = composite.gradient(ctx.loss, *ctx.saved_tensors, ctx.divisor, upstream)
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or _is_batched(upstream):
+            gradient = composite.gradient(ctx.loss, ctx.saved_tensors, ctx.divisor, upstream)
         elif slope is None:  # in float16, or used up: then torch says that the graph has been freed
-            gradient = _gradient_by_kernels(ctx.loss, *ctx.saved_tensors, ctx.divisor, upstream)
+            gradient = _gradient_by_kernels(ctx.loss, ctx.saved_tensors, ctx.divisor, upstream)
         elif _keeps_graph():  # a second backward will want the slope as it is
             gradient = (slope * upstream).to(slope.dtype)
         else:
             ctx.slope = None
-            scale_ = _driver(slope.device.type).scale_ if upstream.dim() == 0 else torch.Tensor.mul_
+            scale_ = _driver(slope).scale_ if upstream.dim() == 0 else torch.Tensor.mul_
             gradient = scale_(slope, upstream)
         return gradient, None
 
 
+def _is_batched(tensor):
+    """Whether a tensor stands for many, inside of `vmap` or for `is_grads_batched`."""
+    return torch._C._are_functorch_transforms_active() or is_legacy_batchedtensor(tensor)
+
+
 # `Fused.apply` without its look for transformations, which takes as long as the kernel on a small batch.
-differentiable = super(torch.autograd.Function, Fused).apply
+differentiable: Any = super(torch.autograd.Function, Fused).apply  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _by_kernels(input, loss, target, weight, pos_weight, reduction, process_group, dtype, slope=False):
     """The reduced loss, the slope that was asked for, and what both were divided by."""
-    driver = _driver(input.device.type)
+    driver = _driver(input)
     if reduction == "weighted_mean" and weight is not None:
         divisor = driver.tally(loss, target, weight)
     elif reduction == "sum" or reduction == "none":
@@ -199,14 +211,15 @@ def _by_kernels(input, loss, target, weight, pos_weight, reduction, process_grou
     return value, slopes, divisor
 
 
-def _gradient_by_kernels(loss, input, target, weight, pos_weight, divisor, upstream):
-    """Upstream times slope, in one pass that begins with the inputs."""
-    fuse = functools.partial(_driver(input.device.type).fuse, loss, input, target, weight, pos_weight, slope=True)
+def _gradient_by_kernels(loss, tensors, divisor, upstream):
+    """Upstream times slope, in one pass that begins with input, target, weight and pos_weight."""
+    input = tensors[0]
+    fuse = functools.partial(_driver(input).fuse, loss, *tensors, slope=True)
     if upstream.dim() == 0:
         return fuse(divisor=divisor, upstream=upstream)[1]
     if input.element_size() > 2:
         return fuse()[1].mul_(upstream)
-    return composite.gradient(loss, input, target, weight, pos_weight, divisor, upstream)
+    return composite.gradient(loss, tensors, divisor, upstream)
 
 
 # The operators for torch.compile.
@@ -261,7 +274,7 @@ def slope_operator(
 ) -> torch.Tensor:
     """The gradient of `binxent::loss`."""
     run = _gradient_by_kernels if _suits_the_kernels(input, target, weight, pos_weight) else composite.gradient
-    return run(decode(loss), input, target, weight, pos_weight, 1, upstream)
+    return run(decode(loss), (input, target, weight, pos_weight), 1, upstream)
 
 
 @loss_operator.register_fake
@@ -282,11 +295,10 @@ def _remember(ctx, inputs, output):
 
 
 def _differentiate(ctx, upstream):
-    input, target, weight, pos_weight = ctx.saved_tensors
     if torch.is_grad_enabled():
-        gradient = composite.gradient(decode(ctx.spec), input, target, weight, pos_weight, 1, upstream)
+        gradient = composite.gradient(decode(ctx.spec), ctx.saved_tensors, 1, upstream)
     else:
-        gradient = torch.ops.binxent.slope(upstream, input, target, weight, pos_weight, ctx.spec)
+        gradient = torch.ops.binxent.slope(upstream, *ctx.saved_tensors, ctx.spec)
     return gradient, None, None, None, None, None
 
 

@@ -66,8 +66,9 @@ def divisor_of(target, keep, weight, reduction, process_group):
     return shared
 
 
-def gradient(loss, input, target, weight, pos_weight, divisor, upstream):
-    """Upstream times slope, to be differentiated further."""
+def gradient(loss, tensors, divisor, upstream):
+    """Upstream times slope, to be differentiated further, at input, target, weight and pos_weight."""
+    input, target, weight, pos_weight = tensors
     x, y, keep = _read(loss, input, target)
     slope = _derivative(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype), 1)
     slope = _weigh(slope, x, keep, weight)

@@ -472,10 +472,11 @@ class PolyBCEWithLogitsLoss(_Options, torch.nn.Module):
 
 def _binary_cross_entropy(from_logits, pos_weight, label_smoothing, ignore_index):
     """The recipe, and `pos_weight` if it is a tensor; a number is the recipe's own."""
-    tensor = pos_weight if isinstance(pos_weight, torch.Tensor) else None
-    number = pos_weight if tensor is None else None
-    options = {"pos_weight": number, "ignore_label": ignore_index, "clamped": not from_logits}
-    return recipe(losses.BinaryCrossentropy, from_logits, label_smoothing, **options), tensor
+    kind, clamped = losses.BinaryCrossentropy, not from_logits
+    if isinstance(pos_weight, torch.Tensor):
+        return recipe(kind, from_logits, label_smoothing, ignore_label=ignore_index, clamped=clamped), pos_weight
+    options = {"pos_weight": pos_weight, "ignore_label": ignore_index, "clamped": clamped}
+    return recipe(kind, from_logits, label_smoothing, **options), None
 
 
 def _focal(alpha, gamma, label_smoothing, ignore_index):
