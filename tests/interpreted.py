@@ -86,6 +86,7 @@ def interpreted_driver():
 
     interpreter.FunctionRewriter._compile_and_exec = with_closure
     vars(formulas).update(tl=tl)  # by which it recognises Triton's functions
+    del _triton._blocks.reciprocal  # which is PTX
     # Nor can it take a tensor from a constant, but it can from a number.
     _triton.formulas_for_blocks = cache(lambda: formulas.define(_triton._blocks, triton.jit, float))
     return _triton

@@ -8,6 +8,7 @@ with the same polynomials, spelled for Triton.
 # pyright: reportCallIssue=false, reportIndexIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false
 # (Triton's types tell about the compiler's side of a call, not about the caller's)
 
+import torch
 import triton
 import triton.language as tl
 
@@ -115,3 +116,14 @@ def log(x):
     low = tl.fma(polynomial(f, LOG) * f, f * f, tl.fma(number(x, -0.5) * f, f, n * constant(x, LN2_LOW)))
     result = tl.fma(n, constant(x, LN2_HIGH), f + low)
     return tl.where(x > 0, result, tl.where(x == x, number(x, float("-inf")), x))
+
+
+if torch.version.hip is None:
+
+    @triton.jit
+    def reciprocal(x):
+        """1 / x for 1 <= x <= 2: one instruction, and not eight for the ends of float32 that are not asked for."""
+        if x.dtype == tl.float64:
+            return 1.0 / x
+        else:
+            return tl.inline_asm_elementwise("rcp.approx.ftz.f32 $0, $1;", "=f,f", [x], tl.float32, True, 1)

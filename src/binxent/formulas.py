@@ -15,7 +15,8 @@ b = -log q, what these do when x moves (a', b', a'', b'', and w = p' = -q'), and
 need not know which of the two it was given.
 
 A maths module offers `abs`, `where`, `minimum`, `maximum`, `exp` (asked for x <= 0), `log` and `log1p` (asked for
-0 <= x <= 1) and, if it has something better than -log1p(-x), `cost_of_rest`, -log(1 - x) for 0 <= x <= 1/2.
+0 <= x <= 1). If it has something better than -log1p(-x), `cost_of_rest` is -log(1 - x) for 0 <= x <= 1/2; if it has
+something better than a division, `reciprocal` is 1 / x for 1 <= x <= 2.
 """
 
 WHOLE_POWERS = (0, 1, 2, 3, 4)
@@ -53,7 +54,12 @@ def define(m, jit=identity, real=float):
     def default_cost_of_rest(x):
         return zero - m.log1p(-x)
 
+    @jit
+    def default_reciprocal(x):
+        return one / x
+
     cost_of_rest = getattr(m, "cost_of_rest", default_cost_of_rest)
+    reciprocal = getattr(m, "reciprocal", default_reciprocal)
 
     @jit
     def portion(mass, cost):
@@ -72,7 +78,7 @@ def define(m, jit=identity, real=float):
     def from_logit(z, epsilon):
         """Both tails are exact because q is never computed as 1 - p."""
         e = m.exp(-m.abs(z))
-        big = one / (one + e)
+        big = reciprocal(one + e)
         small = e * big
         tail = m.log1p(e)
         right = z >= zero
