@@ -242,8 +242,7 @@ def _by_operator(loss, input, target, weight, pos_weight, reduction, process_gro
     value = torch.ops.binxent.loss(input, target, weight, pos_weight, encode(loss), reduction == "none")
     if reduction in ("none", "sum"):
         return value.to(dtype)
-    keep = composite.kept(loss, target)
-    return (value / composite.divisor_of(target, keep, weight, reduction, process_group)).to(dtype)
+    return (value / composite.divisor_of(loss, target, weight, reduction, process_group)).to(dtype)
 
 
 @torch.library.custom_op("binxent::loss", mutates_args=())

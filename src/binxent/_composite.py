@@ -41,16 +41,17 @@ _formulas = define(
 
 def compute(loss, input, target, weight, pos_weight, reduction, process_group, dtype):
     """The reduced loss."""
-    x, y, keep = _read(loss, input, target)
+    x, y, shown = _read(loss, input, target, weight)
     each = _elementwise(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype))
-    each = _weigh(each, x, keep, weight)
+    each = _weigh(each, shown, weight)
     if reduction == "none":
         return each.to(dtype)
-    return (_add_up(each) / divisor_of(target, keep, weight, reduction, process_group)).to(dtype)
+    return (_add_up(each) / divisor_of(loss, target, weight, reduction, process_group)).to(dtype)
 
 
-def divisor_of(target, keep, weight, reduction, process_group):
+def divisor_of(loss, target, weight, reduction, process_group):
     """What a reduction divides the sum by, differentiable in the weight."""
+    keep = _kept(loss, target)
     if reduction == "weighted_mean" and weight is not None:
         weight = weight.expand(target.shape)
         divisor = _add_up(weight if keep is None else torch.where(keep, weight, 0.0))
@@ -69,9 +70,9 @@ def divisor_of(target, keep, weight, reduction, process_group):
 def gradient(loss, tensors, divisor, upstream):
     """Upstream times slope, to be differentiated further, at input, target, weight and pos_weight."""
     input, target, weight, pos_weight = tensors
-    x, y, keep = _read(loss, input, target)
+    x, y, shown = _read(loss, input, target, weight)
     slope = _derivative(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype), 1)
-    slope = _weigh(slope, x, keep, weight)
+    slope = _weigh(slope, shown, weight)
     if isinstance(divisor, torch.Tensor) or divisor != 1:
         upstream = upstream / divisor
     return (slope * upstream.to(slope.dtype)).to(input.dtype)
@@ -82,31 +83,34 @@ def working(dtype):
     return torch.float64 if dtype is torch.float64 else torch.float32
 
 
-def _read(loss, input, target):
-    """Inputs and smoothed targets in working precision, a harmless pair where ignored, and where that is not."""
+def _read(loss, input, target, weight):
+    """Inputs and smoothed targets in working precision, a harmless pair where they are hidden, and where not."""
     kind = working(input.dtype)
-    x, y, keep = input.to(kind), target.to(kind), kept(loss, target)
-    if keep is not None:
-        x, y = torch.where(keep, x, ANYWHERE), torch.where(keep, y, ANYWHERE)
+    x, y, shown = input.to(kind), target.to(kind), _kept(loss, target)
+    if weight is not None:
+        # Other entries of weight 0 cost 0 by themselves, and their derivative in the weight is their loss.
+        visible = (weight != 0) | (x.isfinite() & y.isfinite())
+        shown = visible if shown is None else visible & shown
+    if shown is not None:
+        x, y = torch.where(shown, x, ANYWHERE), torch.where(shown, y, ANYWHERE)
     if loss.label_smoothing:
         y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
-    return x, y, keep
+    return x, y, shown
 
 
-def kept(loss, target):
+def _kept(loss, target):
     """Where a target is not ignored, or None if that is everywhere."""
     if loss.ignore_label is None:
         return None
     return ~target.isnan() if math.isnan(loss.ignore_label) else target != loss.ignore_label
 
 
-def _weigh(each, x, keep, weight):
-    """Values times weights, where what has no weight is hidden."""
+def _weigh(each, shown, weight):
+    """Values times weights, 0 where they are hidden."""
     if weight is not None:
         weight = weight.to(each.dtype)
-        # Where a value is finite the product is 0 by itself, and its derivative in the weight is the value.
-        each = weight * torch.where((weight == 0) & ~(x.isfinite() & each.isfinite()), 0.0, each)
-    return each if keep is None else torch.where(keep, each, 0.0)
+        each = weight * torch.where((weight == 0) & each.isinf(), 0.0, each)
+    return each if shown is None else torch.where(shown, each, 0.0)
 
 
 def _add_up(values):
