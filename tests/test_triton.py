@@ -317,3 +317,21 @@ def test_another_number_compiles_nothing_anew(compiler):
     ]
     assert kernels[0] == kernels[1]
     assert kernels[0] != kernels[2]
+
+
+def test_a_weight_for_each_label_leaves_the_other_loads_wide(compiler):
+    x, y = data(2048, 81)
+    for weights in ((torch.ones(81), None), (None, torch.ones(81)), (torch.ones(2048, 1), None)):
+        assert widest(compiler("fuse", LOGITS, x, y, *weights, slope=True)[0].ptx) == 4
+
+
+def test_more_elements_than_32_bits_count_compile(compiler):
+    for rows, division in ((2**6, "div.s32"), (2**13, "div.s64")):
+        x, weight = torch.zeros(1, 1).expand(rows, 2**19 + 1), torch.ones(rows, 1)
+        assert division in compiler("fuse", LOGITS, x, x, weight)[0].ptx
+
+
+def test_no_approximation_but_that_of_the_reciprocal(compiler):
+    for define in FAMILY:
+        ptx = compiler("fuse", define(from_logits=True), *data(100), slope=True)[0].ptx
+        assert set(re.findall(r"\w+\.approx\S*|\S+\.ftz\S*", ptx)) == {"rcp.approx.ftz.f32"}

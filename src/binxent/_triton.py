@@ -195,7 +195,7 @@ class Layout(NamedTuple):
 
     Attributes:
         sizes: The number of elements, and the sizes of the axes from the last to the second.
-        strides: For each tensor its strides, outermost axis first.
+        strides: For each tensor its strides, outermost axis first, or one if all its axes could be merged.
         reach: The greatest index there is, of an element or in a tensor.
         dense: The strides with which a new tensor of the shape follows the same order without gaps.
     """
@@ -219,9 +219,13 @@ def layout(shape, strides):
         elif shape[axis] != 1:
             axes.append((shape[axis], along))
     axes = axes or [(1, (1,) * len(strides))]
-    outermost_first = tuple(zip(*(along for _, along in reversed(axes)), strict=True))
+    own = []
+    for along in zip(*(along for _, along in axes), strict=True):
+        # What needs one axis alone, as all that is contiguous, gets one: it is read in wider loads.
+        alone = all(along[k + 1] == along[k] * axes[k][0] for k in range(len(axes) - 1))
+        own.append(along[:1] if alone else along[::-1])
     reach = max(size, *(sum((extent - 1) * along[k] for extent, along in axes) for k in range(len(strides))))
-    return Layout((size, *(extent for extent, _ in axes[:-1])), outermost_first, reach, tuple(dense))
+    return Layout((size, *(extent for extent, _ in axes[:-1])), tuple(own), reach, tuple(dense))
 
 
 def lay_out(*tensors):
