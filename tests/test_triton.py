@@ -191,6 +191,7 @@ def test_every_layout(fuse, tensors, wide):
     elements, slopes = fuse(LOGITS, x, y, w, w, elementwise=True, slope=True, settings=settings)
     close(elements, value, 1e-5)
     close(slopes, slope, 1e-5)
+    assert elements.stride() == slopes.stride() == torch.empty_like(x).stride()
     got, _ = fuse(LOGITS, x, y, w, w, settings=settings)
     close(got, value.sum(), 1e-6)
 
@@ -335,3 +336,9 @@ def test_no_approximation_but_that_of_the_reciprocal(compiler):
     for define in FAMILY:
         ptx = compiler("fuse", define(from_logits=True), *data(100), slope=True)[0].ptx
         assert set(re.findall(r"\w+\.approx\S*|\S+\.ftz\S*", ptx)) == {"rcp.approx.ftz.f32"}
+
+
+def test_no_minimum_drops_nan(compiler):
+    for define, from_logits in product(FAMILY, (True, False)):
+        ptx = compiler("fuse", define(from_logits=from_logits), *data(100), slope=True)[0].ptx
+        assert set(re.findall(r"\b(?:min|max)\S*", ptx)) <= {"min.NaN.f32", "max.NaN.f32"}

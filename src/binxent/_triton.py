@@ -11,6 +11,7 @@ a graph.
 # pyright: reportCallIssue=false, reportIndexIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false
 # pyright: reportInvalidTypeForm=false
 # (Triton's types tell about the compiler's side of a call, not about the caller's)
+import math
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -197,7 +198,7 @@ class Layout(NamedTuple):
         sizes: The number of elements, and the sizes of the axes from the last to the second.
         strides: For each tensor its strides, outermost axis first, or one if all its axes could be merged.
         reach: The greatest index there is, of an element or in a tensor.
-        dense: The strides with which a new tensor of the shape follows the same order without gaps.
+        dense: The strides of what torch makes like the first tensor: in the same order, without gaps.
     """
 
     sizes: tuple
@@ -209,10 +210,9 @@ class Layout(NamedTuple):
 @lru_cache
 def layout(shape, strides):
     """The layout of tensors of one shape, given the strides of each."""
-    axes, dense, size = [], [1] * len(shape), 1  # axes, innermost first: the size, and each tensor's stride
-    for axis in sorted(range(len(shape)), key=lambda axis: [one[axis] for one in strides] + [-axis]):
-        dense[axis] = size
-        size *= shape[axis]
+    dense = torch.empty_like(torch.empty_strided(shape, strides[0], device="meta")).stride()
+    axes = []  # innermost first: the size, and each tensor's stride
+    for axis in sorted(range(len(shape)), key=lambda axis: (dense[axis], -axis)):
         along = tuple(one[axis] for one in strides)
         if axes and all(outer == inner * axes[-1][0] for outer, inner in zip(along, axes[-1][1], strict=True)):
             axes[-1] = axes[-1][0] * shape[axis], axes[-1][1]
@@ -224,8 +224,9 @@ def layout(shape, strides):
         # What needs one axis alone, as all that is contiguous, gets one: it is read in wider loads.
         alone = all(along[k + 1] == along[k] * axes[k][0] for k in range(len(axes) - 1))
         own.append(along[:1] if alone else along[::-1])
+    size = math.prod(shape)
     reach = max(size, *(sum((extent - 1) * along[k] for extent, along in axes) for k in range(len(strides))))
-    return Layout((size, *(extent for extent, _ in axes[:-1])), tuple(own), reach, tuple(dense))
+    return Layout((size, *(extent for extent, _ in axes[:-1])), tuple(own), reach, dense)
 
 
 def lay_out(*tensors):
