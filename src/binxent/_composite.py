@@ -9,6 +9,7 @@ import math
 from types import SimpleNamespace
 
 import torch
+from torch._C import _functorch as functorch  # pyright: ignore[reportAttributeAccessIssue]
 from torch.autograd import forward_ad
 
 from binxent._recipe import Recipe
@@ -148,19 +149,32 @@ def _portion(mass, cost):
 
 
 def _is_differentiated(tensor):
+    """Whether a derivative in the tensor is asked for, by autograd or by a transformation of any level."""
     if tensor is None:
         return False
+    if not torch.compiler.is_dynamo_compiling():
+        while functorch.is_functorch_wrapped_tensor(tensor):
+            if functorch.is_gradtrackingtensor(tensor):
+                return True
+            tensor = functorch.get_unwrapped(tensor)
     dual = forward_ad._current_level >= 0 and forward_ad.unpack_dual(tensor).tangent is not None
     return dual or tensor.requires_grad
 
 
 def _derivative(loss, x, y, pos_weight, order):
     """The loss of each entry (order 0), its slope (1) or its curvature (2), differentiable in x."""
-    if order == 2:
+    compiling = torch.compiler.is_dynamo_compiling()
+    if order == 2 or (not compiling and _forward_levels() > 1):
         # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
-        return _spelled_out(loss, x + (x == 0) * 1e-30, y, pos_weight, 2)
-    kind = Derivative if torch.compiler.is_compiling() else DerivativeWithTangents
+        return _spelled_out(loss, x + (x == 0) * 1e-30, y, pos_weight, order)
+    kind = Derivative if compiling else DerivativeWithTangents
     return kind.apply(x, y, pos_weight, loss, order)
+
+
+def _forward_levels():
+    """How many forward-mode transformations are nested: a `Function` cannot pass on tangents of tangents."""
+    stack = functorch.get_interpreter_stack() or ()
+    return sum(one.key() == functorch.TransformType.Jvp for one in stack)
 
 
 def _spelled_out(loss, x, y, pos_weight, order):

@@ -138,7 +138,7 @@ def _empty(like, dtype):
 
 def _describe(tensor, real, mover):
     """A tensor as an operand of a kernel."""
-    if WORKING.get(tensor.dtype) is real and tensor.is_contiguous():
+    if WORKING.get(tensor.dtype) is real and tensor.is_contiguous() and not tensor.is_neg():
         return 0, tensor.data_ptr(), tensor
     if tensor.dtype not in NAMES or tensor.is_neg():
         tensor = tensor.resolve_neg().to(torch.float64)
