@@ -18,11 +18,15 @@ REUSED_BUFFERS = {
     "MALLOC_TRIM_THRESHOLD_": str(2**40),
     "MALLOC_TOP_PAD_": str(2**29),
 }
-# Each part's programs, by condition. With reused buffers only the rows that have peers differ.
+# Each part's programs, by condition. Of the NumPy door's rows only those that have peers differ with reused buffers.
 PARTS: dict[str, dict[str, tuple[list[str], dict[str, str]]]] = {
     "speed": {
-        "default": (["bench.speed"], {}),
-        "reused buffers": (["bench.speed", "--only", "loss='bce'"], REUSED_BUFFERS),
+        "default": (["bench.speed", "numpy"], {}),
+        "reused buffers": (["bench.speed", "numpy", "--only", "loss='bce'"], REUSED_BUFFERS),
+    },
+    "torch": {
+        "default": (["bench.speed", "torch"], {}),
+        "reused buffers": (["bench.speed", "torch"], REUSED_BUFFERS),
     },
     "memory": {"default": (["bench.memory"], {})},
     "startup": {"default": (["bench.startup"], {})},

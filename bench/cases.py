@@ -42,14 +42,17 @@ LOSSES = {
 }
 
 VALUE, GRADIENT, SAMPLES, ELEMENTS = "value", "value and gradient", "loss per sample", "loss and slope per element"
+FORWARD, BACKWARD = "forward", "forward and backward"
 
 
 @dataclass(frozen=True)
 class Case:
     """One row: which loss, of what arrays, and what is wanted of it.
 
-    `want` is VALUE (the mean), GRADIENT (the mean and its gradient), SAMPLES (the function form) or ELEMENTS (what
-    accuracy is judged on). Without `rows` the arrays hold LARGE numbers; without `columns` they have one axis.
+    `want` is VALUE (the mean), GRADIENT (the mean and its gradient), SAMPLES (the function form), ELEMENTS (what
+    accuracy is judged on), or in a training step of PyTorch FORWARD (the mean, without a graph) or BACKWARD (the mean
+    and, through `backward()`, a new gradient). Without `rows` the arrays hold LARGE numbers; without `columns` they
+    have one axis.
     """
 
     loss: str = "bce"
@@ -64,6 +67,10 @@ class Case:
     @property
     def is_large(self) -> bool:
         return self.rows is None
+
+    @property
+    def in_torch(self) -> bool:
+        return self.want in (FORWARD, BACKWARD)
 
     def arrays(self, large: int = LARGE) -> tuple[np.ndarray, np.ndarray]:
         """Labels and predictions, the same ones each time; no prediction is so sure that a peer would clip it."""
@@ -105,8 +112,19 @@ SMALL = [
     Case("bce", GRADIENT, rows=32, columns=1),
     Case("bce", SAMPLES, "probabilities", rows=32, columns=1),
 ]
-SPEED = [*FAMILY, *OTHER_INPUTS, *SMALL]
-MEMORY = [Case(loss, GRADIENT, space) for loss in ("bce", "focal") for space in SPACES]
+TORCH_LOSSES = [("bce", "logits"), ("bce", "probabilities"), ("focal", "logits")]
+TORCH = [
+    *(Case(loss, want, space) for loss, space in TORCH_LOSSES for want in (FORWARD, BACKWARD)),
+    Case("bce", BACKWARD, dtype="bfloat16", labels="bfloat16"),
+    Case("bce", BACKWARD, labels="uint8"),
+    Case("bce", FORWARD, rows=32, columns=1),
+    Case("bce", BACKWARD, rows=32, columns=1),
+]
+SPEED = {"numpy": [*FAMILY, *OTHER_INPUTS, *SMALL], "torch": TORCH}
+MEMORY = [
+    *(Case(loss, GRADIENT, space) for loss in ("bce", "focal") for space in SPACES),
+    *(Case(loss, BACKWARD, space) for loss, space in TORCH_LOSSES),
+]
 ACCURACY = [
     *(Case(loss, ELEMENTS, space) for loss in ("bce", "focal", "asymmetric", "poly") for space in SPACES),
     Case("bce", ELEMENTS, dtype="float64", labels="float64"),

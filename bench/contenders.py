@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.cases import ELEMENTS, GRADIENT, LOSSES, SAMPLES, VALUE, Case
+from bench.cases import BACKWARD, ELEMENTS, FORWARD, GRADIENT, LOSSES, SAMPLES, VALUE, Case
 
 Call = Callable[[], Any]
 
@@ -28,6 +28,10 @@ class Contender:
     def prepare(self, case: Case, y_true: np.ndarray, y_pred: np.ndarray) -> Call | None:
         raise NotImplementedError
 
+    def as_arrays(self, result: Any) -> Any:
+        """The call's result, as NumPy understands it."""
+        return result
+
 
 class Floor(Contender):
     """A plain parallel Numba loop over the same bytes, on as many threads."""
@@ -40,8 +44,10 @@ class Floor(Contender):
         from bench import floor
 
         y, z = (array.reshape(-1).view(f"u{array.itemsize}") for array in (y_true, y_pred))
-        if case.want == VALUE:
+        if case.want in (VALUE, FORWARD):
             return partial(floor.read, y, z)
+        if case.want == BACKWARD:
+            return lambda: floor.read_and_write(y, z, np.empty_like(z))
         return partial(floor.read_and_write, y, z, np.ones_like(z)) if case.want == GRADIENT else None
 
 
@@ -51,6 +57,8 @@ class Binxent(Contender):
     name, fills_a_buffer = "binxent", True
 
     def prepare(self, case, y_true, y_pred):
+        if case.in_torch:
+            return None
         import binxent as bx
 
         loss = LOSSES[case.loss]
@@ -79,28 +87,39 @@ class TorchEager(Contender):
     name = "torch eager"
 
     def function(self, case: Case) -> Callable[..., Any] | None:
+        """The mean loss of (input, target), or with `reduction="none"` each element's."""
         from torch.nn import functional
 
         functions = {
             ("bce", "logits"): functional.binary_cross_entropy_with_logits,
             ("bce", "probabilities"): functional.binary_cross_entropy,
+            ("focal", "logits"): usual_focal_loss if case.in_torch else None,
         }
-        return functions.get((case.loss, case.space))
+        function = functions.get((case.loss, case.space))
+        if function is None or case.dtype == case.labels:
+            return function
+        return (lambda z, y: function(z, y.to(z.dtype))) if case.in_torch else None
 
     def prepare(self, case, y_true, y_pred):
         import torch
 
         function = self.function(case)
-        if (
-            function is None or case.dtype != case.labels or case.dtype == "bfloat16"
-        ):  # torch.from_numpy knows no bfloat16
+        if function is None or (case.dtype == "bfloat16" and not case.in_torch):
             return None
-        y, z = torch.from_numpy(y_true), torch.from_numpy(y_pred)
+        y, z = as_tensor(y_true), as_tensor(y_pred)
+        if case.want == FORWARD:
+            return torch.no_grad()(partial(function, z, y))
         if case.want == VALUE:
             return partial(function, z, y)
         if case.want == SAMPLES:
             return partial(function, z, y, reduction="none")
         leaf = z.clone().requires_grad_()
+
+        def forward_and_backward():
+            mean = function(leaf, y)
+            mean.backward()
+            gradient, leaf.grad = leaf.grad, None
+            return mean.detach(), gradient
 
         def mean_and_gradient():
             mean = function(leaf, y)
@@ -110,7 +129,12 @@ class TorchEager(Contender):
             each = function(leaf, y, reduction="none")
             return each.detach(), *torch.autograd.grad(each.sum(), leaf)
 
-        return mean_and_gradient if case.want == GRADIENT else elements
+        return {BACKWARD: forward_and_backward, GRADIENT: mean_and_gradient, ELEMENTS: elements}[case.want]
+
+    def as_arrays(self, result):
+        if isinstance(result, tuple):
+            return tuple(map(self.as_arrays, result))
+        return result.float().numpy() if result.element_size() == 2 else result.numpy()
 
 
 class TorchCompiled(TorchEager):
@@ -119,11 +143,59 @@ class TorchCompiled(TorchEager):
     name = "torch.compile"
 
     def function(self, case):
-        import torch
+        return compiled(super().function(case))
 
-        eager = super().function(case)
-        torch.compiler.reset()  # torch counts the cases before this one against a limit of recompilations
-        return eager and torch.compile(eager, dynamic=False, fullgraph=True)
+
+class BinxentTorch(TorchEager):
+    """The PyTorch door."""
+
+    name = "binxent.torch"
+
+    def function(self, case):
+        if not case.in_torch:
+            return None
+        from binxent import torch as door
+
+        if case.loss == "focal":
+            return partial(door.sigmoid_focal_loss, alpha=-1, reduction="mean", **LOSSES[case.loss].options)
+        return door.binary_cross_entropy_with_logits if case.space == "logits" else door.binary_cross_entropy
+
+
+class BinxentTorchCompiled(BinxentTorch):
+    """The PyTorch door inside of a compiled function."""
+
+    name = "binxent.torch, compiled"
+
+    def function(self, case):
+        return compiled(super().function(case))
+
+
+def usual_focal_loss(inputs, targets, gamma=LOSSES["focal"].options["gamma"]):
+    """The focal loss as torchvision and most of its copies spell it, without alpha."""
+    import torch
+    from torch.nn import functional
+
+    p = torch.sigmoid(inputs)
+    entropy = functional.binary_cross_entropy_with_logits(inputs, targets, reduction="none")
+    p_t = p * targets + (1 - p) * (1 - targets)
+    return (entropy * (1 - p_t) ** gamma).mean()
+
+
+def compiled(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """The function through torch.compile, once for each case."""
+    import torch
+
+    torch._dynamo.config.recompile_limit = 1000  # each case compiles the same functions anew
+    return function and torch.compile(lambda z, y, **options: function(z, y, **options), dynamic=False, fullgraph=True)
+
+
+def as_tensor(array: np.ndarray) -> Any:
+    """The array's memory as a tensor; torch.from_numpy knows no bfloat16."""
+    import torch
+
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 class Optax(Contender):
@@ -147,7 +219,7 @@ class Optax(Contender):
         import jax
         from jax import numpy as jnp
 
-        function = self.function(case)
+        function = None if case.in_torch else self.function(case)
         if function is None or case.dtype != case.labels or case.dtype == "float64":
             return None
         y, z = jnp.asarray(y_true), jnp.asarray(y_pred)
@@ -208,6 +280,8 @@ class ScikitLearn(Contender):
 CONTENDERS: tuple[Contender, ...] = (
     Floor(),
     Binxent(),
+    BinxentTorch(),
+    BinxentTorchCompiled(),
     TorchCompiled(),
     TorchEager(),
     Optax(),

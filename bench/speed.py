@@ -10,7 +10,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from bench.cases import GRADIENT, LARGE, QUICK, SAMPLES, SPEED, Case
+from bench.cases import BACKWARD, GRADIENT, LARGE, QUICK, SAMPLES, SPEED, Case
 from bench.contenders import CONTENDERS, Contender
 from bench.reference import truth
 
@@ -21,11 +21,12 @@ CHECKED = 1 << 16
 def main(arguments: list[str] | None = None) -> None:
     """Measure every case, or those whose description holds `--only`, and print the results as JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("door", choices=SPEED, help="whose cases")
     parser.add_argument("--quick", action="store_true", help="small arrays and few rounds")
     parser.add_argument("--only", default="", help="a word that the case's description must hold, as in 'focal'")
     options = parser.parse_args(arguments)
     large, rounds = (QUICK, 3) if options.quick else (LARGE, 5)
-    cases = [case for case in SPEED if options.only in str(case)]
+    cases = [case for case in SPEED[options.door] if options.only in str(case)]
     json.dump([measure(case, large, rounds) for case in announce(cases)], sys.stdout)
 
 
@@ -65,11 +66,13 @@ def check(contender: Contender, case: Case, exact: Any, result: Any) -> None:
     """Raise if a contender is wrong: a wrong answer has no speed."""
     loss, slope = exact
     tolerance = TOLERANCE[case.dtype]
+    result = contender.as_arrays(result)
     if case.want == SAMPLES:
         close(contender, case, np.ravel(np.asarray(result)), np.ravel(loss), tolerance)
         return
-    close(contender, case, result[0] if case.want == GRADIENT else result, loss.mean(), tolerance)
-    if case.want == GRADIENT:
+    with_gradient = case.want in (GRADIENT, BACKWARD)
+    close(contender, case, result[0] if with_gradient else result, loss.mean(), tolerance)
+    if with_gradient:
         got = np.ravel(np.asarray(result[1]))
         size = got.size
         got = got[:CHECKED].astype(float)

@@ -8,14 +8,15 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.cases import GRADIENT, LOSSES, SAMPLES, SPACES, VALUE, Case
+from bench.cases import GRADIENT, LOSSES, SAMPLES, SPACES, TORCH, VALUE, Case
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
-DOCUMENTS = ("README.md", "docs/bench.md")
+DOCUMENTS = ("README.md", "docs/bench.md", "docs/torch.md")
 BLOCK = re.compile(r"(<!-- measured: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 CONDITIONS = {"default": "with default allocation", "reused buffers": "with glibc keeping and reusing its buffers"}
 
@@ -33,16 +34,23 @@ def fill_documents() -> Iterable[Path]:
 
 def fill(text: str) -> str:
     """The document with every block made anew."""
-    return BLOCK.sub(lambda found: f"{found[1]}\n{TABLES[found['name']]()}\n\n{found[3]}", text)
+    return BLOCK.sub(lambda found: f"{found[1]}\n{made(found['name'])}\n\n{found[3]}", text)
+
+
+def made(name: str) -> str:
+    """The table of a name, or how to get it."""
+    try:
+        return TABLES[name]()
+    except FileNotFoundError as missing:
+        return f"Not measured yet: {missing}"
 
 
 def load(part: str) -> dict[str, Any]:
     """The kept results of one part."""
     path = RESULTS / f"{part}.json"
     if not path.exists():
-        raise FileNotFoundError(
-            f"bench/results/{path.name} is not there: measure it with `python -m bench --only {part}`"
-        )
+        program = "python -m bench.gpu" if part == "gpu" else f"make bench ARGS='--only {part}'"
+        raise FileNotFoundError(f"bench/results/{path.name} is not there. `{program}` makes it.")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -110,14 +118,15 @@ def medians(row: dict[str, Any], unit: float = 1e3) -> dict[str, float]:
     return {name: times["median"] / unit for name, times in row["microseconds"].items()}
 
 
-def of_machine() -> str:
+def of_machine(part: str) -> str:
     """One sentence that says what was measured on what."""
-    machine = load("speed")["machine"]
+    machine = load(part)["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     cache = f", {machine['last_level_cache_mib']} MiB of cache" if machine["last_level_cache_mib"] else ""
+    gpu = f"{machine['gpu']} with CUDA {machine['cuda']}, beside " if "gpu" in machine else ""
     return (
-        f"Measured on {machine['processor']}, {machine['cores']} cores{cache}, {machine['memory_gib']} GiB of memory, "
-        f"{machine['system']}, Python {machine['python']}, {versions}."
+        f"Measured on {gpu}{machine['processor']}, {machine['cores']} cores{cache}, "
+        f"{machine['memory_gib']} GiB of memory, {machine['system']}, Python {machine['python']}, {versions}."
     )
 
 
@@ -132,8 +141,8 @@ def speed_beside_peers() -> str:
 
 
 def bold(name: str) -> str:
-    """Our own name stands out."""
-    return f"**{name}**" if name == "binxent" else name
+    """Our own names stand out."""
+    return f"**{name}**" if name.startswith("binxent") else name
 
 
 def speed_of_family() -> str:
@@ -154,18 +163,24 @@ def speed_of_family() -> str:
     )
 
 
-def speed_in_full() -> str:
-    """Every large case under default allocation, and those of binary cross-entropy with reused buffers."""
+def speed_in_full(part: str) -> str:
+    """Every large case under default allocation, and those that were measured with reused buffers."""
     return "\n\n".join(
         f"Milliseconds, {words}:\n\n"
-        + everybody([row for case, row in rows_of("speed", condition).items() if case.is_large], 1e3)
+        + everybody([row for case, row in rows_of(part, condition).items() if case.is_large], 1e3)
         for condition, words in CONDITIONS.items()
     )
 
 
-def small_calls() -> str:
+def small_calls(part: str) -> str:
     """What one call on a small batch costs."""
-    return everybody([row for case, row in rows_of("speed").items() if not case.is_large], 1, "microseconds")
+    return everybody([row for case, row in rows_of(part).items() if not case.is_large], 1, "microseconds")
+
+
+def torch_beside_torch() -> str:
+    """The PyTorch door and PyTorch, float32 under default allocation."""
+    rows = rows_of("torch")
+    return everybody([rows[case] for case in TORCH if case.is_large and case.dtype == case.labels == "float32"], 1e3)
 
 
 def everybody(rows: list[dict[str, Any]], unit: float, corner: str = "") -> str:
@@ -201,9 +216,11 @@ def small_things() -> str:
     )
 
 
-def memory() -> str:
-    """Peak memory of everybody."""
-    rows = load("memory")["results"]["default"]
+def memory(in_torch: bool) -> str:
+    """Peak memory of everybody, for arrays or in a training step of PyTorch."""
+    rows = [row for row in load("memory")["results"]["default"] if case_of(row).in_torch == in_torch]
+    if not rows:
+        raise FileNotFoundError("bench/results/memory.json is older. `make bench ARGS='--only memory'` makes it anew.")
     names = contenders(rows, "mebibytes")
     return table(
         ("MiB", *map(bold, names)),
@@ -215,6 +232,13 @@ def memory() -> str:
             for row in rows
         ),
     )
+
+
+def on_gpu() -> str:
+    """Training steps on a GPU."""
+    from bench import gpu  # which keeps its results through this module
+
+    return gpu.table(load("gpu")["results"]["default"])
 
 
 def startup() -> str:
@@ -254,19 +278,27 @@ def errors(ulps: float | None, dtype: str) -> str:
 
 
 TABLES = {
-    "machine": of_machine,
+    "machine": partial(of_machine, "speed"),
     "speed-peers": speed_beside_peers,
     "speed-family": speed_of_family,
-    "speed-full": speed_in_full,
-    "small-calls": small_calls,
+    "speed-full": partial(speed_in_full, "speed"),
+    "small-calls": partial(small_calls, "speed"),
     "small-things": small_things,
-    "memory": memory,
+    "torch-machine": partial(of_machine, "torch"),
+    "torch-peers": torch_beside_torch,
+    "torch-full": partial(speed_in_full, "torch"),
+    "torch-small": partial(small_calls, "torch"),
+    "torch-memory": partial(memory, True),
+    "gpu-machine": partial(of_machine, "gpu"),
+    "gpu": on_gpu,
+    "memory": partial(memory, False),
     "startup": startup,
     "accuracy": accuracy,
 }
 TABLES_OF = {
     "speed": ("machine", "speed-peers", "speed-family", "speed-full", "small-calls"),
-    "memory": ("memory",),
+    "torch": ("torch-machine", "torch-full", "torch-small"),
+    "memory": ("memory", "torch-memory"),
     "startup": ("startup",),
     "accuracy": ("accuracy",),
 }

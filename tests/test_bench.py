@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from bench import accuracy, speed, tables
-from bench.cases import ACCURACY, ELEMENTS, GRADIENT, LOSSES, SPACES, Case
-from bench.contenders import Contender
+from bench.cases import ACCURACY, BACKWARD, ELEMENTS, FORWARD, GRADIENT, LOSSES, SPACES, TORCH, Case
+from bench.contenders import BinxentTorch, Contender, TorchEager
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0, 0.3])
@@ -54,6 +54,23 @@ def test_a_wrong_contender_is_stopped():
             speed.check(someone, case, exact, wrong)
 
 
+@pytest.mark.parametrize("contender", [BinxentTorch(), TorchEager()], ids=lambda contender: contender.name)
+@pytest.mark.parametrize("case", TORCH, ids=str)
+def test_a_training_step_is_right_and_leaves_no_gradient_behind(case, contender):
+    y_true, y_pred = case.arrays(large=2**10)
+    step = contender.prepare(case, y_true, y_pred)
+    exact = speed.right_answer(case, y_true, y_pred)
+    for _ in range(2):
+        speed.check(contender, case, exact, step())
+    if case.want == BACKWARD:
+        (_, first), (_, second) = step(), step()
+        assert first.data_ptr() != second.data_ptr()  # each in new memory
+        assert first.equal(second)  # nothing is added up
+    else:
+        assert case.want == FORWARD
+        assert not step().requires_grad
+
+
 def test_everybody_is_timed_in_each_round():
     called = []
     times = speed.take_turns({"a": lambda: called.append("a"), "b": lambda: called.append("b")}, rounds=3)
@@ -68,3 +85,16 @@ def test_results_are_kept_as_they_were(tmp_path, monkeypatch):
     tables.keep("speed", measured)
     assert tables.load("speed") == measured
     assert list(tables.rows_of("speed")) == [Case(), Case("focal")]
+
+
+def test_a_table_without_measurements_says_how_to_get_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    block = "<!-- measured: torch-full -->\nold\n<!-- end -->"
+    filled = tables.fill(block)
+    assert "make bench ARGS='--only torch'" in filled
+    assert "old" not in filled
+    times = {"microseconds": {"torch eager": {"median": 2000.0}}}
+    rows = [Case(want=BACKWARD).described() | times, Case(want=BACKWARD, rows=32, columns=1).described() | times]
+    tables.keep("torch", {"machine": {}, "results": {"default": rows, "reused buffers": rows}})
+    assert "| binary cross-entropy, from logits, forward and backward | 2.00 |" in tables.fill(block)
+    assert "32" not in tables.fill(block)

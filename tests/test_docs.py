@@ -1,6 +1,7 @@
 """The documents are true: their tables are the measurements, their snippets run, their links lead somewhere."""
 
 import doctest
+import inspect
 import re
 import shlex
 import subprocess
@@ -105,6 +106,23 @@ def write_missing_tables(words: list[str], folder: Path) -> None:
             values = {"--target": [int(i % 7 < 2) for i in rows], "--group": [i // 4 for i in rows]}
             table = table.with_columns(pl.Series(column, values.get(option, [1.0 + i % 2 for i in rows])))
         table.write_csv(path) if path.suffix == ".csv" else table.write_parquet(path)
+
+
+def test_the_torch_page_names_every_argument():
+    import binxent.torch
+
+    section = (ROOT / "docs/torch.md").read_text(encoding="utf-8").partition("## Every argument")[2]
+    sentence = re.search(r"All ten take by name (.*?)\. ", section, re.DOTALL)
+    assert sentence is not None
+    common = set(re.findall(r"`(\w+)`", sentence[1]))
+    shown = set()
+    for function, module, arguments in re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*) \|$", section, re.MULTILINE):
+        named = common | set(re.findall(r"`(\w+)`", arguments))
+        assert set(inspect.signature(getattr(binxent.torch, function)).parameters) == named
+        inputs = set(list(inspect.signature(getattr(binxent.torch, function)).parameters)[:2])
+        assert set(inspect.signature(getattr(binxent.torch, module)).parameters) == named - inputs
+        shown |= {function, module}
+    assert shown == set(binxent.torch.__all__)
 
 
 def test_other_programs_are_not_shown_without_a_check():
