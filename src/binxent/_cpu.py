@@ -72,6 +72,7 @@ def block_range(size, row, block):
 @register_jitable
 def add_up(values, count, length, sums, first, real):
     """Sums `length` values at a time, in float64."""
+    memory.use_wide_vectors()
     for k in range(count // length):
         total = 0.0
         for i in range(k * length, (k + 1) * length):
@@ -204,6 +205,7 @@ def kernel(reading, form, arity, derivatives, per_label, real):
                 memory.write_second(slope, i, real, first * scale)
             if derivatives > 1:
                 memory.write_third(curvature, i, real, second * scale)
+        memory.interleave_loops_above()
         return 1.0 if greatest > memory.bits(one) else 0.0
 
     @part_of(*name)
