@@ -210,11 +210,9 @@ def maximum(a, b):
 
 @register_jitable
 def excess(z, positive, negative):
-    """|z| times the mass of the label that z speaks against.
-
-    Where 0 times infinity makes NaN, this `maximum` keeps its first argument: the answer is 0.
-    """
-    return maximum(_number(z, 0), where(z >= _number(z, 0), negative, positive) * abs(z))
+    """|z| times the mass of the label that z speaks against. Of NaN, 0 times infinity, `maximum` makes its first: 0."""
+    zero = _number(z, 0)
+    return maximum(zero, where(z >= zero, negative, positive) * abs(z))
 
 
 @register_jitable

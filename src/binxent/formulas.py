@@ -42,8 +42,8 @@ def define(m, jit=identity, real=float):
     Returns:
         A function (reading, name, *choices) that returns the formula (x, y, epsilon, constants) -> (loss, slope,
         curvature). Predictions are read as "logit", "probability", "clipped_probability" or "clamped_probability";
-        losses are "bce", "poly", "focal" with the spelling of its power, or "asymmetric" with the spellings of its two
-        powers and whether it has a margin.
+        losses are "bce", "unweighted_bce", "poly", "focal" with the spelling of its power, or "asymmetric" with the
+        spellings of its two powers and whether it has a margin.
     """
     zero, half, one, two = real(0), real(0.5), real(1), real(2)
     huge, largest = real(1e30), real(3e38)
@@ -179,6 +179,11 @@ def define(m, jit=identity, real=float):
             return entropy(positive, negative, positive + negative, state)
 
         @jit
+        def unweighted_bce(state, y, constants):
+            """The same for c = 1, where the masses add up to 1."""
+            return entropy(y, one - y, one, state)
+
+        @jit
         def poly(state, y, constants):
             """BCE + epsilon_1 (1 - p_t)."""
             p, q, _, _, _, _, _, _, w, bend, _, _ = state
@@ -240,7 +245,7 @@ def define(m, jit=identity, real=float):
 
             return asymmetric
 
-        return {"bce": bce, "poly": poly, "focal": focal, "asymmetric": asymmetric}
+        return {"bce": bce, "unweighted_bce": unweighted_bce, "poly": poly, "focal": focal, "asymmetric": asymmetric}
 
     readings = {
         "logit": (from_logit, family(True, True, False)),
