@@ -290,6 +290,9 @@ def tally(real):
 # The driver: from operands to a plan.
 
 
+UNUSED_CONSTANTS = {count: (0.0,) * (FIRST_WEIGHT - FIRST_CONSTANT - count) for count in range(1, 4)}
+
+
 @cache
 def plan_format(weights):
     return struct.Struct(f"=17q8d{2 * weights}q")
@@ -309,6 +312,7 @@ def fuse(
     losses=NOWHERE,
     derivatives=(),
     tallied=False,
+    most_threads=None,
 ):
     """Runs the fused loop of a loss over operands of one shape, which a door has described.
 
@@ -325,6 +329,7 @@ def fuse(
         losses: Operand to write each element's weighted loss to.
         derivatives: Up to two operands to write first and second derivatives to.
         tallied: Whether to add up the weights, where the label is not ignored, instead of the losses.
+        most_threads: How many threads the door allows, or None.
 
     Returns:
         The float64 sums, and whether a label, probability or weight may have an impossible value: NaN and -0 are
@@ -336,12 +341,12 @@ def fuse(
     second = derivatives[1] if len(derivatives) > 1 else NOWHERE
     ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
     fields = [0, size, row, ignoring, len(weights)]
-    for operand in (predictions, labels, pos_weight, losses, first, second):
-        fields += operand[:2]
+    for mover, where, _ in (predictions, labels, pos_weight, losses, first, second):
+        fields += (mover, where)
     fields += (1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0, *constants)
-    fields += (0.0,) * (FIRST_WEIGHT - len(fields))
-    for operand in weights:
-        fields += operand[:2]
+    fields += UNUSED_CONSTANTS[len(constants)]
+    for mover, where, _ in weights:
+        fields += (mover, where)
     plan = np.empty(len(fields), np.int64)
     plan_format(len(weights)).pack_into(plan, 0, *fields)
     if tallied:
@@ -352,5 +357,5 @@ def fuse(
         run = kernel(loss.reading, form, len(constants), len(derivatives), per_label, real.type)
     pieces = -(-row // BLOCK)  # sums in each row
     sums = np.empty(size // row * pieces)
-    suspicious = threads.run(run, plan, sums, size) > 0
+    suspicious = threads.run(run, plan, sums, size, most_threads) > 0
     return sums if pieces == 1 else sums.reshape(-1, pieces).sum(1), suspicious

@@ -26,9 +26,9 @@ class Threads:
         """Forgets the pool, whose threads do not live on in a forked process."""
         self.pool, self.lock = None, threading.Lock()
 
-    def run(self, kernel, plan, sums, elements):
-        """Runs a kernel on as many threads as its size is worth; returns the sum of what they return."""
-        helpers = min(self.count, elements // SERIAL) - 1
+    def run(self, kernel, plan, sums, elements, most=None):
+        """Runs a kernel on as many threads as its size is worth, at most `most`; the sum of what they return."""
+        helpers = min(self.count, elements // SERIAL, most or self.count) - 1
         if helpers < 1:
             return kernel(plan, sums)
         futures = []

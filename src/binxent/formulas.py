@@ -114,11 +114,12 @@ def define(m, jit=identity, real=float):
         def power(u, u1, bend, ratio, minus_log_u, gamma):
             if n == 0:
                 return one, zero, zero
-            if n == 1:
+            elif n == 1:
                 return u, u1, u1 * bend
-            lower = one if n == 2 else u if n == 3 else u * u
-            f1 = first * lower * u * u1
-            return lower * u * u, f1, second * lower * u1 * u1 + f1 * bend
+            else:  # or Triton would look at all three, whose results have different types
+                lower = one if n == 2 else u if n == 3 else u * u
+                f1 = first * lower * u * u1
+                return lower * u * u, f1, second * lower * u1 * u1 + f1 * bend
 
         return power
 

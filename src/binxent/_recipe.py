@@ -1,0 +1,82 @@
+"""What the PyTorch door knows of a loss: plain values, which torch.compile can look into and operators can take."""
+
+import functools
+import json
+from dataclasses import dataclass
+
+import torch
+
+
+def constant_when_compiled(function):
+    """`torch.compiler.assume_constant_result`, which would load all of the compiler for the sake of this mark."""
+    function._dynamo_marked_constant = True
+    return function
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What there is to know of a loss to compute it: plain values, which torch.compile can look into."""
+
+    reading: str
+    form: tuple
+    constants: tuple
+    label_smoothing: float
+    ignore_label: float | None
+    epsilon: float | None
+
+
+def recipe(kind, *parameters, clamped=False, **options):
+    """The recipe of a loss of `binxent.losses`.
+
+    Args:
+        kind: The loss's class.
+        *parameters: Its parameters.
+        clamped: Whether it takes probabilities as PyTorch does, with costs up to 100 and without a clip.
+        **options: Its parameters by name.
+
+    Raises:
+        ValueError: A parameter is impossible.
+    """
+    if torch.compiler.is_dynamo_compiling():
+        parameters = [_constant(value) for value in parameters]
+        options = {name: _constant(value) for name, value in options.items()}
+        return _constant_recipe(kind, clamped, *parameters, **options)
+    return _recipe(kind, clamped, *parameters, **options)
+
+
+def _constant(value):
+    """A number that torch.compile takes as it is, and compiles anew for another."""
+    if isinstance(value, (bool, int, float)):
+        return torch.fx.experimental.symbolic_shapes.guard_scalar(value)  # pyright: ignore
+    return value
+
+
+@functools.lru_cache(maxsize=256)
+def _recipe(kind, clamped, *parameters, **options):
+    loss = kind(*parameters, **options)
+    reading = "clamped_probability" if clamped else loss.reading
+    return Recipe(reading, loss.form, loss.constants, loss.label_smoothing, loss.ignore_label, loss.epsilon)
+
+
+@constant_when_compiled
+def _constant_recipe(kind, clamped, *parameters, **options):
+    return _recipe(kind, clamped, *parameters, **options)
+
+
+def encode(loss):
+    """A recipe as text, which an operator can take."""
+    return _encode_values(
+        loss.reading, loss.form, loss.constants, loss.label_smoothing, loss.ignore_label, loss.epsilon
+    )
+
+
+@constant_when_compiled
+def _encode_values(*values):
+    return json.dumps(values)
+
+
+@functools.lru_cache
+def decode(text):
+    """The recipe of a text."""
+    reading, form, constants, *others = json.loads(text)
+    return Recipe(reading, tuple(form), tuple(constants), *others)
