@@ -209,13 +209,6 @@ def maximum(a, b):
 
 
 @register_jitable
-def excess(z, positive, negative):
-    """|z| times the mass of the label that z speaks against. Of NaN, 0 times infinity, `maximum` makes its first: 0."""
-    zero = _number(z, 0)
-    return maximum(zero, where(z >= zero, negative, positive) * abs(z))
-
-
-@register_jitable
 def exp(x):
     """exp(x) for x <= 0: 2^n exp(r), where n is log2(e) x rounded, by adding a number whose last bit is worth 1.
 

@@ -15,7 +15,7 @@ b = -log q, what these do when x moves (a', b', a'', b'', and w = p' = -q'), and
 need not know which of the two it was given.
 
 A maths module offers `abs`, `where`, `minimum`, `maximum`, `exp` (asked for x <= 0), `log` and `log1p` (asked for
-0 <= x <= 1) and, where it has something better than the default below, `cost_of_rest` and `excess`.
+0 <= x <= 1) and, if it has something better than -log1p(-x), `cost_of_rest`, -log(1 - x) for 0 <= x <= 1/2.
 """
 
 WHOLE_POWERS = (0, 1, 2, 3, 4)
@@ -51,7 +51,6 @@ def define(m, jit=identity, real=float):
 
     @jit
     def default_cost_of_rest(x):
-        """-log(1 - x) for 0 <= x <= 1/2."""
         return zero - m.log1p(-x)
 
     cost_of_rest = getattr(m, "cost_of_rest", default_cost_of_rest)
@@ -62,11 +61,9 @@ def define(m, jit=identity, real=float):
         return m.where(mass == zero, zero, mass * cost)
 
     @jit
-    def default_excess(z, positive, negative):
+    def excess(z, positive, negative):
         """|z| times the mass of the label that z speaks against: what a logit costs beyond the tail."""
         return portion(m.where(z >= zero, negative, positive), m.abs(z))
-
-    excess = getattr(m, "excess", default_excess)
 
     # Readings: from a prediction to p, q, a, b, a', b', a'', b'', w, bend; then a logit and the lesser of its costs.
 
