@@ -72,6 +72,7 @@ def block_range(size, row, block):
 @register_jitable
 def add_up(values, count, length, sums, first, real):
     """Sums `length` values at a time, in float64."""
+    memory.use_wide_vectors()
     for k in range(count // length):
         total = 0.0
         for i in range(k * length, (k + 1) * length):
@@ -204,6 +205,7 @@ def kernel(reading, form, arity, derivatives, per_label, real):
                 memory.write_second(slope, i, real, first * scale)
             if derivatives > 1:
                 memory.write_third(curvature, i, real, second * scale)
+        memory.interleave_loops_above()
         return 1.0 if greatest > memory.bits(one) else 0.0
 
     @part_of(*name)
@@ -350,7 +352,9 @@ def fuse(
     if tallied:
         run = tally(real.type)
     else:
-        run = kernel(loss.reading, loss.form, len(constants), len(derivatives), per_label, real.type)
+        # Where every label counts the same, a quarter of the arithmetic beyond exp and log1p falls away.
+        form = ("unweighted_bce",) if loss.form == ("bce",) and not per_label and constants == (1.0,) else loss.form
+        run = kernel(loss.reading, form, len(constants), len(derivatives), per_label, real.type)
     pieces = -(-row // BLOCK)  # sums in each row
     sums = np.empty(size // row * pieces)
     suspicious = threads.run(run, plan, sums, size, most_threads) > 0

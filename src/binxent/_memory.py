@@ -191,6 +191,26 @@ def keep_alive(typing, array):
 
 
 @intrinsic
+def interleave_loops_above(typing):
+    """Lets each turn of the loops before it, in the same function, work on four vectors at once.
+
+    Left to itself LLVM takes two, and loads the constants of the formulas, which do not fit into registers, for those.
+    """
+
+    def emit(context, builder, signature, args):
+        blocks, module = builder.function.blocks, builder.module
+        four = module.add_metadata(["llvm.loop.interleave.count", ir.Constant(ir.IntType(32), 4)])
+        for position, block in enumerate(blocks):
+            if isinstance(block.terminator, ir.Branch) and block.terminator.operands[0] in blocks[: position + 1]:
+                loop = module.add_metadata([f"{builder.function.name} {position}", four])
+                loop.operands = (loop, four)  # that is how LLVM tells loops apart
+                block.terminator.set_metadata("llvm.loop", loop)
+        return context.get_dummy_value()
+
+    return types.none(), emit
+
+
+@intrinsic
 def use_wide_vectors(typing):
     """Lets the function it stands in use the widest vectors there are; on some processors LLVM prefers half of them."""
 

@@ -79,6 +79,7 @@ def gather(dtype, real):
     itemsize, width = np.dtype(storage).itemsize, np.dtype(real).itemsize
 
     def move(where, start, count, block):
+        memory.use_wide_vectors()
         done = 0
         while done < count:
             address, step, run = locate(where, start + done)
@@ -86,7 +87,7 @@ def gather(dtype, real):
             target = block + done * width
             if step == itemsize:
                 for i in range(run):
-                    memory.write(target, i, real, real(decode(memory.read(address, i, storage))))
+                    memory.write_first(target, i, real, real(decode(memory.read_input(address, i, storage))))
             else:
                 for i in range(run):
                     memory.write(target, i, real, real(decode(memory.read(address + i * step, 0, storage))))
@@ -99,16 +100,21 @@ def gather(dtype, real):
 def scatter(dtype, real):
     """Address of the compiled function that brings a block to elements [start, start + count) of an output."""
     storage, _, encode = STORAGE[dtype]
-    width = np.dtype(real).itemsize
+    itemsize, width = np.dtype(storage).itemsize, np.dtype(real).itemsize
 
     def move(where, start, count, block):
+        memory.use_wide_vectors()
         done = 0
         while done < count:
             address, step, run = locate(where, start + done)
             run = min(run, count - done)
             source = block + done * width
-            for i in range(run):
-                memory.write(address + i * step, 0, storage, storage(encode(memory.read(source, i, real))))
+            if step == itemsize:
+                for i in range(run):
+                    memory.write_first(address, i, storage, storage(encode(memory.read_input(source, i, real))))
+            else:
+                for i in range(run):
+                    memory.write(address + i * step, 0, storage, storage(encode(memory.read(source, i, real))))
             done += run
 
     return compiled(cfunc, MOVER, move, "scatter", dtype, real.__name__)

@@ -72,11 +72,11 @@ LN2_HIGH = {types.float32: 0.693359375, types.float64: 6.93147180369123816490e-0
 LN2_LOW = {types.float32: -2.12194440e-4, types.float64: 1.90821492927058770002e-10}
 LOG2_E = {types.float32: 1.4426950408889634, types.float64: 1.4426950408889634}
 LOWEST_EXPONENT = {types.float32: -104.0, types.float64: -746.0}  # exp of less rounds to 0, through all subnormals
-SMALLEST_NORMAL = {types.float32: 2.0**-126, types.float64: 2.0**-1022}
 LIFT = {types.float32: 24, types.float64: 64}
 MANTISSA_BITS = {types.float32: 23, types.float64: 52}
 BIAS = {types.float32: 127, types.float64: 1023}
 SHIFTER = {kind: 1.5 * 2.0 ** MANTISSA_BITS[kind] + LIFT[kind] + BIAS[kind] for kind in LIFT}
+LIFTING = {kind: 2.0 ** LIFT[kind] for kind in LIFT}
 UNLIFT = {kind: 2.0 ** -LIFT[kind] for kind in LIFT}
 INTEGER = {types.float32: ir.IntType(32), types.float64: ir.IntType(64)}
 SQRT_HALF_BITS = {types.float32: 0x3F3504F3, types.float64: 0x3FE6A09E667F3BCD}
@@ -136,8 +136,8 @@ abs, _fma = llvm_function("llvm.fabs", 1), llvm_function("llvm.fma", 3)
 _exp_polynomial, _log1p_polynomial, _log_polynomial = polynomial(EXP), polynomial(LOG1P), polynomial(LOG)
 _cost_of_rest_polynomial = polynomial(COST_OF_REST)
 _log2_e, _ln2_high, _ln2_low = constant(LOG2_E), constant(LN2_HIGH), constant(LN2_LOW)
-_lowest_exponent, _smallest_normal = constant(LOWEST_EXPONENT), constant(SMALLEST_NORMAL)
-_shifter, _unlift = constant(SHIFTER), constant(UNLIFT)
+_lowest_exponent = constant(LOWEST_EXPONENT)
+_shifter, _lift, _unlift = constant(SHIFTER), constant(LIFTING), constant(UNLIFT)
 
 
 @intrinsic
@@ -173,12 +173,12 @@ def _low_bits_as_exponent(typing, x):
 
 @intrinsic
 def _exponent(typing, x):
-    """The whole float n with x = 2^n f, sqrt(1/2) <= f < sqrt(2), for a normal x > 0."""
+    """The whole float n with x = 2^(n + LIFT) f, sqrt(1/2) <= f < sqrt(2), for a normal x > 0."""
 
     def emit(context, builder, signature, args):
         kind = signature.return_type
         integer, bits = INTEGER[kind], MANTISSA_BITS[kind]
-        shifted = builder.sub(builder.bitcast(args[0], integer), integer(SQRT_HALF_BITS[kind]))
+        shifted = builder.sub(builder.bitcast(args[0], integer), integer(SQRT_HALF_BITS[kind] + (LIFT[kind] << bits)))
         return builder.sitofp(builder.ashr(shifted, integer(bits)), args[0].type)
 
     return x(x), emit
@@ -191,7 +191,7 @@ def _mantissa(typing, x):
     def emit(context, builder, signature, args):
         kind = signature.return_type
         integer, bits = INTEGER[kind], MANTISSA_BITS[kind]
-        shifted = builder.sub(builder.bitcast(args[0], integer), integer(SQRT_HALF_BITS[kind]))
+        shifted = builder.sub(builder.bitcast(args[0], integer), integer(SQRT_HALF_BITS[kind] + (LIFT[kind] << bits)))
         fraction = builder.and_(shifted, integer((1 << bits) - 1))
         return builder.bitcast(builder.add(fraction, integer(SQRT_HALF_BITS[kind])), args[0].type)
 
@@ -215,10 +215,10 @@ def exp(x):
     The last bits of that sum are n + LIFT + BIAS, the exponent field of 2^(n + LIFT). The lift keeps it normal where
     2^n is not, and is taken back by the last multiplication.
     """
-    x = maximum(x, _lowest_exponent(x))
-    shifted = _fma(x, _log2_e(x), _shifter(x))
+    t = minimum(-x, -_lowest_exponent(x))  # of -|z| this leaves |z|, which the formulas want anyway
+    shifted = _fma(t, -_log2_e(x), _shifter(x))
     n = shifted - _shifter(x)
-    r = _fma(n, -_ln2_low(x), _fma(n, -_ln2_high(x), x))
+    r = _fma(n, -_ln2_low(x), _fma(n, -_ln2_high(x), -t))
     power = _low_bits_as_exponent(shifted)
     return _fma(_fma(_exp_polynomial(r), r * r, r), power, power) * _unlift(x)
 
@@ -238,10 +238,7 @@ def cost_of_rest(x):
 @register_jitable
 def log(x):
     """log(x) for 0 <= x <= 1; NaN stays NaN."""
-    subnormal = x < _smallest_normal(x)
-    normal = where(subnormal, x * _number(x, 2.0**64), x)
-    n = _exponent(normal) - where(subnormal, _number(x, 64), _number(x, 0))
-    f = _mantissa(normal) - _number(x, 1)
-    low = _fma(_log_polynomial(f) * f, f * f, _fma(_number(x, -0.5) * f, f, n * _ln2_low(x)))
-    result = _fma(n, _ln2_high(x), f + low)
-    return where(x > _number(x, 0), result, where(x == x, _number(x, -inf), x))
+    lifted = x * _lift(x)  # a subnormal becomes normal, and a number next to 1 does not overflow
+    n, f = _exponent(lifted), _mantissa(lifted) - _number(x, 1)
+    low = _fma(f * f, _fma(_log_polynomial(f), f, _number(x, -0.5)), _fma(n, _ln2_low(x), f))
+    return where(x > _number(x, 0), _fma(n, _ln2_high(x), low), x - _number(x, inf))

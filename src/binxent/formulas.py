@@ -42,9 +42,9 @@ def define(m, jit=identity, real=float):
 
     Returns:
         A function (reading, name, *choices) that returns the formula (x, y, epsilon, constants) -> (loss, slope,
-        curvature). Predictions are read as "logit", "probability" or "clamped_probability"; losses are "bce", "poly",
-        "focal" with the spelling of its power, or "asymmetric" with the spellings of its two powers and whether it has
-        a margin.
+        curvature). Predictions are read as "logit", "probability", "clipped_probability" or "clamped_probability";
+        losses are "bce", "unweighted_bce", "poly", "focal" with the spelling of its power, or "asymmetric" with the
+        spellings of its two powers and whether it has a margin.
     """
     zero, half, one, two = real(0), real(0.5), real(1), real(2)
     huge, largest = real(1e30), real(3e38)
@@ -67,12 +67,11 @@ def define(m, jit=identity, real=float):
         return m.where(mass == zero, zero, mass * cost)
 
     @jit
-    def product(f, f1, f2, h, h1, h2):
-        """Derivatives of f h. Where h or h1 is infinite the last term rules, and the others must not make NaN of it."""
-        finite, finite1 = m.minimum(h, huge), m.minimum(m.maximum(h1, -huge), huge)
-        return f * h, f1 * finite + f * h1, m.maximum(f2, -largest) * finite + two * f1 * finite1 + f * h2
+    def excess(z, positive, negative):
+        """|z| times the mass of the label that z speaks against: what a logit costs beyond the tail."""
+        return portion(m.where(z >= zero, negative, positive), m.abs(z))
 
-    # Readings: from a prediction to p, q, a, b, a', b', a'', b'', w, bend.
+    # Readings: from a prediction to p, q, a, b, a', b', a'', b'', w, bend; then a logit and the lesser of its costs.
 
     @jit
     def from_logit(z, epsilon):
@@ -85,39 +84,29 @@ def define(m, jit=identity, real=float):
         p = m.where(right, big, small)
         q = m.where(right, small, big)
         w = big * small
-        return p, q, m.maximum(-z, zero) + tail, m.maximum(z, zero) + tail, -q, p, w, w, w, q - p
+        return p, q, m.maximum(-z, zero) + tail, m.maximum(z, zero) + tail, -q, p, w, w, w, q - p, z, tail
 
     @jit
     def from_probability(x, epsilon):
         """Clips to [epsilon, 1 - epsilon], as Keras does; the slope beyond is the clipped point's, never zero."""
-        ceiling = one - epsilon
-        p = m.where(x < epsilon, epsilon, m.where(x > ceiling, ceiling, x))
+        p = m.maximum(m.minimum(x, one - epsilon), epsilon)
         q = one - p
         over_p, over_q = one / p, one / q
         left = p < half
-        less = m.where(left, p, q)  # exact: 1 - p loses no digit from 1/2 on
+        less = m.minimum(p, q)  # exact: 1 - p loses no digit from 1/2 on
         high, low = zero - m.log(less), cost_of_rest(less)
-        return (
-            p,
-            q,
-            m.where(left, high, low),
-            m.where(left, low, high),
-            -over_p,
-            over_q,
-            over_p * over_p,
-            over_q * over_q,
-            one,
-            zero,
-        )
+        a, b = m.where(left, high, low), m.where(left, low, high)
+        return p, q, a, b, -over_p, over_q, over_p * over_p, over_q * over_q, one, zero, zero, zero
 
     @jit
     def from_clamped_probability(x, epsilon):
         """Costs end at 100 and slopes are those of (p - y) / max(p q, 1e-12), as in PyTorch."""
-        p, q, a, b, _, _, _, _, w, bend = from_probability(x, zero)
+        p, q, a, b, _, _, _, _, w, bend, _, _ = from_probability(x, zero)
+        a, b = m.minimum(a, hundred), m.minimum(b, hundred)
         flat = p * q < least
         variance = m.where(flat, least, p * q)
         a2, b2 = m.where(flat, one / least, one / (p * p)), m.where(flat, one / least, one / (q * q))
-        return p, q, m.minimum(a, hundred), m.minimum(b, hundred), -q / variance, p / variance, a2, b2, w, bend
+        return p, q, a, b, -q / variance, p / variance, a2, b2, w, bend, zero, zero
 
     # Powers: u^gamma and its derivatives, where u' = u1, u'' = u1 * bend and ratio = u1 / u.
 
@@ -147,90 +136,130 @@ def define(m, jit=identity, real=float):
     def power(spelling):
         return any_power if spelling == "any" else whole_power(spelling)
 
-    # Losses: from a state and a label to loss, slope, curvature.
+    def family(of_logit, infinite_costs, infinite_slopes):
+        """The losses, from a state and a label to loss, slope and curvature, with guards only where they are needed.
 
-    @jit
-    def mixture(positive, negative, a, b, a1, b1, a2, b2):
-        """The costs a and b and their derivatives, each in proportion to its mass."""
-        return (
-            portion(positive, a) + portion(negative, b),
-            portion(positive, a1) + portion(negative, b1),
-            portion(positive, a2) + portion(negative, b2),
-        )
-
-    @jit
-    def bce(state, y, constants):
-        """c y a + (1 - y) b."""
-        _, _, a, b, a1, b1, a2, b2, _, _ = state
-        (pos_weight,) = constants
-        return mixture(pos_weight * y, one - y, a, b, a1, b1, a2, b2)
-
-    @jit
-    def poly(state, y, constants):
-        """BCE + epsilon_1 (1 - p_t)."""
-        p, q, a, b, a1, b1, a2, b2, w, bend = state
-        (epsilon_1,) = constants
-        loss, slope, curvature = mixture(y, one - y, a, b, a1, b1, a2, b2)
-        miss, miss1 = y * q + (one - y) * p, (one - two * y) * w
-        return loss + epsilon_1 * miss, slope + epsilon_1 * miss1, curvature + epsilon_1 * miss1 * bend
-
-    def focal(gamma_spelling):
-        modulate = power(gamma_spelling)
+        Args:
+            of_logit: Whether the prediction is a logit.
+            infinite_costs: Whether one of the two costs can be infinite.
+            infinite_slopes: Whether derivatives of costs can be.
+        """
 
         @jit
-        def focal(state, y, constants):
-            """(1 - p_t)^gamma BCE, times y alpha + (1 - y) beta."""
-            p, q, a, b, a1, b1, a2, b2, w, bend = state
-            alpha, beta, gamma = constants
-            h, h1, h2 = mixture(y, one - y, a, b, a1, b1, a2, b2)
-            u, u1 = y * q + (one - y) * p, (one - two * y) * w
-            # With a hard label u is q or p, whose logarithm and ratio are at hand; that also spares the case u = 0.
-            minus_log_u = m.where(y == one, b, m.where(y == zero, a, zero - m.log(u)))
-            ratio = m.where(y == one, -b1, m.where(y == zero, -a1, u1 / u))
-            f, f1, f2 = modulate(u, u1, bend, ratio, minus_log_u, gamma)
-            loss, slope, curvature = product(f, f1, f2, h, h1, h2)
-            balance = y * alpha + (one - y) * beta
-            return portion(balance, loss), portion(balance, slope), portion(balance, curvature)
-
-        return focal
-
-    def asymmetric(positive_spelling, negative_spelling, shifted):
-        modulate_positive, modulate_negative = power(positive_spelling), power(negative_spelling)
+        def cost_portion(mass, cost):
+            return portion(mass, cost) if infinite_costs else mass * cost
 
         @jit
-        def asymmetric(state, y, constants):
-            """y q^g+ a + (1 - y) p_m^g- (-log(1 - p_m)), p_m = max(p - margin, 0)."""
-            p, q, a, b, a1, b1, a2, b2, w, bend = state
-            gamma_pos, gamma_neg, margin = constants
-            f, f1, f2 = modulate_positive(q, -w, bend, -b1, b, gamma_pos)
-            loss_pos, slope_pos, curvature_pos = product(f, f1, f2, a, a1, a2)
-            if shifted:
-                below = p <= margin
-                u = m.where(below, zero, p - margin)
-                u1 = m.where(below, zero, w)
-                small = u < half
-                rest = m.where(small, one - u, q + margin)
-                lost = m.where(small, (one - rest) - u, zero)  # by the rounding of 1 - u, to be put back to first order
-                h, h1 = lost * (rest - two) - m.log(rest), u1 / rest
-                ratio = m.where(below, zero, u1 / u)
-                f, f1, f2 = modulate_negative(u, u1, bend, ratio, zero - m.log(u), gamma_neg)
-                loss_neg, slope_neg, curvature_neg = product(f, f1, f2, h, h1, h1 * bend + h1 * h1)
+        def slope_portion(mass, slope):
+            return portion(mass, slope) if infinite_slopes else mass * slope
+
+        @jit
+        def product(f, f1, f2, h, h1, h2):
+            """Derivatives of f h. Where h or h1 is infinite, the last term rules and the others must not become NaN."""
+            bounded, bounded1 = h, h1
+            if infinite_costs:
+                bounded = m.minimum(h, huge)
+            if infinite_slopes:
+                bounded1, f2 = m.minimum(m.maximum(h1, -huge), huge), m.maximum(f2, -largest)
+            return f * h, f1 * bounded + f * h1, f2 * bounded + two * f1 * bounded1 + f * h2
+
+        @jit
+        def entropy(positive, negative, total, state):
+            """Masses of the two labels, together `total`, times what the labels cost."""
+            _, _, a, b, a1, b1, a2, b2, _, _, z, tail = state
+            if of_logit:  # both labels cost at least the tail, and one of them |z| more
+                cost = total * tail + excess(z, positive, negative)
             else:
-                f, f1, f2 = modulate_negative(p, w, bend, -a1, a, gamma_neg)
-                loss_neg, slope_neg, curvature_neg = product(f, f1, f2, b, b1, b2)
-            return mixture(y, one - y, loss_pos, loss_neg, slope_pos, slope_neg, curvature_pos, curvature_neg)
+                cost = cost_portion(positive, a) + cost_portion(negative, b)
+            slope = slope_portion(positive, a1) + slope_portion(negative, b1)
+            curvature = slope_portion(positive, a2) + slope_portion(negative, b2)
+            return cost, slope, curvature
 
-        return asymmetric
+        @jit
+        def bce(state, y, constants):
+            """c y a + (1 - y) b."""
+            (pos_weight,) = constants
+            positive, negative = pos_weight * y, one - y
+            return entropy(positive, negative, positive + negative, state)
+
+        @jit
+        def unweighted_bce(state, y, constants):
+            """The same for c = 1, where the masses add up to 1."""
+            return entropy(y, one - y, one, state)
+
+        @jit
+        def poly(state, y, constants):
+            """BCE + epsilon_1 (1 - p_t)."""
+            p, q, _, _, _, _, _, _, w, bend, _, _ = state
+            (epsilon_1,) = constants
+            loss, slope, curvature = entropy(y, one - y, one, state)
+            miss, miss1 = y * q + (one - y) * p, (one - two * y) * w
+            return loss + epsilon_1 * miss, slope + epsilon_1 * miss1, curvature + epsilon_1 * miss1 * bend
+
+        def focal(gamma_spelling):
+            modulate = power(gamma_spelling)
+
+            @jit
+            def focal(state, y, constants):
+                """(1 - p_t)^gamma BCE, times y alpha + (1 - y) beta."""
+                p, q, a, b, a1, b1, _, _, w, bend, _, _ = state
+                alpha, beta, gamma = constants
+                h, h1, h2 = entropy(y, one - y, one, state)
+                u, u1 = y * q + (one - y) * p, (one - two * y) * w
+                # With a hard label u is q or p, whose logarithm and ratio are at hand; that also spares the case u = 0.
+                minus_log_u = m.where(y == one, b, m.where(y == zero, a, zero - m.log(u)))
+                ratio = m.where(y == one, -b1, m.where(y == zero, -a1, u1 / u))
+                f, f1, f2 = modulate(u, u1, bend, ratio, minus_log_u, gamma)
+                loss, slope, curvature = product(f, f1, f2, h, h1, h2)
+                balance = y * alpha + (one - y) * beta
+                return cost_portion(balance, loss), slope_portion(balance, slope), slope_portion(balance, curvature)
+
+            return focal
+
+        def asymmetric(positive_spelling, negative_spelling, shifted):
+            modulate_positive, modulate_negative = power(positive_spelling), power(negative_spelling)
+
+            @jit
+            def asymmetric(state, y, constants):
+                """y q^g+ a + (1 - y) p_m^g- (-log(1 - p_m)), p_m = max(p - margin, 0)."""
+                p, q, a, b, a1, b1, a2, b2, w, bend, _, _ = state
+                gamma_pos, gamma_neg, margin = constants
+                f, f1, f2 = modulate_positive(q, -w, bend, -b1, b, gamma_pos)
+                loss_pos, slope_pos, curvature_pos = product(f, f1, f2, a, a1, a2)
+                if shifted:
+                    below = p <= margin
+                    u = m.where(below, zero, p - margin)
+                    u1 = m.where(below, zero, w)
+                    small = u < half
+                    rest = m.where(small, one - u, q + margin)
+                    # Lost by the rounding of 1 - u, to be put back to first order.
+                    lost = m.where(small, (one - rest) - u, zero)
+                    h, h1 = lost * (rest - two) - m.log(rest), u1 / rest
+                    ratio = m.where(below, zero, u1 / u)
+                    f, f1, f2 = modulate_negative(u, u1, bend, ratio, zero - m.log(u), gamma_neg)
+                    loss_neg, slope_neg, curvature_neg = product(f, f1, f2, h, h1, h1 * bend + h1 * h1)
+                else:
+                    f, f1, f2 = modulate_negative(p, w, bend, -a1, a, gamma_neg)
+                    loss_neg, slope_neg, curvature_neg = product(f, f1, f2, b, b1, b2)
+                return (
+                    cost_portion(y, loss_pos) + cost_portion(one - y, loss_neg),
+                    slope_portion(y, slope_pos) + slope_portion(one - y, slope_neg),
+                    slope_portion(y, curvature_pos) + slope_portion(one - y, curvature_neg),
+                )
+
+            return asymmetric
+
+        return {"bce": bce, "unweighted_bce": unweighted_bce, "poly": poly, "focal": focal, "asymmetric": asymmetric}
 
     readings = {
-        "logit": from_logit,
-        "probability": from_probability,
-        "clamped_probability": from_clamped_probability,
+        "logit": (from_logit, family(True, True, False)),
+        "probability": (from_probability, family(False, True, True)),
+        "clipped_probability": (from_probability, family(False, False, False)),
+        "clamped_probability": (from_clamped_probability, family(False, False, False)),
     }
-    losses = {"bce": bce, "poly": poly, "focal": focal, "asymmetric": asymmetric}
 
     def formula(reading, name, *choices):
-        read = readings[reading]
+        read, losses = readings[reading]
         loss = losses[name](*choices) if choices else losses[name]
 
         @jit

@@ -65,7 +65,10 @@ class Loss:
     @property
     def reading(self):
         """How the formula reads predictions."""
-        return "logit" if self.from_logits else "probability"
+        if self.from_logits:
+            return "logit"
+        # From 2^-24 on, 1 - epsilon is less than 1 in float32: nothing can be infinite, and nothing needs a guard.
+        return "clipped_probability" if self.epsilon and self.epsilon >= 2**-24 else "probability"
 
     def __reduce__(self):
         """Copies and pickles by parameters, which keeps the one NaN that equals itself."""
