@@ -213,3 +213,11 @@ def test_a_full_disk(start, size):
     right(output, names)
     assert set(hits) == {"miss"}
     right(finish(start(*names))[0], names)  # and what was left behind does no harm
+
+
+def test_kernels_are_named_after_all_the_code_that_they_come_from(interpreter):
+    program = "import sys, binxent; before = set(sys.modules); import binxent._cpu\n"
+    program += "print(*(name.removeprefix('binxent.') for name in set(sys.modules) - before if 'binxent' in name))\n"
+    program += "from binxent._compiled import MODULES; print(*MODULES)"
+    loaded, named = (set(line.split()) for line in interpreter(program).splitlines())
+    assert loaded - {"_threads"} == named, "_threads.py starts kernels, and nothing of it is compiled"

@@ -133,17 +133,19 @@ def _driver_for(device):
 
 def _suits_the_kernels(input, target, weight, pos_weight):
     """Whether all that is asked for is the loss and perhaps the gradient of the input, and where the data lie."""
-    place = input.get_device()  # -1 is the CPU
+    on_cpu, index = input.is_cpu, input.get_device()
     for tensor in (target,) if weight is None and pos_weight is None else (target, weight, pos_weight):
         if tensor is not None and not (
             type(tensor) in PLAIN
-            and tensor.get_device() == place
+            and tensor.is_cpu == on_cpu
+            and tensor.get_device() == index
+            and tensor.layout is torch.strided
             and not (tensor.requires_grad and torch.is_grad_enabled())
         ):
             return False
     return (
         type(input) in PLAIN
-        and input.layout is target.layout is torch.strided
+        and input.layout is torch.strided
         and input.numel() > 0
         and _driver(input) is not None
         and not torch._C._len_torch_dispatch_stack()

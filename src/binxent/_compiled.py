@@ -18,15 +18,16 @@ from pickle import UnpicklingError
 
 from numba.extending import register_jitable
 
-from binxent import formulas
-
 OPTIONS = {
     "error_model": "numpy",  # "python" would test every division for zero, and stop vectorisation
-    "fastmath": {"contract", "nsz"},  # never nnan or ninf: NaN in must be NaN out
+    # Never nnan or ninf: NaN in must be NaN out. Nor contract: LLVM fuses other products in the last entries of a block,
+    # which it computes one by one, and equal entries would get unequal bits.
+    "fastmath": {"nsz"},
 }
 
-# The code that this process runs.
-SOURCES = [*sorted(Path(__file__).parent.glob("_*.py")), Path(formulas.__file__)]
+# The code that kernels come from, as this process runs it.
+MODULES = ("_compiled", "_cpu", "_memory", "_movers", "_polynomials", "_scalar", "formulas")
+SOURCES = [Path(__file__).with_name(f"{module}.py") for module in MODULES]
 DIGEST = zlib.crc32(b"".join(path.read_bytes() for path in SOURCES))
 
 

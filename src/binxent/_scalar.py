@@ -15,71 +15,24 @@ import llvmlite.ir as ir
 from numba.core import types
 from numba.extending import intrinsic, register_jitable
 
-# Coefficients from the highest power down: Chebyshev fits (mpmath.chebyfit) with truncation errors below 2e-8 of the
-# function in float32 and below 2e-17 in float64.
-#   exp:   (exp(r) - 1 - r) / r^2         for |r| <= log(2) / 2
-#   log1p: log(1 + t) / t                 for 0 <= t <= 1
-#   cost_of_rest: -log(1 - x) / x         for 0 <= x <= 1/2
-#   log:   (log(1 + f) - f + f^2/2) / f^3 for sqrt(1/2) - 1 <= f <= sqrt(2) - 1
-# fmt: off
-EXP = {
-    types.float32: (0.0013926184, 0.008363179, 0.041666556, 0.16666576, 0.5),
-    types.float64: (
-        2.0914686968086876e-09, 2.5105217004720745e-08, 2.75572736431103e-07, 2.7557255400206422e-06,
-        2.4801587325547743e-05, 0.00019841269874820627, 0.0013888888888883748, 0.008333333333326136,
-        0.04166666666666667, 0.1666666666666667, 0.5,
-    ),
-}
-LOG1P = {
-    types.float32: (
-        -0.003176057, 0.019542526, -0.05637361, 0.105436236, -0.15269667, 0.19663274, -0.24951616, 0.3332971,
-        -0.49999893, 1.0,
-    ),
-    types.float64: (
-        -1.6020216725538194e-05, 0.00019330794553431145, -0.0011093809681700342, 0.004047809893467512,
-        -0.01061469636358553, 0.021511022653356974, -0.03553052540144125, 0.05007742395391704, -0.06288754670783146,
-        0.07329015255534954, -0.08207163680437429, 0.09055567515590733, -0.09992127821760016, 0.11109740896460193,
-        -0.12499817769513955, 0.14285696309567308, -0.16666665403691092, 0.19999999940349814, -0.2499999999826481,
-        0.3333333333330646, -0.49999999999999833, 1.0,
-    ),
-}
-COST_OF_REST = {
-    types.float32: (
-        1.733612, -2.458962, 1.9598706, -0.5900887, 0.34074646, 0.17544077, 0.2519568, 0.33325517, 0.5000012, 1.0,
-    ),
-    types.float64: (
-        34.64325485311617, -154.70688210932119, 328.287292707348, -434.6681168629363, 400.94424171996883,
-        -272.3316008159411, 140.98321573398854, -56.54861513680553, 17.935943950567406, -4.373972785340507,
-        0.9592834456750595, -0.044716012534183794, 0.11638092289356726, 0.1095884162292003, 0.12510682097461606,
-        0.14285164148286852, 0.16666686669473194, 0.19999999514837213, 0.2500000000719781, 0.33333333333276843,
-        0.5000000000000018, 1.0,
-    ),
-}
-LOG = {
-    types.float32: (
-        0.06971612, -0.11479734, 0.1168542, -0.12425687, 0.14249058, -0.16667803, 0.20000716, -0.24999997, 0.3333333,
-    ),
-    types.float64: (
-        -0.025061228095282464, 0.0566642324205218, -0.06129561980727906, 0.0537187789066478, -0.05368280388050548,
-        0.05837018351464999, -0.06265031869518063, 0.06671985555271291, -0.0714223204915847, 0.0769198812013375,
-        -0.08333345056413204, 0.09090919875998202, -0.0999999999631727, 0.11111110909841072, -0.12499999997109267,
-        0.1428571428759174, -0.16666666666697305, 0.19999999999993223, -0.2499999999999993, 0.33333333333333337,
-    ),
-}
-# fmt: on
-# log(2) in two parts, the first with so few digits that its product with a small whole number is exact.
-LN2_HIGH = {types.float32: 0.693359375, types.float64: 6.93147180369123816490e-01}
-LN2_LOW = {types.float32: -2.12194440e-4, types.float64: 1.90821492927058770002e-10}
-LOG2_E = {types.float32: 1.4426950408889634, types.float64: 1.4426950408889634}
-LOWEST_EXPONENT = {types.float32: -104.0, types.float64: -746.0}  # exp of less rounds to 0, through all subnormals
-LIFT = {types.float32: 24, types.float64: 64}
-MANTISSA_BITS = {types.float32: 23, types.float64: 52}
-BIAS = {types.float32: 127, types.float64: 1023}
-SHIFTER = {kind: 1.5 * 2.0 ** MANTISSA_BITS[kind] + LIFT[kind] + BIAS[kind] for kind in LIFT}
-LIFTING = {kind: 2.0 ** LIFT[kind] for kind in LIFT}
-UNLIFT = {kind: 2.0 ** -LIFT[kind] for kind in LIFT}
-INTEGER = {types.float32: ir.IntType(32), types.float64: ir.IntType(64)}
-SQRT_HALF_BITS = {types.float32: 0x3F3504F3, types.float64: 0x3FE6A09E667F3BCD}
+from binxent._polynomials import (
+    COST_OF_REST,
+    EXP,
+    LIFT,
+    LN2_HIGH,
+    LN2_LOW,
+    LOG,
+    LOG1P,
+    LOG2_E,
+    LOWEST_EXPONENT,
+    MANTISSA_BITS,
+    SHIFTER,
+    SQRT_HALF_BITS,
+    UNLIFT,
+)
+
+INTEGER = {"float32": ir.IntType(32), "float64": ir.IntType(64)}
+LIFTING = {name: 2.0**exponent for name, exponent in LIFT.items()}
 
 
 def llvm_function(name, arity):
@@ -109,7 +62,9 @@ def constant(table):
 
     @intrinsic
     def like(typing, x):
-        return x(x), lambda context, builder, signature, args: ir.Constant(args[0].type, table[signature.return_type])
+        return x(x), lambda context, builder, signature, args: ir.Constant(
+            args[0].type, table[signature.return_type.name]
+        )
 
     return like
 
@@ -122,7 +77,7 @@ def polynomial(table):
         def emit(context, builder, signature, args):
             kind = args[0].type
             fma = builder.module.declare_intrinsic("llvm.fma", [kind], ir.FunctionType(kind, [kind] * 3))
-            first, *rest = (ir.Constant(kind, coefficient) for coefficient in table[signature.return_type])
+            first, *rest = (ir.Constant(kind, coefficient) for coefficient in table[signature.return_type.name])
             for coefficient in rest:
                 first = builder.call(fma, [first, args[0], coefficient])
             return first
@@ -165,7 +120,7 @@ def _low_bits_as_exponent(typing, x):
     """The float whose exponent field is the last bits of x."""
 
     def emit(context, builder, signature, args):
-        integer, bits = INTEGER[signature.return_type], MANTISSA_BITS[signature.return_type]
+        integer, bits = INTEGER[signature.return_type.name], MANTISSA_BITS[signature.return_type.name]
         return builder.bitcast(builder.shl(builder.bitcast(args[0], integer), integer(bits)), args[0].type)
 
     return x(x), emit
@@ -176,7 +131,7 @@ def _exponent(typing, x):
     """The whole float n with x = 2^(n + LIFT) f, sqrt(1/2) <= f < sqrt(2), for a normal x > 0."""
 
     def emit(context, builder, signature, args):
-        kind = signature.return_type
+        kind = signature.return_type.name
         integer, bits = INTEGER[kind], MANTISSA_BITS[kind]
         shifted = builder.sub(builder.bitcast(args[0], integer), integer(SQRT_HALF_BITS[kind] + (LIFT[kind] << bits)))
         return builder.sitofp(builder.ashr(shifted, integer(bits)), args[0].type)
@@ -189,7 +144,7 @@ def _mantissa(typing, x):
     """The f of `_exponent`."""
 
     def emit(context, builder, signature, args):
-        kind = signature.return_type
+        kind = signature.return_type.name
         integer, bits = INTEGER[kind], MANTISSA_BITS[kind]
         shifted = builder.sub(builder.bitcast(args[0], integer), integer(SQRT_HALF_BITS[kind] + (LIFT[kind] << bits)))
         fraction = builder.and_(shifted, integer((1 << bits) - 1))
