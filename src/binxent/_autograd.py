@@ -173,7 +173,7 @@ class Fused(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upstream):  # pyright: ignore[reportIncompatibleMethodOverride]
         slope = ctx.slope
-        if torch.is_grad_enabled() or torch.compiler.is_compiling() or _is_batched(upstream):
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling() or _is_batched(upstream):
             gradient = composite.gradient(ctx.loss, ctx.saved_tensors, ctx.divisor, upstream)
         elif slope is None:  # in float16, or used up: then torch says that the graph has been freed
             gradient = _gradient_by_kernels(ctx.loss, ctx.saved_tensors, ctx.divisor, upstream)

@@ -20,8 +20,8 @@ from numba.extending import register_jitable
 
 OPTIONS = {
     "error_model": "numpy",  # "python" would test every division for zero, and stop vectorisation
-    # Never nnan or ninf: NaN in must be NaN out. Nor contract: LLVM fuses other products in the last entries of a block,
-    # which it computes one by one, and equal entries would get unequal bits.
+    # Never nnan or ninf: NaN in must be NaN out. Nor contract: LLVM fuses other products in the last entries of a
+    # block, which it computes one by one, and equal entries would get unequal bits.
     "fastmath": {"nsz"},
 }
 

@@ -19,20 +19,24 @@ ANYWHERE = 0.5  # an input and a target that no formula stumbles over: it stands
 SINGLE_ONLY = ("mps",)  # devices without float64
 
 
-def _smaller(a, b):
-    return torch.clamp(a, max=b) if isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor) else min(a, b)
+def _minimum(a, b):
+    if not isinstance(a, torch.Tensor):
+        return min(a, b)
+    return torch.minimum(a, b) if isinstance(b, torch.Tensor) else torch.clamp(a, max=b)
 
 
-def _greater(a, b):
-    return torch.clamp(a, min=b) if isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor) else max(a, b)
+def _maximum(a, b):
+    if not isinstance(a, torch.Tensor):
+        return max(a, b)
+    return torch.maximum(a, b) if isinstance(b, torch.Tensor) else torch.clamp(a, min=b)
 
 
 _formulas = define(
     SimpleNamespace(
         abs=torch.abs,
         where=torch.where,
-        minimum=_smaller,
-        maximum=_greater,
+        minimum=_minimum,
+        maximum=_maximum,
         exp=torch.exp,
         log=torch.log,
         log1p=torch.log1p,
@@ -152,7 +156,10 @@ def _is_differentiated(tensor):
     """Whether a derivative in the tensor is asked for, by autograd or by a transformation of any level."""
     if tensor is None:
         return False
-    if not torch.compiler.is_dynamo_compiling():
+    if torch.compiler.is_dynamo_compiling():
+        if torch._C._are_functorch_transforms_active():  # of which one may be about this tensor
+            return True
+    else:
         while functorch.is_functorch_wrapped_tensor(tensor):
             if functorch.is_gradtrackingtensor(tensor):
                 return True
@@ -164,7 +171,7 @@ def _is_differentiated(tensor):
 def _derivative(loss, x, y, pos_weight, order):
     """The loss of each entry (order 0), its slope (1) or its curvature (2), differentiable in x."""
     compiling = torch.compiler.is_dynamo_compiling()
-    if order == 2 or (not compiling and _forward_levels() > 1):
+    if order == 2 or (torch._C._are_functorch_transforms_active() if compiling else _forward_levels() > 1):
         # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
         return _spelled_out(loss, x + (x == 0) * 1e-30, y, pos_weight, order)
     kind = Derivative if compiling else DerivativeWithTangents
