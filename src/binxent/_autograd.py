@@ -23,7 +23,9 @@ from binxent._recipe import decode, encode
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 REDUCTIONS = ("none", "mean", "sum", "weighted_mean")
 DRIVERS = {"cpu": "binxent._tensors", "cuda": "binxent._triton"}
-WORTH_A_KERNEL = 1 << 16  # elements on a CPU; below, what torch.compile makes of the formula is faster to start
+# Elements on a CPU from which the operator is worth more than what torch.compile makes of the formula: below, leaving
+# the graph costs more than it saves; above, a gradient in fresh memory takes longer to page in than to compute.
+WORTH_A_KERNEL = 1 << 22
 
 
 def evaluate(loss, input, target, weight=None, pos_weight=None, reduction="mean", process_group=None):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from binxent import _cpu
+from binxent._buffers import empty
 from binxent._cpu import DOUBLE, SINGLE
 from binxent._movers import NOWHERE, gather, lay_out, scatter
 
@@ -16,7 +17,6 @@ from binxent._movers import NOWHERE, gather, lay_out, scatter
 NAMES = {getattr(torch, name): name for name in ("bool", "float64", "float32", "float16", "bfloat16")}
 NAMES |= {getattr(torch, f"{sign}int{bits}"): f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 WORKING = {torch.float64: DOUBLE, torch.float32: SINGLE}
-LARGE = 1 << 22  # bytes; from here on NumPy asks the system for huge pages, which torch does not
 
 
 def fuse(
@@ -66,8 +66,8 @@ def fuse(
     scale = 1 / divisor if divisor else 0.0
     if upstream is not None:
         scale *= upstream.item()
-    losses = _empty(input, dtype) if elementwise else None
-    slopes = _empty(input, kind) if slope else None
+    losses = empty(input, dtype) if elementwise else None
+    slopes = empty(input, kind) if slope else None
     sums, suspicious = _cpu.fuse(
         loss,
         _describe(input, real, gather),
@@ -130,17 +130,6 @@ def _scalar(value, dtype):
     if dtype in WORKING:
         return torch.from_numpy(np.array(value, WORKING[dtype]))
     return torch.scalar_tensor(value, dtype=dtype, device="cpu")
-
-
-def _empty(like, dtype):
-    """An uninitialized contiguous tensor."""
-    if like.numel() * dtype.itemsize < LARGE:
-        return (
-            torch.empty_like(like)
-            if dtype is like.dtype and like.is_contiguous()
-            else torch.empty(like.shape, dtype=dtype, device=like.device)
-        )
-    return torch.from_numpy(np.empty(like.numel() * dtype.itemsize, np.uint8)).view(dtype).view(like.shape)
 
 
 def _describe(tensor, real, mover):
