@@ -348,7 +348,7 @@ def fuse(
     for mover, where, _ in weights:
         fields += (mover, where)
     plan = np.empty(len(fields), np.int64)
-    plan_format(len(weights)).pack_into(plan, 0, *fields)
+    plan_format(len(weights)).pack_into(plan.data, 0, *fields)
     if tallied:
         run = tally(real.type)
     else:

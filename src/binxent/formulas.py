@@ -101,7 +101,7 @@ def define(m, jit=identity, real=float):
     @jit
     def from_clamped_probability(x, epsilon):
         """Costs end at 100 and slopes are those of (p - y) / max(p q, 1e-12), as in PyTorch."""
-        p, q, a, b, _, _, _, _, w, bend, _, _ = from_probability(x, zero)
+        p, q, a, b, _, _, _, _, w, bend, _, _ = from_probability(x, zero)  # pyright: ignore
         a, b = m.minimum(a, hundred), m.minimum(b, hundred)
         flat = p * q < least
         variance = m.where(flat, least, p * q)
