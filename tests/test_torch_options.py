@@ -241,7 +241,8 @@ from bench.memory import peak_growth
 
 torch.set_num_threads(1)
 large = torch.ones(1 << 23)
-batches = iter([(torch.ones(1 << 10, requires_grad=True), torch.ones(1 << 10)), (large.requires_grad_(), large.detach())])
+small = torch.ones(1 << 10)
+batches = iter([(one.requires_grad_(), one.detach()) for one in (small, large)])
 
 def run():  # once to warm up, and then in earnest
     x, y = next(batches)

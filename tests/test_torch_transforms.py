@@ -167,6 +167,19 @@ def test_backward_twice_gives_the_same(name, dtype, reduction):
     alike(last.double(), wanted, max(4 * unit, 1e-6), 4 * unit)
 
 
+@each_function
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+@pytest.mark.parametrize("retain_graph", [True, False])
+def test_many_upstream_gradients_at_once(name, reduction, retain_graph):
+    x, y = data(name, 4)
+    x.requires_grad_()
+    loss = FAMILY[name](x, y, reduction=reduction)
+    upstream = torch.linspace(-1, 2, 3 * loss.numel()).reshape(3, *loss.shape)
+    want = [torch.autograd.grad(loss, x, one, retain_graph=True)[0] for one in upstream]
+    got = torch.autograd.grad(loss, x, upstream, is_grads_batched=True, retain_graph=retain_graph)[0]
+    alike(got, torch.stack(want), 1e-6)
+
+
 @each_route
 def test_gradients_add_up_over_calls(route):
     x, y = torch.randn(9, requires_grad=True), torch.ones(9)
