@@ -115,8 +115,6 @@ def _kind(value):
     return f"a {type(value).__name__}"
 
 
-_keeps_graph = torch._C._autograd._get_current_graph_task_keep_graph  # pyright: ignore[reportAttributeAccessIssue]
-
 # The kernels.
 
 
@@ -177,10 +175,8 @@ class Fused(torch.autograd.Function):
         slope = ctx.slope
         if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling() or _is_batched(upstream):
             gradient = composite.gradient(ctx.loss, ctx.saved_tensors, ctx.divisor, upstream)
-        elif slope is None:  # in float16, or used up: then torch says that the graph has been freed
+        elif slope is None:  # in float16, or used up by a backward pass that kept the graph
             gradient = _gradient_by_kernels(ctx.loss, ctx.saved_tensors, ctx.divisor, upstream)
-        elif _keeps_graph():  # a second backward will want the slope as it is
-            gradient = (slope * upstream).to(slope.dtype)
         else:
             ctx.slope = None
             scale_ = _driver(slope).scale_ if upstream.dim() == 0 else torch.Tensor.mul_
