@@ -314,3 +314,12 @@ def test_a_fresh_head_starts_in_the_right_direction():
     x = torch.zeros(2, requires_grad=True)
     door.binary_cross_entropy_with_logits(x, torch.tensor([1.0, 0.0]), reduction="sum").backward()
     alike(x.grad, torch.tensor([-0.5, 0.5]), 0)
+
+
+def test_where_all_is_ignored_no_derivative_is_a_number_that_is_not():
+    x = torch.randn(4, dtype=torch.float64, requires_grad=True)
+    loss = door.binary_cross_entropy_with_logits(x, torch.full((4,), -1.0), ignore_index=-1)
+    assert loss.isnan()
+    (slope,) = torch.autograd.grad(loss, x, create_graph=True)
+    assert torch.equal(slope, torch.zeros_like(x))
+    assert torch.equal(torch.autograd.grad(slope.sum(), x)[0], torch.zeros_like(x))

@@ -77,10 +77,8 @@ def gradient(loss, tensors, divisor, upstream):
     input, target, weight, pos_weight = tensors
     x, y, shown = _read(loss, input, target, weight)
     slope = _derivative(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype), 1)
-    slope = _weigh(slope, shown, weight)
-    if isinstance(divisor, torch.Tensor) or divisor != 1:
-        upstream = upstream / divisor
-    return (slope * upstream.to(slope.dtype)).to(input.dtype)
+    # Upstream comes before the weights, which hide what becomes of it over 0.
+    return _weigh(slope * (upstream.to(slope.dtype) / divisor), shown, weight).to(input.dtype)
 
 
 def working(dtype):

@@ -110,11 +110,12 @@ def tally(loss, target, weight=None):
         A number.
     """
     size = target.numel()
-    labels = _describe(target, DOUBLE, gather)
-    weights = () if weight is None else (_describe(weight.expand(target.shape), DOUBLE, gather),)
+    real = DOUBLE if torch.float64 in (target.dtype, None if weight is None else weight.dtype) else SINGLE
+    labels = _describe(target, real, gather)
+    weights = () if weight is None else (_describe(weight.expand(target.shape), real, gather),)
     sums, _ = _cpu.fuse(
         loss, labels, labels, weights,
-        real=DOUBLE, size=size, row=size, tallied=True, most_threads=torch.get_num_threads(),
+        real=real, size=size, row=size, tallied=True, most_threads=torch.get_num_threads(),
     )  # fmt: skip
     return float(sums.sum())
 
