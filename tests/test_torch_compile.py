@@ -1,6 +1,8 @@
 """The PyTorch door under torch.compile and torch.export: one graph, the same numbers, and the operators' promises."""
 
 import io
+import os
+import shutil
 from functools import partial
 
 import numpy as np
@@ -15,6 +17,9 @@ from binxent import _autograd  # noqa: E402
 from binxent._recipe import encode  # noqa: E402
 
 COMPILED = ("bce, positives 2.5", "poly", "focal 2, balanced", "asymmetric")
+needs_a_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++"))), reason="Inductor needs a C++ compiler"
+)
 LARGE = 1 << 16  # from here on compiled graphs call the kernels, in these tests
 
 
@@ -43,6 +48,7 @@ def together(x, y):
     return [FUNCTIONS[name](x, y, reduction="none") for name in COMPILED]
 
 
+@needs_a_compiler
 @pytest.mark.slow
 def test_compiled_formulas_are_exact():
     """One graph for all, because compiling takes seconds."""
@@ -90,6 +96,7 @@ def test_modules_in_one_graph(name, size, reduction):
     alike(*results, 1e-5, 1e-7)
 
 
+@needs_a_compiler
 @pytest.mark.slow
 def test_inductor_large_and_small():
     step = torch.compile(lambda x, y: 3 * FAMILY["bce"](2 * x, y, pos_weight=2.0), fullgraph=True)
