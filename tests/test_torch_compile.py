@@ -16,6 +16,7 @@ import binxent.torch as door  # noqa: E402
 from binxent import _autograd  # noqa: E402
 from binxent._recipe import encode  # noqa: E402
 
+pytestmark = pytest.mark.slow  # each test compiles
 COMPILED = ("bce, positives 2.5", "poly", "focal 2, balanced", "asymmetric")
 needs_a_compiler = pytest.mark.skipif(
     not any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++"))), reason="Inductor needs a C++ compiler"

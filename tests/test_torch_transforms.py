@@ -10,6 +10,8 @@ from torch_calls import FAMILY, MODULES, alike, data, derivatives, each_function
 
 import binxent.torch as door  # noqa: E402
 
+pytestmark = pytest.mark.slow  # hundreds of numerical derivatives
+
 REDUCTIONS = ("none", "mean", "sum", "weighted_mean")
 
 

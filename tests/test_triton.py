@@ -18,6 +18,7 @@ pytest.importorskip("triton")
 
 from interpreted import Elsewhere, compile_for, interpret  # noqa: E402
 
+pytestmark = pytest.mark.slow  # the interpreter and the compiler take minutes
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 LABELS = (*FLOATS, torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 LOGITS = bx.BinaryCrossentropy(from_logits=True)
