@@ -127,10 +127,7 @@ def _elementwise(loss, x, y, pos_weight):
     if loss.form[0] == "focal":
         return _focal_in_target(loss, x, y)
     # The others are linear in the target.
-    positive, negative = (
-        _derivative(loss, x, torch.ones_like(y), None, 0),
-        _derivative(loss, x, torch.zeros_like(y), None, 0),
-    )
+    positive, negative = _costs(loss, x)
     if pos_weight is not None:
         positive = positive * pos_weight
     return _portion(y, positive) + _portion(1 - y, negative)
@@ -140,9 +137,14 @@ def _focal_in_target(loss, x, y):
     """(y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
     alpha, beta, gamma = loss.constants
     bce = Recipe(loss.reading, ("bce",), (1.0,), 0.0, None, loss.epsilon)
-    a, b = _derivative(bce, x, torch.ones_like(y), None, 0), _derivative(bce, x, torch.zeros_like(y), None, 0)
+    a, b = _costs(bce, x)
     u = y * torch.exp(-b) + (1 - y) * torch.exp(-a)
     return (y * alpha + (1 - y) * beta) * u**gamma * (_portion(y, a) + _portion(1 - y, b))
+
+
+def _costs(loss, x):
+    """What each entry costs if its target is 1, and if it is 0."""
+    return _derivative(loss, x, torch.ones_like(x), None, 0), _derivative(loss, x, torch.zeros_like(x), None, 0)
 
 
 def _portion(mass, cost):

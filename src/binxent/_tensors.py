@@ -35,7 +35,7 @@ def fuse(
     """One pass over memory: the loss, and its slope if that is wanted.
 
     Args:
-        loss: A `Recipe` of `_autograd.py`.
+        loss: A `Recipe` of `_recipe.py`.
         input: Tensor with at least one element; float64 is computed in float64, all else in float32.
         target: Tensor in the shape of `input`, of any real dtype.
         weight: None or a tensor that broadcasts to the input: multiplies each entry's loss; 0 hides the entry.

@@ -20,6 +20,7 @@ import triton
 import triton.language as tl
 
 from binxent import _blocks, formulas
+from binxent._composite import working
 
 OPTIONS = {"num_warps": 4, "enable_fp_fusion": True}  # fusion: a * b + c is one instruction, with one rounding
 # A block has 8 elements for each thread of a program, 16 bytes of bfloat16, which is the widest load there is, or two
@@ -340,7 +341,7 @@ def fuse(
     """One pass over memory: the loss, and its slope if that is wanted.
 
     Args:
-        loss: A `losses.Loss`, of which neither axis nor reduction counts.
+        loss: A `Recipe` of `_recipe.py`.
         input: CUDA tensor; float64 is computed in float64, all else in float32.
         target: Tensor in the shape of `input`, of any real dtype. Its values are not checked, nor are probabilities.
         weight: None or a tensor that broadcasts to the input: multiplies each entry's loss; 0 hides the entry.
@@ -396,8 +397,3 @@ def scale_(tensor, factor):
     with torch.cuda.device(tensor.device.index if tensor.is_cuda else -1):
         multiply[(programs,)](tensor, factor, tensor.numel(), steps, REAL=REALS[real], BLOCK=BLOCKS[real], **OPTIONS)
     return tensor
-
-
-def working(dtype):
-    """The precision to compute in."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
