@@ -376,3 +376,9 @@ def test_relations(z, y, s):
 def test_functions_say_what_their_losses_say(function, spec):
     x, y = jnp.array([0.0, 0.2, 0.9, 1.0]), jnp.array([1, 0, 1, 0])
     close(function(x, y), door.elementwise(spec, x, y), 0)
+
+
+def test_a_reading_takes_the_place_of_the_loss_own():
+    spec, p, y = BCE(epsilon=None), jnp.array([0.0, 0.25, 1.0]), jnp.array([1, 0, 0])
+    close(door.elementwise(spec, p, y, reading="probability"), [np.inf, -np.log(0.75), np.inf], 1e-6)
+    close(door.elementwise(spec, p, y, reading="clamped_probability"), [100, -np.log(0.75), 100], 1e-6)

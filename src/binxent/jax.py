@@ -246,7 +246,7 @@ def binary_poly_loss(probabilities, labels, *, epsilon_1=1.0, label_smoothing=0.
     return elementwise(spec, probabilities, labels)
 
 
-def elementwise(spec, predictions, labels, pos_weight=None):
+def elementwise(spec, predictions, labels, pos_weight=None, reading=None):
     """The loss of each element under a loss of `binxent.losses`, which the functions above and the Keras door call.
 
     Args:
@@ -254,6 +254,7 @@ def elementwise(spec, predictions, labels, pos_weight=None):
         predictions: Logits or probabilities, as the loss says.
         labels: In the shape of `predictions`.
         pos_weight: Takes the place of the loss's own, and may be traced.
+        reading: Takes the place of the loss's own, one of those of `binxent.formulas.define`.
 
     Returns:
         An array in the shape and dtype of `predictions`.
@@ -276,11 +277,11 @@ def elementwise(spec, predictions, labels, pos_weight=None):
     else:
         constants = losses.BinaryCrossentropy(pos_weight=pos_weight).constants  # refuses impossible weights
     constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
-    return _elementwise(spec, predictions, labels, constants)
+    return _elementwise(spec, reading or spec.reading, predictions, labels, constants)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _elementwise(spec, predictions, labels, constants):
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _elementwise(spec, reading, predictions, labels, constants):
     kind = jnp.promote_types(predictions.dtype, jnp.float32)
     x, y = predictions.astype(kind), labels.astype(kind)
     keep = None
@@ -290,7 +291,7 @@ def _elementwise(spec, predictions, labels, constants):
     if spec.label_smoothing:
         y = y * (1 - spec.label_smoothing) + spec.label_smoothing / 2
     constants = tuple(_along_last_axis(constant.astype(kind), x.shape) for constant in constants)
-    loss = _derivative(spec.form, spec.reading, spec.epsilon or 0.0, 0)(x, y, constants)
+    loss = _derivative(spec.form, reading, spec.epsilon or 0.0, 0)(x, y, constants)
     return (loss if keep is None else jnp.where(keep, loss, 0)).astype(predictions.dtype)
 
 
