@@ -78,9 +78,9 @@ def require_same_shape(true_name, true_shape, pred_name, pred_shape):
     """Labels are never broadcast against predictions.
 
     Raises:
-        ValueError: The shapes differ.
+        ValueError: The shapes differ. An unknown dimension, None, may be any.
     """
-    if tuple(true_shape) != tuple(pred_shape):
+    if len(true_shape) != len(pred_shape) or not _may_lead(true_shape, pred_shape):
         raise ValueError(
             f"`{true_name}` and `{pred_name}` must have the same shape; "
             f"got {tuple(true_shape)} and {tuple(pred_shape)}. "
@@ -91,7 +91,8 @@ def require_same_shape(true_name, true_shape, pred_name, pred_shape):
 def weight_shape(shape, pred_shape):
     """The shape that lines a weight up with the predictions: its axes are their leading ones, never the last ones.
 
-    Trailing axes of one say nothing and are left out.
+    Trailing axes of one say nothing and are left out. Where the predictions have an unknown dimension, None, so has
+    the answer.
 
     Raises:
         ValueError: The weight is neither a number nor shaped like the predictions or their leading axes.
@@ -99,9 +100,17 @@ def weight_shape(shape, pred_shape):
     leading = tuple(shape)
     while leading and leading[-1] == 1 and leading != tuple(pred_shape[: len(leading)]):
         leading = leading[:-1]
-    if leading != tuple(pred_shape[: len(leading)]):
+    if not _may_lead(leading, pred_shape):
         raise ValueError(
             f"`sample_weight` must be a number, or have the shape of the predictions {tuple(pred_shape)} or of their "
             f"leading axes; got {tuple(shape)}."
         )
-    return leading + (1,) * (len(pred_shape) - len(leading))
+    return tuple(pred_shape[: len(leading)]) + (1,) * (len(pred_shape) - len(leading))
+
+
+def _may_lead(shape, pred_shape):
+    """Whether a shape may be that of leading axes, where None is a dimension that is not known yet."""
+    leading = tuple(pred_shape[: len(shape)])
+    return len(shape) == len(leading) and all(
+        one == other or one is None or other is None for one, other in zip(shape, leading, strict=True)
+    )

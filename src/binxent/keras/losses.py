@@ -1,0 +1,137 @@
+"""The losses as subclasses of `keras.losses.Loss`."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
+
+import keras
+from keras.saving import register_keras_serializable
+from keras.src.backend import get_keras_mask  # not public, but the only way to the mask that a layer left
+
+from binxent import losses
+from binxent.keras import _evaluation
+
+Parameters = ParamSpec("Parameters")
+
+
+def _takes(define: Callable[Parameters, losses.Loss]):
+    """Gives an __init__ of (self, spec, dtype) the signature of the spec, so that each is written down once."""
+    signature = inspect.signature(define)
+
+    def decorate(initialize: Callable[[Any, losses.Loss, Any], None]) -> Callable[Concatenate[Any, Parameters], None]:
+        def __init__(self, *args: Parameters.args, **kwargs: Parameters.kwargs):
+            parameters = signature.bind(*args, **kwargs).arguments
+            dtype = parameters.pop("dtype", None)  # Keras knows more of them than the spec: dtype policies
+            initialize(self, define(**parameters), dtype)  # pyright: ignore[reportCallIssue]
+
+        itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        whole = signature.replace(parameters=[itself, *signature.parameters.values()])
+        __init__.__signature__ = whole  # pyright: ignore[reportFunctionMemberAccess]
+        return __init__
+
+    return decorate
+
+
+class Loss(keras.losses.Loss):
+    """What the losses have in common: a loss of `binxent.losses`, `spec`, in the shape that Keras wants.
+
+    The parameters of the spec are attributes too: `loss.from_logits`.
+    """
+
+    def __init__(self, spec, dtype=None):
+        super().__init__(name=spec.name, reduction=spec.reduction, dtype=dtype)
+        self.spec = spec
+        self._own_dtype = None if dtype is None else self.dtype
+
+    def __getattr__(self, name):
+        if name == "spec":  # not there yet: while copying, or after a failed __init__
+            raise AttributeError(name)
+        return getattr(self.spec, name)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """The reduced loss.
+
+        Args:
+            y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`; ranks may differ by a last axis of 1.
+            y_pred: Predictions, logits or probabilities. A mask that a layer left on them is honoured.
+            sample_weight: A number, or an array in the shape of `y_pred` or of its leading axes.
+
+        Returns:
+            A scalar of this loss's dtype; with the reduction "none" a tensor with one loss per sample.
+
+        Raises:
+            ValueError: Shapes do not match.
+        """
+        with keras.name_scope(self.name):
+            return _evaluation.reduced(self, y_true, y_pred, sample_weight, get_keras_mask(y_pred))
+
+    def call(self, y_true, y_pred):
+        """The loss per sample, without weights."""
+        return _evaluation.per_sample(self.spec, y_true, y_pred)
+
+    def get_config(self):
+        """The parameters as a dictionary of plain values, which `from_config` takes back."""
+        own = {"name": self.name, "reduction": self.reduction, "dtype": self._own_dtype}
+        return self.spec.get_config() | own
+
+    @classmethod
+    def from_config(cls, config):
+        """The loss of a `get_config`, from here, from Keras 3 or from Keras 2."""
+        return cls(**{key: value for key, value in config.items() if key != "fn"})  # Keras 2 names its function too
+
+
+@register_keras_serializable(package="binxent")
+class BinaryCrossentropy(Loss):
+    """Binary cross-entropy: the parameters are those of `binxent.losses.BinaryCrossentropy`.
+
+    Example:
+        >>> loss = BinaryCrossentropy(from_logits=True)
+        >>> print(loss([[0, 1], [0, 0]], [[-18.6, 0.51], [2.94, -12.8]], sample_weight=[0.8, 0.2]).round(2))
+        0.24
+    """
+
+    @_takes(losses.BinaryCrossentropy)
+    def __init__(self, spec, dtype):
+        super().__init__(spec, dtype)
+
+
+@register_keras_serializable(package="binxent")
+class BinaryFocalCrossentropy(Loss):
+    """Focal loss: the parameters are those of `binxent.losses.BinaryFocalCrossentropy`.
+
+    Example:
+        >>> print(BinaryFocalCrossentropy(gamma=2.0)([1, 0], [0.9, 0.4]).round(4))
+        0.0414
+    """
+
+    @_takes(losses.BinaryFocalCrossentropy)
+    def __init__(self, spec, dtype):
+        super().__init__(spec, dtype)
+
+
+@register_keras_serializable(package="binxent")
+class AsymmetricCrossentropy(Loss):
+    """Asymmetric loss: the parameters are those of `binxent.losses.AsymmetricCrossentropy`.
+
+    Example:
+        >>> print(AsymmetricCrossentropy(from_logits=True)([1, 0], [2.0, -3.5]).round(3))
+        0.008
+    """
+
+    @_takes(losses.AsymmetricCrossentropy)
+    def __init__(self, spec, dtype):
+        super().__init__(spec, dtype)
+
+
+@register_keras_serializable(package="binxent")
+class PolyBinaryCrossentropy(Loss):
+    """Poly-1 loss: the parameters are those of `binxent.losses.PolyBinaryCrossentropy`.
+
+    Example:
+        >>> print(PolyBinaryCrossentropy(epsilon_1=2.0)([1, 0], [0.9, 0.4]).round(4))
+        0.8081
+    """
+
+    @_takes(losses.PolyBinaryCrossentropy)
+    def __init__(self, spec, dtype):
+        super().__init__(spec, dtype)
