@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine, tables
+from bench.fit import ENGINES
 
 # glibc gives every large array fresh pages, which the system clears one by one; with these it keeps and reuses them.
 REUSED_BUFFERS = {
@@ -18,6 +19,7 @@ REUSED_BUFFERS = {
     "MALLOC_TRIM_THRESHOLD_": str(2**40),
     "MALLOC_TOP_PAD_": str(2**29),
 }
+ON_TENSORFLOW = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 # Each part's programs, by condition. Of the NumPy door's rows only those that have peers differ with reused buffers.
 PARTS: dict[str, dict[str, tuple[list[str], dict[str, str]]]] = {
     "speed": {
@@ -28,7 +30,18 @@ PARTS: dict[str, dict[str, tuple[list[str], dict[str, str]]]] = {
         "default": (["bench.speed", "torch"], {}),
         "reused buffers": (["bench.speed", "torch"], REUSED_BUFFERS),
     },
-    "memory": {"default": (["bench.memory"], {})},
+    "jax": {
+        "default": (["bench.speed", "jax"], {}),
+        "reused buffers": (["bench.speed", "jax"], REUSED_BUFFERS),
+    },
+    "tensorflow": {"default": (["bench.speed", "tensorflow"], ON_TENSORFLOW)},
+    "fit": {engine: (["bench.fit", engine], {}) for engine in ENGINES},
+    "memory": {
+        "numpy": (["bench.memory", "numpy"], {}),
+        "torch": (["bench.memory", "torch"], {}),
+        "jax": (["bench.memory", "jax"], {}),
+        "tensorflow": (["bench.memory", "tensorflow"], ON_TENSORFLOW),
+    },
     "startup": {"default": (["bench.startup"], {})},
     "accuracy": {"default": (["bench.accuracy"], {})},
 }

@@ -15,7 +15,7 @@ import mpmath
 import numpy as np
 
 from bench.cases import ACCURACY, DTYPES, Case
-from bench.contenders import CONTENDERS
+from bench.contenders import taking_part
 from bench.reference import Truth, truth
 
 LABELS = (0.0, 1.0, 0.05)
@@ -35,7 +35,7 @@ def measure(case: Case, mantissas: int) -> dict[str, Any]:
     with mpmath.workdps(50):
         exact = [oracle(case, float(y), float(z)) for y, z in zip(y_true, y_pred, strict=True)]
     errors = {}
-    for contender in CONTENDERS:
+    for contender in taking_part(case):
         call = contender.prepare(case, y_true, y_pred) if contender.computes else None
         if call is not None:
             loss, slope = (np.asarray(result) for result in call())

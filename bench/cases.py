@@ -27,6 +27,7 @@ FOCAL = ("BinaryFocalCrossentropy", "binary_focal_crossentropy")
 ASYMMETRIC = ("AsymmetricCrossentropy", "asymmetric_crossentropy")
 LOSSES = {
     "bce": Loss("binary cross-entropy", "BinaryCrossentropy", "binary_crossentropy"),
+    "weighted": Loss("binary cross-entropy, c = 3", "BinaryCrossentropy", "binary_crossentropy", {"pos_weight": 3.0}),
     "focal": Loss("focal, γ = 2", *FOCAL, {"gamma": 2.0}),
     "focal-7.3": Loss("focal, γ = 7.3", *FOCAL, {"gamma": 7.3}),
     "asymmetric-plain": Loss(
@@ -43,6 +44,7 @@ LOSSES = {
 
 VALUE, GRADIENT, SAMPLES, ELEMENTS = "value", "value and gradient", "loss per sample", "loss and slope per element"
 FORWARD, BACKWARD = "forward", "forward and backward"
+MODES = ("eager", "tf.function", "XLA")
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,9 @@ class Case:
     """One row: which loss, of what arrays, and what is wanted of it.
 
     `want` is VALUE (the mean), GRADIENT (the mean and its gradient), SAMPLES (the function form), ELEMENTS (what
-    accuracy is judged on), or in a training step of PyTorch FORWARD (the mean, without a graph) or BACKWARD (the mean
-    and, through `backward()`, a new gradient). Without `rows` the arrays hold LARGE numbers; without `columns` they
-    have one axis.
+    accuracy is judged on), or in a training step of PyTorch or TensorFlow FORWARD (the mean, without a graph or tape)
+    or BACKWARD (the mean and, through `backward()` or the tape, a new gradient). Without `rows` the arrays hold LARGE
+    numbers; without `columns` they have one axis. `door` says whose arrays they are, `mode` how TensorFlow runs.
     """
 
     loss: str = "bce"
@@ -63,14 +65,12 @@ class Case:
     soft: bool = False
     rows: int | None = None
     columns: int | None = None
+    door: str = "numpy"
+    mode: str = ""
 
     @property
     def is_large(self) -> bool:
         return self.rows is None
-
-    @property
-    def in_torch(self) -> bool:
-        return self.want in (FORWARD, BACKWARD)
 
     def arrays(self, large: int = LARGE) -> tuple[np.ndarray, np.ndarray]:
         """Labels and predictions, the same ones each time; no prediction is so sure that a peer would clip it."""
@@ -92,7 +92,8 @@ class Case:
 
 
 SPACES = ("logits", "probabilities")
-FAMILY = [Case(loss, want, space) for loss in LOSSES for space in SPACES for want in (VALUE, GRADIENT)]
+FAMILY_LOSSES = [loss for loss in LOSSES if loss != "weighted"]  # one more constant: the same kernel as "bce"
+FAMILY = [Case(loss, want, space) for loss in FAMILY_LOSSES for space in SPACES for want in (VALUE, GRADIENT)]
 OTHER_INPUTS = [
     Case("bce", VALUE, labels="uint8"),
     Case("bce", GRADIENT, labels="uint8"),
@@ -106,25 +107,43 @@ OTHER_INPUTS = [
     Case("bce", GRADIENT, columns=1),
     Case("bce", GRADIENT, columns=1024),
 ]
+BATCH = {"rows": 32, "columns": 1}
 SMALL = [
-    Case("bce", SAMPLES, rows=32, columns=1),
-    Case("bce", VALUE, rows=32, columns=1),
-    Case("bce", GRADIENT, rows=32, columns=1),
-    Case("bce", SAMPLES, "probabilities", rows=32, columns=1),
+    Case("bce", SAMPLES, **BATCH),
+    Case("bce", VALUE, **BATCH),
+    Case("bce", GRADIENT, **BATCH),
+    Case("bce", SAMPLES, "probabilities", **BATCH),
 ]
-TORCH_LOSSES = [("bce", "logits"), ("bce", "probabilities"), ("focal", "logits")]
+STEPS = (FORWARD, BACKWARD)
+MEANT = [("bce", "logits"), ("bce", "probabilities"), ("focal", "logits")]  # what every framework offers
 TORCH = [
-    *(Case(loss, want, space) for loss, space in TORCH_LOSSES for want in (FORWARD, BACKWARD)),
-    Case("bce", BACKWARD, dtype="bfloat16", labels="bfloat16"),
-    Case("bce", BACKWARD, labels="uint8"),
-    Case("bce", FORWARD, rows=32, columns=1),
-    Case("bce", BACKWARD, rows=32, columns=1),
+    *(Case(loss, want, space, door="torch") for loss, space in MEANT for want in STEPS),
+    Case("bce", BACKWARD, dtype="bfloat16", labels="bfloat16", door="torch"),
+    Case("bce", BACKWARD, labels="uint8", door="torch"),
+    *(Case("bce", want, door="torch", **BATCH) for want in STEPS),
 ]
-SPEED = {"numpy": [*FAMILY, *OTHER_INPUTS, *SMALL], "torch": TORCH}
-MEMORY = [
-    *(Case(loss, GRADIENT, space) for loss in ("bce", "focal") for space in SPACES),
-    *(Case(loss, BACKWARD, space) for loss, space in TORCH_LOSSES),
+JAX = [
+    *(Case(loss, want, space, door="jax") for loss, space in MEANT for want in (VALUE, GRADIENT)),
+    *(Case("bce", want, door="jax", **BATCH) for want in (VALUE, GRADIENT)),
 ]
+TENSORFLOW = [
+    *(
+        Case(loss, want, space, door="tensorflow", mode=mode)
+        for loss, space in [*MEANT, ("weighted", "logits")]
+        for want in STEPS
+        for mode in MODES
+    ),
+    *(Case("bce", want, door="tensorflow", mode=mode, **BATCH) for want in STEPS for mode in MODES),
+]
+SPEED = {"numpy": [*FAMILY, *OTHER_INPUTS, *SMALL], "torch": TORCH, "jax": JAX, "tensorflow": TENSORFLOW}
+MEMORY = {
+    "numpy": [Case(loss, GRADIENT, space) for loss in ("bce", "focal") for space in SPACES],
+    "torch": [Case(loss, BACKWARD, space, door="torch") for loss, space in MEANT],
+    "jax": [Case(loss, GRADIENT, space, door="jax") for loss, space in MEANT],
+    "tensorflow": [
+        Case(loss, BACKWARD, space, door="tensorflow", mode=mode) for loss, space in MEANT for mode in MODES
+    ],
+}
 ACCURACY = [
     *(Case(loss, ELEMENTS, space) for loss in ("bce", "focal", "asymmetric", "poly") for space in SPACES),
     Case("bce", ELEMENTS, dtype="float64", labels="float64"),

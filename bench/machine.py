@@ -6,7 +6,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("numpy", "numba", "llvmlite", "scikit-learn", "torch", "jax", "jaxlib", "optax", "keras", "ml_dtypes")
+PACKAGES = ("numpy", "numba", "llvmlite", "scikit-learn", "torch", "jax", "jaxlib", "optax", "tensorflow", "keras")
+PACKAGES += ("tf_keras", "ml_dtypes")
 
 
 def describe() -> dict[str, object]:

@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import LARGE, MEMORY, QUICK
-from bench.contenders import CONTENDERS
+from bench.contenders import taking_part
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure every case and print the results as JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("door", choices=MEMORY, help="whose cases")
     parser.add_argument("--quick", action="store_true", help="small arrays")
-    large = QUICK if parser.parse_args(arguments).quick else LARGE
+    options = parser.parse_args(arguments)
+    large = QUICK if options.quick else LARGE
     results = []
-    for case in MEMORY:
+    for case in MEMORY[options.door]:
         y_true, y_pred = case.arrays(large)
         taken = {}
-        for contender in CONTENDERS:
+        for contender in taking_part(case):
             call = contender.prepare(case, y_true, y_pred)
             if call is not None and contender.computes:
                 arrays = contender.spare_arrays - (not contender.fills_a_buffer)

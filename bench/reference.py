@@ -25,7 +25,9 @@ def truth(name: str, y: Any, p: Any, q: Any, a: Any, b: Any, log1p: Any, maximum
     entropy, pull, scale = y * a + (1 - y) * b, (1 - y) * p - y * q, (1 - y) * p + y * q
     options = loss.options
     if loss.kind == "BinaryCrossentropy":
-        return Truth(entropy, pull, entropy, scale)
+        c = options.get("pos_weight", 1)
+        entropy, up, down = c * y * a + (1 - y) * b, (1 - y) * p, c * y * q
+        return Truth(entropy, up - down, entropy, up + down)
     if loss.kind == "PolyBinaryCrossentropy":
         wrong = y * q + (1 - y) * p
         bend = options["epsilon_1"] * (1 - 2 * y) * p * q

@@ -6,13 +6,15 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from bench.cases import BACKWARD, GRADIENT, LARGE, QUICK, SAMPLES, SPEED, Case
-from bench.contenders import CONTENDERS, Contender
+from bench.cases import BACKWARD, GRADIENT, LARGE, QUICK, SAMPLES, SPEED, VALUE, Case
+from bench.contenders import Contender, taking_part
 from bench.reference import truth
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
@@ -40,10 +42,9 @@ def announce(cases: list[Case]) -> Iterable[Case]:
 
 def measure(case: Case, large: int, rounds: int) -> dict[str, Any]:
     """One row: the microseconds that each contender takes."""
-    y_true, y_pred = case.arrays(large)
-    right = right_answer(case, y_true, y_pred)
+    y_true, y_pred, right = question(replace(case, want=VALUE, mode=""), large)
     calls = {}
-    for contender in CONTENDERS:
+    for contender in taking_part(case):
         call = contender.prepare(case, y_true, y_pred)
         if call is not None:
             result = call()
@@ -52,6 +53,13 @@ def measure(case: Case, large: int, rounds: int) -> dict[str, Any]:
             calls[contender.name] = call
     turns = take_turns(calls, rounds if case.is_large else 4 * rounds)
     return {**case.described(), "size": y_pred.size, "microseconds": turns}
+
+
+@lru_cache(maxsize=1)
+def question(case: Case, large: int) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Labels, predictions and the right answer, which are the same whatever is wanted of them and how."""
+    y_true, y_pred = case.arrays(large)
+    return y_true, y_pred, right_answer(case, y_true, y_pred)
 
 
 def right_answer(case: Case, y_true: np.ndarray, y_pred: np.ndarray) -> Any:

@@ -8,23 +8,36 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.cases import GRADIENT, LOSSES, SAMPLES, SPACES, TORCH, VALUE, Case
+from bench.cases import (
+    FAMILY_LOSSES,
+    GRADIENT,
+    JAX,
+    LOSSES,
+    MODES,
+    SAMPLES,
+    SPACES,
+    TENSORFLOW,
+    TORCH,
+    VALUE,
+    Case,
+)
+from bench.fit import ENGINES
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
-DOCUMENTS = ("README.md", "docs/bench.md", "docs/torch.md")
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(<!-- measured: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 CONDITIONS = {"default": "with default allocation", "reused buffers": "with glibc keeping and reusing its buffers"}
 
 
 def fill_documents() -> Iterable[Path]:
-    """Write the tables into every document; the paths of those that changed."""
-    for name in DOCUMENTS:
-        path = ROOT / name
+    """Write the tables into every document that has any; the paths of those that changed."""
+    for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         filled = fill(text)
         if filled != text:
@@ -96,7 +109,7 @@ def three_digits(number: float) -> str:
 
 def title(case: Case) -> str:
     """A row's name: what is unusual about the case."""
-    parts = [LOSSES[case.loss].title, f"from {case.space}", case.want]
+    parts = [LOSSES[case.loss].title, f"from {case.space}", case.want, *filter(None, [case.mode])]
     if case.dtype != "float32":
         parts.append(case.dtype)
     if case.labels != case.dtype:
@@ -157,8 +170,8 @@ def speed_of_family() -> str:
     return table(
         ("times the floor", *(f"{space}: {want}" for space, want in columns)),
         (
-            (loss.title, *(over_floor(Case(name, want, space)) for space, want in columns))
-            for name, loss in LOSSES.items()
+            (LOSSES[name].title, *(over_floor(Case(name, want, space)) for space, want in columns))
+            for name in FAMILY_LOSSES
         ),
     )
 
@@ -166,9 +179,9 @@ def speed_of_family() -> str:
 def speed_in_full(part: str) -> str:
     """Every large case under default allocation, and those that were measured with reused buffers."""
     return "\n\n".join(
-        f"Milliseconds, {words}:\n\n"
+        f"Milliseconds, {CONDITIONS[condition]}:\n\n"
         + everybody([row for case, row in rows_of(part, condition).items() if case.is_large], 1e3)
-        for condition, words in CONDITIONS.items()
+        for condition in load(part)["results"]
     )
 
 
@@ -177,10 +190,32 @@ def small_calls(part: str) -> str:
     return everybody([row for case, row in rows_of(part).items() if not case.is_large], 1, "microseconds")
 
 
-def torch_beside_torch() -> str:
-    """The PyTorch door and PyTorch, float32 under default allocation."""
-    rows = rows_of("torch")
-    return everybody([rows[case] for case in TORCH if case.is_large and case.dtype == case.labels == "float32"], 1e3)
+def beside_peers(part: str, cases: list[Case]) -> str:
+    """A framework's door and the framework itself: large float32 arrays under default allocation."""
+    rows = rows_of(part)
+    return everybody([rows[case] for case in cases if case.is_large and case.dtype == case.labels == "float32"], 1e3)
+
+
+def tensorflow_beside_peers() -> str:
+    """The TensorFlow door's milliseconds and its peer's, in every mode."""
+    rows = rows_of("tensorflow")
+
+    def both(case: Case) -> str:
+        times = medians(rows[case])
+        (theirs,) = (times[name] for name in times.keys() - {"floor", "binxent.tensorflow"})
+        return f"{three_digits(times['binxent.tensorflow'])} / {three_digits(theirs)}"
+
+    return table(
+        ("milliseconds, **binxent** / TensorFlow or Keras", *MODES),
+        (
+            (
+                f"{LOSSES[case.loss].title}, from {case.space}, {case.want}",
+                *(both(replace(case, mode=mode)) for mode in MODES),
+            )
+            for case in TENSORFLOW
+            if case.is_large and case.mode == MODES[0]
+        ),
+    )
 
 
 def everybody(rows: list[dict[str, Any]], unit: float, corner: str = "") -> str:
@@ -200,7 +235,7 @@ def small_things() -> str:
     """Calls on small batches, start-up and memory, in three sentences' worth of numbers."""
     small = medians(rows_of("speed")[Case(want=SAMPLES, rows=32, columns=1)], 1)
     waits = {row["program"]: row["milliseconds"] for row in load("startup")["results"]["default"]}
-    peak = rows_of("memory")[Case(want=GRADIENT)]["mebibytes"]
+    peak = rows_of("memory", "numpy")[Case(want=GRADIENT)]["mebibytes"]
     return table(
         ("", "binxent", "torch eager"),
         (
@@ -216,9 +251,9 @@ def small_things() -> str:
     )
 
 
-def memory(in_torch: bool) -> str:
-    """Peak memory of everybody, for arrays or in a training step of PyTorch."""
-    rows = [row for row in load("memory")["results"]["default"] if case_of(row).in_torch == in_torch]
+def memory(door: str) -> str:
+    """Peak memory of everybody who knows the arrays of one door."""
+    rows = load("memory")["results"].get(door)
     if not rows:
         raise FileNotFoundError("bench/results/memory.json is older. `make bench ARGS='--only memory'` makes it anew.")
     names = contenders(rows, "mebibytes")
@@ -230,6 +265,24 @@ def memory(in_torch: bool) -> str:
                 *(f"{row['mebibytes'][name]:.1f}" if name in row["mebibytes"] else "" for name in names),
             )
             for row in rows
+        ),
+    )
+
+
+def fit() -> str:
+    """An epoch of `fit` with binxent's loss and with the engine's own."""
+    return table(
+        ("milliseconds for an epoch", "**binxent**", "its own loss", "ratio"),
+        (
+            (
+                f"{ENGINES[engine]}: {LOSSES[row['loss']].title}, from {row['space']}",
+                three_digits(times["binxent"]),
+                three_digits(times["its own loss"]),
+                f"{times['binxent'] / times['its own loss']:.2f}",
+            )
+            for engine, rows in load("fit")["results"].items()
+            for row in rows
+            for times in [medians(row)]
         ),
     )
 
@@ -285,20 +338,35 @@ TABLES = {
     "small-calls": partial(small_calls, "speed"),
     "small-things": small_things,
     "torch-machine": partial(of_machine, "torch"),
-    "torch-peers": torch_beside_torch,
+    "torch-peers": partial(beside_peers, "torch", TORCH),
     "torch-full": partial(speed_in_full, "torch"),
     "torch-small": partial(small_calls, "torch"),
-    "torch-memory": partial(memory, True),
+    "torch-memory": partial(memory, "torch"),
+    "jax-machine": partial(of_machine, "jax"),
+    "jax-peers": partial(beside_peers, "jax", JAX),
+    "jax-full": partial(speed_in_full, "jax"),
+    "jax-small": partial(small_calls, "jax"),
+    "jax-memory": partial(memory, "jax"),
+    "tensorflow-machine": partial(of_machine, "tensorflow"),
+    "tensorflow-peers": tensorflow_beside_peers,
+    "tensorflow-full": partial(speed_in_full, "tensorflow"),
+    "tensorflow-small": partial(small_calls, "tensorflow"),
+    "tensorflow-memory": partial(memory, "tensorflow"),
+    "fit-machine": partial(of_machine, "fit"),
+    "fit": fit,
     "gpu-machine": partial(of_machine, "gpu"),
     "gpu": on_gpu,
-    "memory": partial(memory, False),
+    "memory": partial(memory, "numpy"),
     "startup": startup,
     "accuracy": accuracy,
 }
 TABLES_OF = {
     "speed": ("machine", "speed-peers", "speed-family", "speed-full", "small-calls"),
     "torch": ("torch-machine", "torch-full", "torch-small"),
-    "memory": ("memory", "torch-memory"),
+    "jax": ("jax-machine", "jax-full", "jax-small"),
+    "tensorflow": ("tensorflow-machine", "tensorflow-peers", "tensorflow-full", "tensorflow-small"),
+    "fit": ("fit-machine", "fit"),
+    "memory": ("memory", "torch-memory", "jax-memory", "tensorflow-memory"),
     "startup": ("startup",),
     "accuracy": ("accuracy",),
 }

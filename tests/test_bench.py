@@ -4,9 +4,23 @@ import mpmath
 import numpy as np
 import pytest
 
-from bench import accuracy, speed, tables
-from bench.cases import ACCURACY, BACKWARD, ELEMENTS, FORWARD, GRADIENT, LOSSES, SPACES, TORCH, Case
-from bench.contenders import BinxentTorch, Contender, TorchEager
+from bench import accuracy, fit, speed, tables
+from bench.cases import (
+    ACCURACY,
+    BACKWARD,
+    ELEMENTS,
+    FORWARD,
+    GRADIENT,
+    LOSSES,
+    MODES,
+    SPACES,
+    SPEED,
+    STEPS,
+    TORCH,
+    VALUE,
+    Case,
+)
+from bench.contenders import BinxentTorch, Contender, Optax, PlainFormula, TfNn, TorchEager, taking_part
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0, 0.3])
@@ -71,6 +85,46 @@ def test_a_training_step_is_right_and_leaves_no_gradient_behind(case, contender)
         assert not step().requires_grad
 
 
+@pytest.mark.parametrize("want", [VALUE, GRADIENT])
+@pytest.mark.parametrize("contender", [Optax(), PlainFormula()], ids=lambda contender: contender.name)
+def test_what_jax_compiles_is_right(want, contender):
+    case = Case(want=want, rows=64, columns=1, door="jax")
+    y_true, y_pred = case.arrays()
+    step = contender.prepare(case, y_true, y_pred)
+    speed.check(contender, case, speed.right_answer(case, y_true, y_pred), step())
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("want", STEPS)
+@pytest.mark.parametrize("loss", ["bce", "weighted"])
+def test_a_step_of_tensorflow_is_right_in_every_mode(loss, want, mode):
+    case = Case(loss, want, rows=64, columns=1, door="tensorflow", mode=mode)
+    y_true, y_pred = case.arrays()
+    step = TfNn().prepare(case, y_true, y_pred)
+    speed.check(TfNn(), case, speed.right_answer(case, y_true, y_pred), step())
+
+
+@pytest.mark.slow
+def test_both_losses_train_the_same_network_or_nothing_is_timed(monkeypatch):
+    import keras
+
+    engine = keras.config.backend()
+    monkeypatch.setenv("KERAS_BACKEND", engine)
+    row = fit.measure(engine, "bce", "logits", batches=2, rounds=1)
+    assert set(row["microseconds"]) == {"binxent", "its own loss"}
+    monkeypatch.setattr(keras.losses, "BinaryCrossentropy", keras.losses.BinaryFocalCrossentropy)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        fit.measure(engine, "bce", "logits", batches=2, rounds=1)
+
+
+@pytest.mark.parametrize("door", SPEED)
+def test_everybody_takes_part_where_they_know_the_arrays(door):
+    names = [contender.name for contender in taking_part(Case(door=door))]
+    assert names[0] == "floor"
+    assert [name for name in names if name.startswith("binxent")]
+    assert len(names) > len([name for name in names if name.startswith("binxent")]) + 1
+
+
 def test_everybody_is_timed_in_each_round():
     called = []
     times = speed.take_turns({"a": lambda: called.append("a"), "b": lambda: called.append("b")}, rounds=3)
@@ -94,7 +148,8 @@ def test_a_table_without_measurements_says_how_to_get_them(tmp_path, monkeypatch
     assert "make bench ARGS='--only torch'" in filled
     assert "old" not in filled
     times = {"microseconds": {"torch eager": {"median": 2000.0}}}
-    rows = [Case(want=BACKWARD).described() | times, Case(want=BACKWARD, rows=32, columns=1).described() | times]
+    cases = Case(want=BACKWARD, door="torch"), Case(want=BACKWARD, rows=32, columns=1, door="torch")
+    rows = [case.described() | times for case in cases]
     tables.keep("torch", {"machine": {}, "results": {"default": rows, "reused buffers": rows}})
     assert "| binary cross-entropy, from logits, forward and backward | 2.00 |" in tables.fill(block)
     assert "32" not in tables.fill(block)

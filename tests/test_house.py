@@ -110,7 +110,7 @@ def name_of(requirement: str) -> str:
     return re.split(r"[\[<>=!~ ;]", requirement, maxsplit=1)[0].lower().replace("_", "-")
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "bench").glob("*.py"))], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "bench").rglob("*.py"))], ids=lambda path: path.name)
 def test_every_module_says_what_it_is(path):
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
 
