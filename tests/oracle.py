@@ -90,23 +90,25 @@ def of_logit(z, least):
     )
 
 
-def of_probability(p, q):
-    """The same four series in a probability p, with q = 1 - p."""
-    a, b = (-mpmath.log(one) if one < 0.5 else -mpmath.log1p(-other) for one, other in ((p, q), (q, p)))
+def of_probability(p, q, added=0):
+    """The same four series in a probability p, with q = 1 - p; Keras 2 adds something inside the logs."""
+    a, b = (-mpmath.log(one + added) if one < 0.5 else -mpmath.log1p(added - other) for one, other in ((p, q), (q, p)))
     a, b = (cost if cost < 10**8 else FAR for cost in (a, b))
     one, zero = mpf(1), mpf(0)
-    return series(p, one, zero), series(q, -one, zero), series(a, -1 / p, 1 / p**2), series(b, 1 / q, 1 / q**2)
+    over_p, over_q = 1 / (p + added), 1 / (q + added)
+    return series(p, one, zero), series(q, -one, zero), series(a, -over_p, over_p**2), series(b, over_q, over_q**2)
 
 
 @cache
-def reading(x, from_logits, epsilon, real):
+def reading(x, from_logits, epsilon, real, added=0):
     """The four series in a prediction of a float type; infinite logits and probabilities of 0 and 1 are limits."""
     if from_logits:
         return of_logit(mpf(x) if np.isfinite(x) else mpf(np.sign(x)) * FAR, least_normal(real))
     if epsilon is not None:
         x = float(min(max(real(x), real(epsilon)), real(1) - real(epsilon)))
     tiny = mpf(10) ** -(10**9)
-    return of_probability(*((tiny, mpf(1)) if x == 0 else (mpf(1), tiny) if x == 1 else (mpf(x), 1 - mpf(x))))
+    p, q = (tiny, mpf(1)) if x == 0 else (mpf(1), tiny) if x == 1 else (mpf(x), 1 - mpf(x))
+    return of_probability(p, q, mpf(float(real(added))))
 
 
 def combine(loss, state, y, real):
@@ -148,15 +150,15 @@ def shifted_negative(p, gamma, margin, least, real):
     return times(to_the(shifted, gamma, least), cost)
 
 
-def truth_at(loss, x, y, real):
+def truth_at(loss, x, y, real, added=0):
     """The series of a loss at one prediction and label."""
-    return combine(loss, reading(x, loss.from_logits, loss.epsilon, real), y, real)
+    return combine(loss, reading(x, loss.from_logits, loss.epsilon, real, added), y, real)
 
 
-def truth(loss, x, y):
+def truth(loss, x, y, added=0):
     """The truth at arrays of predictions and labels, in the precision of the predictions."""
     real = x.dtype.type
-    found = [truth_at(loss, one.item(), label.item(), real) for one, label in zip(x, y, strict=True)]
+    found = [truth_at(loss, one.item(), label.item(), real, added) for one, label in zip(x, y, strict=True)]
     high = np.array([[float(value) for value in point.values] for point in found]).T
     high[abs(high) > np.finfo(real).max] *= np.inf
     low = np.array([[rest(value, real) for value in point.values] for point in found]).T

@@ -107,6 +107,16 @@ def test_formulas_are_exact_on_numpy(name, reading):
     accurate(results, oracle.Truth(*(part[:, finite] for part in truth)), np.array(ULPS[name]) + 1)
 
 
+@each_spelling
+def test_probabilities_as_keras_2_reads_them(name):
+    """In float32, where 1 - epsilon leaves more than epsilon; in float64 rounding makes a cost of 0 negative."""
+    real, loss = np.float32, SPELLINGS[name](**ELEMENTWISE)
+    x, y = points(loss.from_logits, real)
+    formula = formulas.define(np, real=real)("keras2_probability", *loss.form)
+    results = formula(x, y, real(loss.epsilon), tuple(map(real, loss.constants)))
+    accurate(results, oracle.truth(loss, x, y, added=loss.epsilon), ULPS[name])
+
+
 def test_the_oracle_differentiates_as_the_definition():
     for name, define in SPELLINGS.items():
         for reading, options in READINGS.items():

@@ -42,9 +42,9 @@ def define(m, jit=identity, real=float):
 
     Returns:
         A function (reading, name, *choices) that returns the formula (x, y, epsilon, constants) -> (loss, slope,
-        curvature). Predictions are read as "logit", "probability", "clipped_probability" or "clamped_probability";
-        losses are "bce", "unweighted_bce", "poly", "focal" with the spelling of its power, or "asymmetric" with the
-        spellings of its two powers and whether it has a margin.
+        curvature). Predictions are read as "logit", "probability", "clipped_probability", "clamped_probability" or
+        "keras2_probability"; losses are "bce", "unweighted_bce", "poly", "focal" with the spelling of its power, or
+        "asymmetric" with the spellings of its two powers and whether it has a margin.
     """
     zero, half, one, two = real(0), real(0.5), real(1), real(2)
     huge, largest = real(1e30), real(3e38)
@@ -108,6 +108,17 @@ def define(m, jit=identity, real=float):
         a2, b2 = m.where(flat, one / least, one / (p * p)), m.where(flat, one / least, one / (q * q))
         return p, q, a, b, -q / variance, p / variance, a2, b2, w, bend, zero, zero
 
+    @jit
+    def from_keras2_probability(x, epsilon):
+        """Clips, and adds epsilon again, as Keras 2 does: a = -log(p + epsilon), b = -log(q + epsilon)."""
+        p, q, _, _, _, _, _, _, w, bend, _, _ = from_probability(x, epsilon)  # pyright: ignore
+        over_p, over_q = one / (p + epsilon), one / (q + epsilon)
+        left = p < half
+        less = m.minimum(p, q)
+        high, low = zero - m.log(less + epsilon), cost_of_rest(m.maximum(less - epsilon, zero))
+        a, b = m.where(left, high, low), m.where(left, low, high)
+        return p, q, a, b, -over_p, over_q, over_p * over_p, over_q * over_q, w, bend, zero, zero
+
     # Powers: u^gamma and its derivatives, where u' = u1, u'' = u1 * bend and ratio = u1 / u.
 
     def whole_power(n):
@@ -136,13 +147,14 @@ def define(m, jit=identity, real=float):
     def power(spelling):
         return any_power if spelling == "any" else whole_power(spelling)
 
-    def family(of_logit, infinite_costs, infinite_slopes):
+    def family(of_logit, infinite_costs, infinite_slopes, costs_are_logs=True):
         """The losses, from a state and a label to loss, slope and curvature, with guards only where they are needed.
 
         Args:
             of_logit: Whether the prediction is a logit.
             infinite_costs: Whether one of the two costs can be infinite.
             infinite_slopes: Whether derivatives of costs can be.
+            costs_are_logs: Whether a is -log p and b is -log q, and not only nearly.
         """
 
         @jit
@@ -176,6 +188,15 @@ def define(m, jit=identity, real=float):
             return cost, slope, curvature
 
         @jit
+        def logarithms(state):
+            """-log p, -log q, p' / p and q' / q, for powers of p and q."""
+            p, q, a, b, a1, b1, _, _, w, _, _, _ = state
+            if costs_are_logs:
+                return a, b, -a1, -b1
+            else:
+                return zero - m.log(p), zero - m.log(q), w / p, -w / q
+
+        @jit
         def bce(state, y, constants):
             """c y a + (1 - y) b."""
             (pos_weight,) = constants
@@ -202,13 +223,14 @@ def define(m, jit=identity, real=float):
             @jit
             def focal(state, y, constants):
                 """(1 - p_t)^gamma BCE, times y alpha + (1 - y) beta."""
-                p, q, a, b, a1, b1, _, _, w, bend, _, _ = state
+                p, q, _, _, _, _, _, _, w, bend, _, _ = state
                 alpha, beta, gamma = constants
                 h, h1, h2 = entropy(y, one - y, one, state)
                 u, u1 = y * q + (one - y) * p, (one - two * y) * w
                 # With a hard label u is q or p, whose logarithm and ratio are at hand; that also spares the case u = 0.
-                minus_log_u = m.where(y == one, b, m.where(y == zero, a, zero - m.log(u)))
-                ratio = m.where(y == one, -b1, m.where(y == zero, -a1, u1 / u))
+                minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
+                minus_log_u = m.where(y == one, minus_log_q, m.where(y == zero, minus_log_p, zero - m.log(u)))
+                ratio = m.where(y == one, ratio_q, m.where(y == zero, ratio_p, u1 / u))
                 f, f1, f2 = modulate(u, u1, bend, ratio, minus_log_u, gamma)
                 loss, slope, curvature = product(f, f1, f2, h, h1, h2)
                 balance = y * alpha + (one - y) * beta
@@ -224,7 +246,8 @@ def define(m, jit=identity, real=float):
                 """y q^g+ a + (1 - y) p_m^g- (-log(1 - p_m)), p_m = max(p - margin, 0)."""
                 p, q, a, b, a1, b1, a2, b2, w, bend, _, _ = state
                 gamma_pos, gamma_neg, margin = constants
-                f, f1, f2 = modulate_positive(q, -w, bend, -b1, b, gamma_pos)
+                minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
+                f, f1, f2 = modulate_positive(q, -w, bend, ratio_q, minus_log_q, gamma_pos)
                 loss_pos, slope_pos, curvature_pos = product(f, f1, f2, a, a1, a2)
                 if shifted:
                     below = p <= margin
@@ -239,7 +262,7 @@ def define(m, jit=identity, real=float):
                     f, f1, f2 = modulate_negative(u, u1, bend, ratio, zero - m.log(u), gamma_neg)
                     loss_neg, slope_neg, curvature_neg = product(f, f1, f2, h, h1, h1 * bend + h1 * h1)
                 else:
-                    f, f1, f2 = modulate_negative(p, w, bend, -a1, a, gamma_neg)
+                    f, f1, f2 = modulate_negative(p, w, bend, ratio_p, minus_log_p, gamma_neg)
                     loss_neg, slope_neg, curvature_neg = product(f, f1, f2, b, b1, b2)
                 return (
                     cost_portion(y, loss_pos) + cost_portion(one - y, loss_neg),
@@ -256,6 +279,7 @@ def define(m, jit=identity, real=float):
         "probability": (from_probability, family(False, True, True)),
         "clipped_probability": (from_probability, family(False, False, False)),
         "clamped_probability": (from_clamped_probability, family(False, False, False)),
+        "keras2_probability": (from_keras2_probability, family(False, False, False, costs_are_logs=False)),
     }
 
     def formula(reading, name, *choices):
