@@ -28,7 +28,7 @@ def with_matching_ranks(m, y_true, y_pred):
     return y_true, y_pred
 
 
-def reduced(m, elementwise, spec, reduction, y_true, y_pred, sample_weight=None, mask=None):
+def reduced(m, elementwise, spec, reduction, y_true, y_pred, sample_weight=None, mask=None, whole_mean=None):
     """The weighted, reduced loss.
 
     Args:
@@ -41,6 +41,8 @@ def reduced(m, elementwise, spec, reduction, y_true, y_pred, sample_weight=None,
         y_pred: Tensor of predictions, in the dtype to compute and to sum in.
         sample_weight: None, or values in the shape of `y_pred` or of its leading axes.
         mask: None, or the same of truth values: False hides an entry, which does not count in means either.
+        whole_mean: A function of the sum over everything and what it is divided by, in place of their quotient: where
+            other replicas hold further entries of the batch.
 
     Returns:
         A tensor in the dtype of `y_pred`.
@@ -72,16 +74,17 @@ def reduced(m, elementwise, spec, reduction, y_true, y_pred, sample_weight=None,
         """Values of fewer elements in the shape of the predictions."""
         return m.broadcast_to(values, m.shape(y_pred))
 
-    def mean(axes):
-        count = _size(m, y_pred, axes) if counts is None else total(spread(m.cast(counts, "int32")), axes)
-        return _over(m, total(loss, axes), count)
+    def count(axes):
+        return _size(m, y_pred, axes) if counts is None else total(spread(m.cast(counts, "int32")), axes)
 
     if reduction in ("none", "sum"):
-        samples = mean(axes)
+        samples = _over(m, total(loss, axes), count(axes))
         return samples if reduction == "none" else total(samples, tuple(range(len(samples.shape))))
-    if reduction == "mean_with_sample_weight" and weight is not None:
-        return _over(m, total(loss, everything), total(spread(weight), everything))
-    return mean(everything)
+    weighted = reduction == "mean_with_sample_weight" and weight is not None
+    divisor = total(spread(weight), everything) if weighted else count(everything)
+    if whole_mean is not None:
+        return whole_mean(total(loss, everything), m.convert_to_tensor(divisor, dtype))
+    return _over(m, total(loss, everything), divisor)
 
 
 def _aligned(m, values, dtype, y_pred):
