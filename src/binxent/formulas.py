@@ -15,8 +15,7 @@ b = -log q, what these do when x moves (a', b', a'', b'', and w = p' = -q'), and
 need not know which of the two it was given.
 
 A maths module offers `abs`, `where`, `minimum`, `maximum`, `exp` (asked for x <= 0), `log` and `log1p` (asked for
-0 <= x <= 1). If it has something better than -log1p(-x), `cost_of_rest` is -log(1 - x) for 0 <= x <= 1/2; if it has
-something better than a division, `reciprocal` is 1 / x for 1 <= x <= 2.
+0 <= x <= 1). Where it has something better than what stands here under @offered, it offers that under the same name.
 """
 
 WHOLE_POWERS = (0, 1, 2, 3, 4)
@@ -50,52 +49,88 @@ def define(m, jit=identity, real=float):
     huge, largest = real(1e30), real(3e38)
     least, hundred = real(1e-12), real(100)
 
+    def offered(default):
+        """What the maths module has under the name of the default, or else the default."""
+        return getattr(m, default.__name__, default)
+
+    @offered
     @jit
-    def default_cost_of_rest(x):
+    def equal(a, b):
+        """Whether numbers are the same, of which `==` is not the spelling everywhere."""
+        return a == b
+
+    @offered
+    @jit
+    def cost_of_rest(x):
+        """-log(1 - x) for 0 <= x <= 1/2."""
         return zero - m.log1p(-x)
 
+    @offered
     @jit
-    def default_reciprocal(x):
+    def reciprocal(x):
+        """1 / x for 1 <= x <= 2."""
         return one / x
 
-    cost_of_rest = getattr(m, "cost_of_rest", default_cost_of_rest)
-    reciprocal = getattr(m, "reciprocal", default_reciprocal)
-
+    @offered
     @jit
     def portion(mass, cost):
         """Mass times cost, where no mass has no share even in an infinite cost."""
-        return m.where(mass == zero, zero, mass * cost)
+        return m.where(equal(mass, zero), zero, mass * cost)
 
+    @offered
+    @jit
+    def portion_of_cost(mass, cost):
+        """The same for a cost that is not negative."""
+        return portion(mass, cost)
+
+    @offered
     @jit
     def excess(z, positive, negative):
         """|z| times the mass of the label that z speaks against: what a logit costs beyond the tail."""
         return portion(m.where(z >= zero, negative, positive), m.abs(z))
 
-    # Readings: from a prediction to p, q, a, b, a', b', a'', b'', w, bend; then a logit and the lesser of its costs.
-
+    @offered
     @jit
-    def from_logit(z, epsilon):
-        """Both tails are exact because q is never computed as 1 - p."""
+    def sides(z):
+        """sigmoid(z), sigmoid(-z), of which neither is computed as one less the other, and log1p(exp(-|z|))."""
         e = m.exp(-m.abs(z))
         big = reciprocal(one + e)
         small = e * big
         tail = m.log1p(e)
         right = z >= zero
-        p = m.where(right, big, small)
-        q = m.where(right, small, big)
-        w = big * small
+        return m.where(right, big, small), m.where(right, small, big), tail
+
+    @offered
+    @jit
+    def clipped(x, low, high):
+        """x, but at least low and at most high."""
+        return m.maximum(m.minimum(x, high), low)
+
+    @offered
+    @jit
+    def costs(p, q):
+        """-log p and -log q for q = 1 - p."""
+        left = p < half
+        less = m.minimum(p, q)  # exact: 1 - p loses no digit from 1/2 on
+        high, low = zero - m.log(less), cost_of_rest(less)
+        return m.where(left, high, low), m.where(left, low, high)
+
+    # Readings: from a prediction to p, q, a, b, a', b', a'', b'', w, bend; then a logit and the lesser of its costs.
+
+    @jit
+    def from_logit(z, epsilon):
+        """Both labels cost the tail; the one that the logit speaks against costs |z| more."""
+        p, q, tail = sides(z)
+        w = p * q
         return p, q, m.maximum(-z, zero) + tail, m.maximum(z, zero) + tail, -q, p, w, w, w, q - p, z, tail
 
     @jit
     def from_probability(x, epsilon):
         """Clips to [epsilon, 1 - epsilon], as Keras does; the slope beyond is the clipped point's, never zero."""
-        p = m.maximum(m.minimum(x, one - epsilon), epsilon)
+        p = clipped(x, epsilon, one - epsilon)
         q = one - p
         over_p, over_q = one / p, one / q
-        left = p < half
-        less = m.minimum(p, q)  # exact: 1 - p loses no digit from 1/2 on
-        high, low = zero - m.log(less), cost_of_rest(less)
-        a, b = m.where(left, high, low), m.where(left, low, high)
+        a, b = costs(p, q)
         return p, q, a, b, -over_p, over_q, over_p * over_p, over_q * over_q, one, zero, zero, zero
 
     @jit
@@ -159,7 +194,7 @@ def define(m, jit=identity, real=float):
 
         @jit
         def cost_portion(mass, cost):
-            return portion(mass, cost) if infinite_costs else mass * cost
+            return portion_of_cost(mass, cost) if infinite_costs else mass * cost
 
         @jit
         def slope_portion(mass, slope):
@@ -229,8 +264,8 @@ def define(m, jit=identity, real=float):
                 u, u1 = y * q + (one - y) * p, (one - two * y) * w
                 # With a hard label u is q or p, whose logarithm and ratio are at hand; that also spares the case u = 0.
                 minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
-                minus_log_u = m.where(y == one, minus_log_q, m.where(y == zero, minus_log_p, zero - m.log(u)))
-                ratio = m.where(y == one, ratio_q, m.where(y == zero, ratio_p, u1 / u))
+                minus_log_u = m.where(equal(y, one), minus_log_q, m.where(equal(y, zero), minus_log_p, zero - m.log(u)))
+                ratio = m.where(equal(y, one), ratio_q, m.where(equal(y, zero), ratio_p, u1 / u))
                 f, f1, f2 = modulate(u, u1, bend, ratio, minus_log_u, gamma)
                 loss, slope, curvature = product(f, f1, f2, h, h1, h2)
                 balance = y * alpha + (one - y) * beta
