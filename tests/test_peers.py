@@ -1,0 +1,29 @@
+"""What others get wrong is wrong still, and right in the doors of binxent: the table of `failings.py`."""
+
+import pytest
+from failing import BACKENDS, outcome, shows
+from failings import FAILINGS
+
+MODULES = {"PyTorch": "torch", "TensorFlow": "tensorflow", "NumPy": "numpy"}
+PEERS = [(row, peer) for row in FAILINGS for peer in row.peers if peer not in BACKENDS.values()]
+DOORS = [(row, door) for row in FAILINGS for door in row.ours if door != "binxent.keras"]
+
+
+def named(rows):
+    return pytest.mark.parametrize(("row", "name"), rows, ids=[f"{name}: {row.title}" for row, name in rows])
+
+
+@named(PEERS)
+def test_a_peer_fails(row, name):
+    pytest.importorskip(MODULES.get(name, name if name in ("optax", "tf_keras") else "torch"))
+    call, gives = row.peers[name]
+    came = outcome(call)
+    assert shows(came, gives), f"{name} gives {came}, not {gives}: where that is right, it leaves the table"
+    assert not shows(came, row.right)
+
+
+@named(DOORS)
+def test_binxent_does_not(row, name):
+    pytest.importorskip(name, exc_type=ModuleNotFoundError)
+    came = outcome(row.ours[name])
+    assert shows(came, row.right), f"{name} gives {came}, not {row.right}"
