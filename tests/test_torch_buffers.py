@@ -6,11 +6,11 @@ import threading
 import pytest
 import torch
 
-from binxent import _buffers
+from binxent import _pages
 from binxent.torch import binary_cross_entropy_with_logits
 
-LARGE = (_buffers.LARGE // 4 + 3,)
-pytestmark = pytest.mark.skipif(not _buffers.CAN_KEEP, reason="this system cannot mark memory as free")
+LARGE = (_pages.LARGE // 4 + 3,)
+pytestmark = pytest.mark.skipif(not _pages.CAN_KEEP, reason="this system cannot mark memory as free")
 
 
 def gradient(seed, shape=LARGE):
@@ -25,9 +25,9 @@ def gradient(seed, shape=LARGE):
 @pytest.fixture(autouse=True)
 def nothing_kept():
     gc.collect()
-    _buffers._kept.clear()
+    _pages._kept.clear()
     yield
-    _buffers._kept.clear()
+    _pages._kept.clear()
 
 
 def test_the_next_step_uses_the_memory_of_the_last():
@@ -55,22 +55,22 @@ def test_a_view_keeps_its_memory():
 @pytest.mark.parametrize("factor", [0.5, 4])
 def test_memory_of_another_size_is_let_go(factor):
     gradient(0, (int(4 * LARGE[0]),))
-    (kept,) = _buffers._kept
+    (kept,) = _pages._kept
     other = gradient(1, (int(4 * LARGE[0] * factor),))
-    assert _buffers._kept == []
+    assert _pages._kept == []
     del other
-    assert _buffers._kept != [kept]
+    assert _pages._kept != [kept]
 
 
 def test_only_a_few_pieces_are_kept():
-    alive = [gradient(seed) for seed in range(_buffers.KEPT + 2)]
+    alive = [gradient(seed) for seed in range(_pages.KEPT + 2)]
     alive.clear()
-    assert len(_buffers._kept) == _buffers.KEPT
+    assert len(_pages._kept) == _pages.KEPT
 
 
 def test_small_gradients_take_nothing():
     gradient(0, (1000,))
-    assert _buffers._kept == []
+    assert _pages._kept == []
 
 
 def test_threads_never_share_memory():

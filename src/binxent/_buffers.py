@@ -1,55 +1,15 @@
-"""Large results in memory that has been used before: fresh memory takes longer to page in than to fill with results.
+"""Results of the torch driver, the large ones in memory that has been used before."""
 
-When a large tensor dies, its memory is marked as free to the system (MADV_FREE), which takes it when it needs it, but
-it stays mapped for the next large tensor: the gradient of the next step, as a rule. At most two such pieces are kept.
-"""
-
-import mmap
-import weakref
-from contextlib import suppress
-
-import numpy as np
 import torch
 
-LARGE = 1 << 22  # bytes; below, allocators reuse memory by themselves
-KEPT = 2  # pieces: a gradient and, without a reduction, the losses
-HUGE_PAGE = 1 << 21
-CAN_KEEP = all(hasattr(mmap, name) for name in ("MADV_FREE", "MADV_HUGEPAGE", "MAP_PRIVATE", "MAP_ANONYMOUS"))
-
-_kept: list[mmap.mmap] = []
+from binxent._pages import LARGE, allocate
 
 
 def empty(like, dtype):
     """An uninitialized contiguous tensor in the shape of another."""
     size = like.numel() * dtype.itemsize
-    if size < LARGE:
-        if dtype is like.dtype and like.is_contiguous():
-            return torch.empty_like(like)
-        return torch.empty(like.shape, dtype=dtype, device="cpu")
-    memory = _take(size) if CAN_KEEP else np.empty(size, np.uint8)
-    array = np.frombuffer(memory, np.uint8, size)
-    if CAN_KEEP:
-        weakref.finalize(array, _give_back, memory).atexit = False
-    return torch.from_numpy(array).view(dtype).view(like.shape)
-
-
-def _take(size):
-    """A piece that is kept and not much larger than needed, or a new one."""
-    try:
-        while True:
-            piece = _kept.pop()
-            if size <= len(piece) <= size + size // 4 + HUGE_PAGE:
-                return piece
-    except IndexError:  # nothing is left: pieces of other sizes have been let go
-        pass
-    piece = mmap.mmap(-1, -(-size // HUGE_PAGE) * HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    with suppress(OSError):  # a system without huge pages
-        piece.madvise(mmap.MADV_HUGEPAGE)
-    return piece
-
-
-def _give_back(piece):
-    if len(_kept) < KEPT:
-        with suppress(OSError):  # a system that cannot mark it gets it back whole
-            piece.madvise(mmap.MADV_FREE)
-            _kept.append(piece)
+    if size >= LARGE:
+        return torch.from_numpy(allocate(size)).view(dtype).view(like.shape)
+    if dtype is like.dtype and like.is_contiguous():
+        return torch.empty_like(like)
+    return torch.empty(like.shape, dtype=dtype, device="cpu")

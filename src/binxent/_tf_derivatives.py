@@ -1,0 +1,255 @@
+"""A loss, its slope and its curvature as TensorFlow functions, each of which knows the next as its own derivative.
+
+What TensorFlow would make of a formula's spelling is not its derivative: `maximum(z, 0)` has slope 0 or 1 where the
+truth is 1/2. Nothing but the inputs is kept for the way back.
+
+A function is worked out in one of three ways: eagerly on a CPU by the Numba kernels; in a graph, where there are many
+elements and their number is known, by XLA, which makes one loop of all operations; else by the operations as they are.
+"""
+
+# pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false
+# (what `tf.custom_gradient` decorates no longer returns a pair)
+
+import functools
+import math
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import tensorflow as tf
+from tensorflow.python.eager import record  # not public, but the only way to see whether anybody differentiates
+
+from binxent import _tf_eager
+from binxent.formulas import define
+
+ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
+BESIDE_ZERO = 1e-30
+WORTH_COMPILING = 1 << 15  # elements; below, calling what XLA has compiled costs more than it saves
+
+
+class Recipe(NamedTuple):
+    """What there is to know of a loss to compute it."""
+
+    reading: str
+    form: tuple
+    constants: tuple
+    label_smoothing: float
+    ignore_label: float | None
+    epsilon: float | None
+
+
+def derivative(recipe, order, x, y, pos_weight=None, upstream=None):
+    """The loss of each element (order 0), its slope (1) or its curvature (2), times upstream, in the dtype of x.
+
+    Args:
+        recipe: The loss.
+        order: Which derivative.
+        x: Predictions, of any floating dtype.
+        y: Labels, of any real dtype, in the shape of the predictions.
+        pos_weight: None or a floating tensor that broadcasts to the predictions, in place of the recipe's own.
+        upstream: None or a tensor in the shape and dtype of the predictions.
+
+    Returns:
+        A tensor that can be differentiated in everything floating, any number of times.
+    """
+    if order == 2:
+        # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
+        beside = x + tf.cast(tf.equal(x, 0), x.dtype) * BESIDE_ZERO
+        return _spelled_out(_to_differentiate, recipe, order, beside, y, pos_weight, upstream)
+    if tf.executing_eagerly() and not record.could_possibly_record():
+        return _evaluate(recipe, order, x, y, pos_weight, upstream)
+    if y.dtype.is_floating:
+        y_known = _knowing(y, lambda up: by_label(recipe, order, x, y, pos_weight, _times(upstream, up)))
+    else:
+        y_known = y
+
+    @tf.custom_gradient
+    def function(x_in, y_in, *others):
+        def gradients(up):
+            rates = [derivative(recipe, order + 1, x, y, pos_weight, _times(upstream, up))]
+            rates.append(tf.cast(up, y.dtype) if y.dtype.is_floating else None)  # `_knowing` makes the rest of it
+            if pos_weight is not None:
+                rates.append(by_pos_weight(recipe, order, x, y, pos_weight, _times(upstream, up)))
+            if upstream is not None:
+                rates.append(derivative(recipe, order, x, y, pos_weight, up))
+            return rates
+
+        rest = iter(others)
+        c, u = (None if given is None else next(rest) for given in (pos_weight, upstream))
+        return _evaluate(recipe, order, x_in, y_in, c, u), gradients
+
+    return function(x, y_known, *(one for one in (pos_weight, upstream) if one is not None))
+
+
+def _times(upstream, up):
+    return up if upstream is None else upstream * up
+
+
+def _knowing(tensor, rate):
+    """The tensor, with a function of the upstream as its gradient: it is called only if somebody asks."""
+    return tf.custom_gradient(lambda tensor: (tf.identity(tensor), rate))(tensor)
+
+
+# Derivatives in what is not a prediction.
+
+
+def by_label(recipe, order, x, y, pos_weight, upstream):
+    """Upstream times the derivative in the label, in its dtype."""
+    z, t, keep = _read(recipe, x, y)
+    upstream = tf.cast(upstream, z.dtype)
+    plain = recipe._replace(label_smoothing=0.0, ignore_label=None)
+    if recipe.form[0] == "focal":
+        rate = functools.partial(_focal_by_label, plain, t)
+        for _ in range(order):
+            rate = functools.partial(_differentiate, rate)
+        change = upstream * rate(z)
+    else:  # linear in the label
+        change = derivative(plain, order, z, tf.ones_like(z), pos_weight, upstream)
+        change -= derivative(plain, order, z, tf.zeros_like(z), pos_weight, upstream)
+    change *= 1 - recipe.label_smoothing
+    return tf.cast(change if keep is None else tf.where(keep, change, tf.zeros_like(change)), y.dtype)
+
+
+def by_pos_weight(recipe, order, x, y, pos_weight, upstream):
+    """Upstream times the derivative in the weight of positives, in its shape and dtype."""
+    z, t, keep = _read(recipe, x, y)
+    plain = recipe._replace(label_smoothing=0.0, ignore_label=None)
+    # c y a, where y stands in for c and one for y
+    change = derivative(plain, order, z, tf.ones_like(z), t, tf.cast(upstream, z.dtype))
+    if keep is not None:
+        change = tf.where(keep, change, tf.zeros_like(change))
+    _, axes = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(change), s1=tf.shape(pos_weight))
+    return tf.cast(tf.reshape(tf.reduce_sum(change, axes), tf.shape(pos_weight)), pos_weight.dtype)
+
+
+def _focal_by_label(recipe, y, x):
+    """d/dy of (y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
+    alpha, beta, gamma = recipe.constants
+    bce = recipe._replace(form=("bce",), constants=(1.0,))
+    # Infinite costs are made finite, as 0 * inf is NaN.
+    a, b = (tf.minimum(derivative(bce, 0, x, label), 1e30) for label in (tf.ones_like(x), tf.zeros_like(x)))
+    p, q = tf.exp(-a), tf.exp(-b)
+    u, h = y * q + (1 - y) * p, y * a + (1 - y) * b
+    share = tf.math.divide_no_nan(h, u)  # where the label is certain, h is 0 too, and so is what u' brings
+    balance = y * alpha + (1 - y) * beta
+    return u**gamma * ((alpha - beta) * h + balance * (gamma * (q - p) * share + a - b))
+
+
+def _differentiate(function, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = function(x)
+    return tape.gradient(value, x)
+
+
+# Ways to work a function out.
+
+
+def _evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
+    if tf.executing_eagerly():
+        if "/device:CPU:" in x.device:
+            return _tf_eager.evaluate(recipe, order, x, y, pos_weight, upstream)
+        compute = _traced(recipe, order)
+    else:
+        compute = _compiled(recipe, order) if _is_worth_compiling(x) else _in_operations(recipe, order)
+    # Whoever differentiates finds the derivative beside this, and need not look inside.
+    return compute(*(None if one is None else tf.stop_gradient(one) for one in (x, y, pos_weight, upstream)))
+
+
+def _in_operations(recipe, order):
+    return functools.partial(_spelled_out, _formulas, recipe, order)
+
+
+@functools.lru_cache(maxsize=256)
+def _traced(recipe, order):
+    return tf.function(_in_operations(recipe, order), autograph=False, reduce_retracing=True)
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(recipe, order):
+    return tf.function(_in_operations(recipe, order), autograph=False, jit_compile=True)
+
+
+def _is_worth_compiling(x):
+    """Whether XLA is at hand, and compiles once for many elements: it compiles anew for each shape."""
+    size = x.shape.num_elements()
+    return size is not None and size >= WORTH_COMPILING and tf.inside_function() and _has_compiler()
+
+
+@functools.cache
+def _has_compiler():
+    """Whether this TensorFlow has XLA and nothing but a CPU to run on: other devices may not know it."""
+    if not tf.compat.v1.executing_eagerly_outside_functions():
+        return False
+    if any(device.device_type != "CPU" for device in tf.config.list_physical_devices()):
+        return False
+    with tf.init_scope():
+        try:
+            tf.function(tf.negative, autograph=False, jit_compile=True)(tf.zeros(()))
+        except tf.errors.OpError:
+            return False
+    return True
+
+
+def _read(recipe, x, y):
+    """Predictions and smoothed labels in working precision, a harmless pair where they are ignored, and where not."""
+    kind = tf.float64 if x.dtype == tf.float64 else tf.float32
+    x, y, keep = tf.cast(x, kind), tf.cast(y, kind), None
+    if recipe.ignore_label is not None:
+        ignored = recipe.ignore_label
+        keep = tf.logical_not(tf.math.is_nan(y)) if math.isnan(ignored) else tf.not_equal(y, ignored)
+        anywhere = tf.constant(ANYWHERE, kind)
+        x, y = tf.where(keep, x, anywhere), tf.where(keep, y, anywhere)
+    if recipe.label_smoothing:
+        y = y * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
+    return x, y, keep
+
+
+def _spelled_out(formulas, recipe, order, x, y, pos_weight=None, upstream=None):
+    dtype = x.dtype
+    x, y, keep = _read(recipe, x, y)
+    form, constants = recipe.form, tuple(tf.constant(constant, x.dtype) for constant in recipe.constants)
+    if pos_weight is not None:
+        constants = (tf.cast(pos_weight, x.dtype),)
+    elif form == ("bce",) and recipe.constants == (1.0,):
+        form = ("unweighted_bce",)
+    result = formulas(recipe.reading, *form)(x, y, recipe.epsilon or 0.0, constants)[order]
+    if upstream is not None:
+        result *= tf.cast(upstream, x.dtype)
+    return tf.cast(result if keep is None else tf.where(keep, result, tf.zeros_like(result)), dtype)
+
+
+# The formulas in TensorFlow's words.
+
+
+def _where(condition, a, b):
+    """`tf.where` with numbers in the dtype of the tensor beside them."""
+    if not tf.is_tensor(a):
+        a = tf.constant(a, b.dtype) if tf.is_tensor(b) else a
+    if tf.is_tensor(a) and not tf.is_tensor(b):
+        b = tf.constant(b, a.dtype)
+    return tf.where(condition, a, b)
+
+
+def _sides(z):
+    return tf.sigmoid(z), tf.sigmoid(-z), tf.math.softplus(-tf.abs(z))
+
+
+@tf.custom_gradient
+def _log(x):
+    """Where the formulas take log(0), nothing moves: below the margin of an asymmetric loss all is flat."""
+    return tf.math.log(x), lambda up: tf.math.divide_no_nan(up, x)
+
+
+_words = {
+    "abs": tf.abs,
+    "where": _where,
+    "minimum": tf.minimum,
+    "maximum": tf.maximum,
+    "exp": tf.exp,
+    "log1p": tf.math.log1p,
+    "equal": tf.equal,
+    "portion": lambda mass, cost: tf.math.multiply_no_nan(cost, mass),
+    "sides": _sides,
+}
+_formulas = define(SimpleNamespace(log=tf.math.log, **_words))
+_to_differentiate = define(SimpleNamespace(log=_log, **_words))
