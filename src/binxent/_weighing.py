@@ -11,13 +11,14 @@ running: a weight is reshaped to the dimensions of the predictions, which fails 
 import functools
 import math
 import operator
+from typing import Any
 
 from binxent.reduction import match_ranks, reduced_axes, require_same_shape, weight_shape
 
 ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for hidden entries
 
 
-def with_matching_ranks(m, y_true, y_pred):
+def with_matching_ranks(m, y_true, y_pred) -> tuple[Any, Any]:
     """Labels and predictions, one of them reshaped where their ranks differ by a last axis of one."""
     true_shape, pred_shape = tuple(y_true.shape), tuple(y_pred.shape)
     matched_true, matched_pred = match_ranks(true_shape, pred_shape)
@@ -50,44 +51,45 @@ def reduced(m, elementwise, spec, reduction, y_true, y_pred, sample_weight=None,
     Raises:
         ValueError: Shapes do not match.
     """
-    dtype, static = y_pred.dtype, tuple(y_pred.shape)
-    require_same_shape("y_true", y_true.shape, "y_pred", static)
-    everything, axes = tuple(range(len(static))), reduced_axes(spec.axis, len(static))
-    weight = None if sample_weight is None else _aligned(m, sample_weight, dtype, y_pred)
-    counts = _both(m, None if mask is None else _aligned(m, mask, "bool", y_pred), _not_ignored(m, spec, y_true))
+    loss, weight, counts = _weighed(m, elementwise, spec, y_true, y_pred, sample_weight, mask)
+    if reduction in ("none", "sum"):
+        axes = reduced_axes(spec.axis, len(y_pred.shape))
+        samples = _over(m, _sum(m, loss, axes), _count(m, counts, y_pred, axes))
+        return samples if reduction == "none" else _sum(m, samples)
+    weighted = reduction == "mean_with_sample_weight" and weight is not None
+    divisor = _sum(m, _spread(m, weight, y_pred)) if weighted else _count(m, counts, y_pred)
+    if whole_mean is not None:
+        return whole_mean(_sum(m, loss), m.convert_to_tensor(divisor, y_pred.dtype))
+    return _over(m, _sum(m, loss), divisor)
 
+
+def totals(m, elementwise, spec, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
+    """What a mean over many batches adds up: the sum of the weighted losses, and that of the weights.
+
+    The arguments are those of `reduced`. Without weights, each entry that is neither masked nor ignored weighs 1.
+    """
+    loss, weight, counts = _weighed(m, elementwise, spec, y_true, y_pred, sample_weight, mask)
+    weights = _count(m, counts, y_pred) if weight is None else _sum(m, _spread(m, weight, y_pred))
+    return _sum(m, loss), m.cast(weights, y_pred.dtype)
+
+
+def _weighed(m, elementwise, spec, y_true, y_pred, sample_weight, mask):
+    """Each element's weighted loss; the weight, 0 where elements do not count, or None; where they count, or None."""
+    require_same_shape("y_true", y_true.shape, "y_pred", y_pred.shape)
+    weight = None if sample_weight is None else aligned(m, sample_weight, y_pred.dtype, y_pred)
+    counts = _both(m, None if mask is None else aligned(m, mask, "bool", y_pred), _not_ignored(m, spec, y_true))
     shown = _both(m, counts, None if weight is None else m.not_equal(weight, 0))
     if shown is not None:
         # Before the loss, so that the gradient is 0 and not 0 * NaN.
         y_true, y_pred = m.where(shown, y_true, ANYWHERE), m.where(shown, y_pred, ANYWHERE)
     loss = elementwise(spec, y_pred, y_true)
-    if weight is None and counts is not None:
-        loss = m.where(counts, loss, 0.0)
-    elif weight is not None:
-        weight = weight if counts is None else m.where(counts, weight, 0.0)
-        loss = loss * weight
-
-    def total(values, axes):
-        return m.sum(values, axes) if axes else values
-
-    def spread(values):
-        """Values of fewer elements in the shape of the predictions."""
-        return m.broadcast_to(values, m.shape(y_pred))
-
-    def count(axes):
-        return _size(m, y_pred, axes) if counts is None else total(spread(m.cast(counts, "int32")), axes)
-
-    if reduction in ("none", "sum"):
-        samples = _over(m, total(loss, axes), count(axes))
-        return samples if reduction == "none" else total(samples, tuple(range(len(samples.shape))))
-    weighted = reduction == "mean_with_sample_weight" and weight is not None
-    divisor = total(spread(weight), everything) if weighted else count(everything)
-    if whole_mean is not None:
-        return whole_mean(total(loss, everything), m.convert_to_tensor(divisor, dtype))
-    return _over(m, total(loss, everything), divisor)
+    if weight is None:
+        return (loss if counts is None else m.where(counts, loss, 0.0)), None, counts
+    weight = weight if counts is None else m.where(counts, weight, 0.0)
+    return loss * weight, weight, counts
 
 
-def _aligned(m, values, dtype, y_pred):
+def aligned(m, values, dtype, y_pred):
     """A weight or a mask as a tensor that meets each element of the predictions with what is meant for it."""
     values, dimensions = m.convert_to_tensor(values, dtype), m.shape(y_pred)
     wanted = weight_shape(values.shape, y_pred.shape)
@@ -110,12 +112,25 @@ def _both(m, first, second):
     return m.logical_and(first, second)
 
 
-def _size(m, tensor, axes):
-    """How many elements there are along axes: a number, or a tensor where only running tells."""
-    dimensions = [m.shape(tensor)[axis] for axis in axes] if axes else []
+def _sum(m, values, axes=None):
+    axes = tuple(range(len(values.shape))) if axes is None else axes
+    return m.sum(values, axes) if axes else values
+
+
+def _spread(m, values, y_pred):
+    """Values of perhaps fewer elements in the shape of the predictions."""
+    return m.broadcast_to(values, m.shape(y_pred))
+
+
+def _count(m, counts, y_pred, axes=None):
+    """How many elements count along axes: a number where nothing but a known shape decides."""
+    if counts is not None:
+        return _sum(m, _spread(m, m.cast(counts, "int32"), y_pred), axes)
+    dimensions = m.shape(y_pred)
+    dimensions = dimensions if axes is None else [dimensions[axis] for axis in axes]
     if all(isinstance(one, int) for one in dimensions):
         return math.prod(dimensions)
-    return functools.reduce(operator.mul, (m.cast(one, tensor.dtype) for one in dimensions))
+    return functools.reduce(operator.mul, (m.cast(one, y_pred.dtype) for one in dimensions))
 
 
 def _over(m, total, divisor):

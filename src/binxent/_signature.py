@@ -1,0 +1,63 @@
+"""Keras classes and functions with the signature of a loss of `binxent.losses`, so that each is written down once."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
+
+from binxent import losses
+
+Parameters = ParamSpec("Parameters")
+OF_CLASSES = ("reduction", "name", "dtype")  # a function of one loss per sample has none of them
+
+
+def takes(define: Callable[Parameters, losses.Loss], own, default=None):
+    """Gives an __init__ of (self, spec, value) the signature of the spec.
+
+    Args:
+        define: The loss of `binxent.losses`.
+        own: The parameter whose value, as given, is kept beside the spec: the owner knows more of them than the spec.
+        default: That parameter's default.
+    """
+    signature = _with_defaults(inspect.signature(define), {own: default})
+
+    def decorate(initialize: Callable[[Any, losses.Loss, Any], None]) -> Callable[Concatenate[Any, Parameters], None]:
+        def __init__(self, *args: Parameters.args, **kwargs: Parameters.kwargs):
+            parameters = signature.bind(*args, **kwargs).arguments
+            value = parameters.pop(own, default)
+            initialize(self, define(**parameters), value)  # pyright: ignore[reportCallIssue]
+
+        return _signed(__init__, ["self"], signature)
+
+    return decorate
+
+
+def per_sample(define: Callable[Parameters, losses.Loss]):
+    """Gives a function of (spec, y_true, y_pred) the signature (y_true, y_pred, the loss's own parameters)."""
+    whole = inspect.signature(define)
+    own = [parameter for name, parameter in whole.parameters.items() if name not in OF_CLASSES]
+    signature = whole.replace(parameters=own)
+
+    def decorate(
+        function: Callable[[losses.Loss, Any, Any], Any],
+    ) -> Callable[Concatenate[Any, Any, Parameters], Any]:
+        @functools.wraps(function)
+        def wrapper(y_true, y_pred, *args: Parameters.args, **kwargs: Parameters.kwargs):
+            return function(define(**signature.bind(*args, **kwargs).arguments), y_true, y_pred)  # pyright: ignore
+
+        return _signed(wrapper, ["y_true", "y_pred"], signature)
+
+    return decorate
+
+
+def _with_defaults(signature, defaults):
+    parameters = signature.parameters.items()
+    return signature.replace(
+        parameters=[one.replace(default=defaults[name]) if name in defaults else one for name, one in parameters]
+    )
+
+
+def _signed(function, names, signature):
+    leading = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    function.__signature__ = signature.replace(parameters=[*leading, *signature.parameters.values()])
+    return function
