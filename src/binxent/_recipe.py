@@ -53,14 +53,21 @@ def _constant(value):
 
 @functools.lru_cache(maxsize=256)
 def _recipe(kind, clamped, *parameters, **options):
-    loss = kind(*parameters, **options)
-    reading = "clamped_probability" if clamped else loss.reading
-    return Recipe(reading, loss.form, loss.constants, loss.label_smoothing, loss.ignore_label, loss.epsilon)
+    return recipe_of(kind(*parameters, **options), "clamped_probability" if clamped else None)
 
 
 @constant_when_compiled
 def _constant_recipe(kind, clamped, *parameters, **options):
     return _recipe(kind, clamped, *parameters, **options)
+
+
+def recipe_of(spec, reading=None):
+    """The recipe of a loss of `binxent.losses`, where another reading of predictions may take the place of its own.
+
+    A `pos_weight` for each label stays out: it is a tensor then, in the dtype and on the device of the predictions.
+    """
+    constants = (1.0,) if isinstance(spec.constants[0], tuple) else spec.constants
+    return Recipe(reading or spec.reading, spec.form, constants, spec.label_smoothing, spec.ignore_label, spec.epsilon)
 
 
 def encode(loss):

@@ -1,35 +1,12 @@
 """The losses as subclasses of `keras.losses.Loss`."""
 
-import inspect
-from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec
-
 import keras
 from keras.saving import register_keras_serializable
 from keras.src.backend import get_keras_mask  # not public, but the only way to the mask that a layer left
 
 from binxent import losses
-from binxent.keras import _evaluation
-
-Parameters = ParamSpec("Parameters")
-
-
-def _takes(define: Callable[Parameters, losses.Loss]):
-    """Gives an __init__ of (self, spec, dtype) the signature of the spec, so that each is written down once."""
-    signature = inspect.signature(define)
-
-    def decorate(initialize: Callable[[Any, losses.Loss, Any], None]) -> Callable[Concatenate[Any, Parameters], None]:
-        def __init__(self, *args: Parameters.args, **kwargs: Parameters.kwargs):
-            parameters = signature.bind(*args, **kwargs).arguments
-            dtype = parameters.pop("dtype", None)  # Keras knows more of them than the spec: dtype policies
-            initialize(self, define(**parameters), dtype)  # pyright: ignore[reportCallIssue]
-
-        itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        whole = signature.replace(parameters=[itself, *signature.parameters.values()])
-        __init__.__signature__ = whole  # pyright: ignore[reportFunctionMemberAccess]
-        return __init__
-
-    return decorate
+from binxent._signature import takes
+from binxent.keras import _evaluation, _provenance
 
 
 class Loss(keras.losses.Loss):
@@ -42,6 +19,7 @@ class Loss(keras.losses.Loss):
         super().__init__(name=spec.name, reduction=spec.reduction, dtype=dtype)
         self.spec = spec
         self._own_dtype = None if dtype is None else self.dtype
+        self._looks_left = _provenance.LOOKS
 
     def __getattr__(self, name):
         if name == "spec":  # not there yet: while copying, or after a failed __init__
@@ -62,6 +40,8 @@ class Loss(keras.losses.Loss):
         Raises:
             ValueError: Shapes do not match.
         """
+        if self._looks_left:
+            self._looks_left = _provenance.look(self.name, self.from_logits, y_pred, self._looks_left)
         with keras.name_scope(self.name):
             return _evaluation.reduced(self, y_true, y_pred, sample_weight, get_keras_mask(y_pred))
 
@@ -90,7 +70,7 @@ class BinaryCrossentropy(Loss):
         0.24
     """
 
-    @_takes(losses.BinaryCrossentropy)
+    @takes(losses.BinaryCrossentropy, own="dtype")
     def __init__(self, spec, dtype):
         super().__init__(spec, dtype)
 
@@ -104,7 +84,7 @@ class BinaryFocalCrossentropy(Loss):
         0.0414
     """
 
-    @_takes(losses.BinaryFocalCrossentropy)
+    @takes(losses.BinaryFocalCrossentropy, own="dtype")
     def __init__(self, spec, dtype):
         super().__init__(spec, dtype)
 
@@ -118,7 +98,7 @@ class AsymmetricCrossentropy(Loss):
         0.008
     """
 
-    @_takes(losses.AsymmetricCrossentropy)
+    @takes(losses.AsymmetricCrossentropy, own="dtype")
     def __init__(self, spec, dtype):
         super().__init__(spec, dtype)
 
@@ -132,6 +112,6 @@ class PolyBinaryCrossentropy(Loss):
         0.8081
     """
 
-    @_takes(losses.PolyBinaryCrossentropy)
+    @takes(losses.PolyBinaryCrossentropy, own="dtype")
     def __init__(self, spec, dtype):
         super().__init__(spec, dtype)

@@ -1,0 +1,82 @@
+"""What the outputs of a model come out of: a sigmoid, a layer without activation, or neither.
+
+Only functional and sequential models can be read so; nested ones are looked into.
+"""
+
+from typing import Any
+
+import keras
+from keras.src.ops.nn import Sigmoid  # not public: what `keras.ops.sigmoid` leaves in a functional model
+
+# Layers whose activation is the last thing they do.
+ACTIVATED = (
+    keras.layers.Activation,
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+    *(
+        getattr(keras.layers, f"{kind}{rank}D{transposed}")
+        for kind, ranks, transposed in (
+            ("Conv", (1, 2, 3), ""),
+            ("Conv", (1, 2, 3), "Transpose"),
+            ("DepthwiseConv", (1, 2), ""),
+            ("SeparableConv", (1, 2), ""),
+        )
+        for rank in ranks
+    ),
+)
+RESHAPING = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Permute, keras.layers.Identity)
+
+
+def source(output) -> tuple[str | None, Any]:
+    """What an output comes out of.
+
+    Args:
+        output: A symbolic tensor of a model.
+
+    Returns:
+        "sigmoid", "linear" or None, and the layer or operation.
+    """
+    operation, _, index = output._keras_history
+    if isinstance(operation, keras.Model) and outputs_of(operation):
+        return source(outputs_of(operation)[index])
+    if isinstance(operation, RESHAPING) or passes_on(operation):
+        return source(node_of(output).input_tensors[0])
+    return activation(operation), operation
+
+
+def activation(operation) -> str | None:
+    """Whether an operation ends in a "sigmoid", or is "linear"."""
+    if isinstance(operation, keras.layers.TimeDistributed):
+        return activation(operation.layer)
+    if isinstance(operation, Sigmoid):
+        return "sigmoid"
+    if isinstance(operation, ACTIVATED) and is_kerass_own(operation, "call"):
+        last = operation.activation
+        return (
+            "sigmoid" if last is keras.activations.sigmoid else "linear" if last is keras.activations.linear else None
+        )
+    return None
+
+
+def passes_on(operation):
+    """Whether an operation is an `Activation` that does nothing."""
+    return isinstance(operation, keras.layers.Activation) and activation(operation) == "linear"
+
+
+def outputs_of(model) -> list:
+    """The symbolic outputs of a functional or a built sequential model; others have none."""
+    try:
+        return keras.tree.flatten(model.outputs)
+    except (AttributeError, ValueError):  # subclassed; sequential and not built
+        return []
+
+
+def node_of(tensor):
+    """The call that a symbolic tensor is a result of."""
+    operation, index, _ = tensor._keras_history
+    return operation._inbound_nodes[index]
+
+
+def is_kerass_own(thing, *methods):
+    """Whether methods are those of a class of Keras, which no subclass has replaced."""
+    return all(getattr(type(thing), name).__module__.startswith("keras.") for name in methods if hasattr(thing, name))
