@@ -11,6 +11,7 @@ elements and their number is known, by XLA, which makes one loop of all operatio
 # (what `tf.custom_gradient` decorates no longer returns a pair)
 
 import functools
+import itertools
 import math
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -53,40 +54,69 @@ def derivative(recipe, order, x, y, pos_weight=None, upstream=None):
     """
     if order == 2:
         # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
-        beside = x + tf.cast(tf.equal(x, 0), x.dtype) * BESIDE_ZERO
-        return _spelled_out(_to_differentiate, recipe, order, beside, y, pos_weight, upstream)
-    if tf.executing_eagerly() and not record.could_possibly_record():
-        return _evaluate(recipe, order, x, y, pos_weight, upstream)
+        beside = tf.cast(x, _working(x.dtype))
+        beside += tf.cast(tf.equal(x, 0), beside.dtype) * BESIDE_ZERO
+        return tf.cast(_spelled_out(_to_differentiate, recipe, order, beside, y, pos_weight, upstream), x.dtype)
+    inputs = {"x": x, "y": y, "pos_weight": pos_weight, "upstream": upstream}
+    inputs = {name: tensor for name, tensor in inputs.items() if tensor is not None}
+    eager = tf.executing_eagerly()
+    if eager and not record.could_possibly_record():
+        return _evaluate(recipe, order, **inputs)
+    with record.stop_recording():
+        result = _evaluate(recipe, order, **inputs)
+        if not eager:
+            result = _with_gradients(result, recipe, order, inputs)
+        label = tf.identity(y)
     if y.dtype.is_floating:
-        y_known = _knowing(y, lambda up: by_label(recipe, order, x, y, pos_weight, _times(upstream, up)))
-    else:
-        y_known = y
+        # Few differentiate in labels. The others need not pay for it: nobody asks for the gradient of this identity.
+        record.record_operation("label", [label], [y], lambda up: [_gradients(recipe, order, up, **inputs)["y"]()])
 
-    @tf.custom_gradient
-    def function(x_in, y_in, *others):
-        def gradients(up):
-            rates = [derivative(recipe, order + 1, x, y, pos_weight, _times(upstream, up))]
-            rates.append(tf.cast(up, y.dtype) if y.dtype.is_floating else None)  # `_knowing` makes the rest of it
-            if pos_weight is not None:
-                rates.append(by_pos_weight(recipe, order, x, y, pos_weight, _times(upstream, up)))
-            if upstream is not None:
-                rates.append(derivative(recipe, order, x, y, pos_weight, up))
-            return rates
+    def gradients(up):
+        found = _gradients(recipe, order, up, **inputs)
+        found["y"] = lambda: tf.cast(up, y.dtype) if y.dtype.is_floating else None
+        return [gradient() for gradient in found.values()]
 
-        rest = iter(others)
-        c, u = (None if given is None else next(rest) for given in (pos_weight, upstream))
-        return _evaluate(recipe, order, x_in, y_in, c, u), gradients
-
-    return function(x, y_known, *(one for one in (pos_weight, upstream) if one is not None))
+    record.record_operation("loss", [result], list((inputs | {"y": label}).values()), gradients)
+    return result
 
 
-def _times(upstream, up):
-    return up if upstream is None else upstream * up
+def _with_gradients(result, recipe, order, inputs):
+    """The result of a graph, with its gradients in the inputs.
+
+    `tf.custom_gradient` would do, but for two things. A forward accumulator looks inside, and finds the derivatives of
+    what is spelled out there. And the gradients are made of the tensors that were there when it was called, which are
+    out of reach in the copy of the graph that second derivatives are taken of.
+    """
+    names = list(inputs)
+    key = f"BinxentGradient-{next(_numbers)}"
+
+    @tf.RegisterGradient(key)
+    def gradients(operation, up, *_):
+        # A SavedModel asks without an operation, and makes it of the tensors.
+        tensors = list(inputs.values()) if operation is None else operation.inputs[1:]
+        found = _gradients(recipe, order, up, **dict(zip(names, tensors, strict=True)))
+        return [None, *(gradient() for gradient in found.values())]
+
+    with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": key}):
+        return tf.identity_n([result, *inputs.values()])[0]
 
 
-def _knowing(tensor, rate):
-    """The tensor, with a function of the upstream as its gradient: it is called only if somebody asks."""
-    return tf.custom_gradient(lambda tensor: (tf.identity(tensor), rate))(tensor)
+_numbers = itertools.count()
+
+
+def _gradients(recipe, order, up, x, y, pos_weight=None, upstream=None):
+    """What makes the gradient in each of the inputs that are there, in their order."""
+    up = tf.convert_to_tensor(up)  # a gather hands on slices
+    product = up if upstream is None else upstream * up
+    found = {
+        "x": lambda: derivative(recipe, order + 1, x, y, pos_weight, product),
+        "y": lambda: by_label(recipe, order, x, y, pos_weight, product) if y.dtype.is_floating else None,
+    }
+    if pos_weight is not None:
+        found["pos_weight"] = lambda: by_pos_weight(recipe, order, x, y, pos_weight, product)
+    if upstream is not None:
+        found["upstream"] = lambda: derivative(recipe, order, x, y, pos_weight, up)
+    return found
 
 
 # Derivatives in what is not a prediction.
@@ -151,8 +181,7 @@ def _evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
         compute = _traced(recipe, order)
     else:
         compute = _compiled(recipe, order) if _is_worth_compiling(x) else _in_operations(recipe, order)
-    # Whoever differentiates finds the derivative beside this, and need not look inside.
-    return compute(*(None if one is None else tf.stop_gradient(one) for one in (x, y, pos_weight, upstream)))
+    return compute(x, y, pos_weight, upstream)
 
 
 def _in_operations(recipe, order):
@@ -190,9 +219,13 @@ def _has_compiler():
     return True
 
 
+def _working(dtype):
+    return tf.float64 if dtype == tf.float64 else tf.float32
+
+
 def _read(recipe, x, y):
     """Predictions and smoothed labels in working precision, a harmless pair where they are ignored, and where not."""
-    kind = tf.float64 if x.dtype == tf.float64 else tf.float32
+    kind = _working(x.dtype)
     x, y, keep = tf.cast(x, kind), tf.cast(y, kind), None
     if recipe.ignore_label is not None:
         ignored = recipe.ignore_label
