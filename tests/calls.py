@@ -79,6 +79,9 @@ def our_focal(x, y, gamma):
     options = {"kind": "BinaryFocalCrossentropy", "y": y, "gamma": gamma, "from_logits": True}
     return {
         "binxent": lambda: of_numpy(bx.BinaryFocalCrossentropy(gamma=gamma, from_logits=True, reduction="sum"), x, y),
+        "binxent.tensorflow": lambda: in_tensorflow(
+            of_tensorflow(bx_tf.sigmoid_focal_cross_entropy_with_logits, y, gamma=gamma), x
+        ),
         "binxent.jax": lambda: in_jax(of_optax(bx_jax.sigmoid_focal_loss, y, gamma=gamma), x),
         "binxent.torch": lambda: in_torch(of_torch(bx_torch.sigmoid_focal_loss, y, alpha=-1, gamma=gamma), x),
         "binxent.tf_keras": lambda: in_tensorflow(of_tf_keras(bx_tf_keras, **options), x),

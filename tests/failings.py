@@ -208,7 +208,7 @@ FAILINGS = [
     ),
     Failing(
         "Logits passed as probabilities, from a model without a sigmoid: a wrong loss, and not a word.",
-        UserWarning("from_logits"),
+        Exception("from_logits=True"),
         gives(EPSILON, on_keras(evaluated(lambda: classifier(3, keras.losses), [[1.0]]))),
         {"binxent.keras": evaluated(lambda: classifier(3, bx_keras), [[1.0]])},
     ),

@@ -1,7 +1,4 @@
-"""Other libraries beside binxent: frameworks that are imported when a test first needs them, and losses to compare.
-
-A loss and its gradient come as one array: the sum of the loss, then the slope at each prediction.
-"""
+"""Other libraries beside binxent: frameworks that are imported when a test first needs them, and losses to compare."""
 
 import importlib
 
@@ -34,34 +31,54 @@ def column(values):
     return np.reshape(np.array(values, "float32"), (-1, 1))
 
 
-def flat(loss, slope):
-    return np.append(np.sum(np.asarray(loss, float)), np.asarray(slope, float))
+# A loss, and the gradient of its sum, by a framework that is given the loss as a function of predictions.
 
 
-# What a framework makes of a function from predictions to losses.
+def by_jax(loss, x, dtype="float32"):
+    value, pull = jax.vjp(loss, jnp.asarray(x, dtype))
+    return np.asarray(value, float), np.asarray(pull(jnp.ones_like(value))[0], float)
 
 
-def in_jax(loss, x, dtype="float32"):
-    return flat(*jax.value_and_grad(lambda x: jnp.sum(loss(x)))(jnp.asarray(x, dtype)))
-
-
-def in_torch(loss, x, dtype="float32"):
+def by_torch(loss, x, dtype="float32"):
     x = torch.tensor(x, dtype=getattr(torch, dtype), requires_grad=True)
-    value = loss(x).sum()
-    value.backward()
-    return flat(value.detach(), x.grad)
+    value = loss(x)
+    value.sum().backward()
+    return value.detach().double().numpy(), x.grad.double().numpy()
 
 
-def in_tensorflow(loss, x, dtype="float32"):
+def by_tensorflow(loss, x, dtype="float32"):
     x = tf.Variable(x, dtype=dtype)
     with tf.GradientTape() as tape:
         value = loss(x)
-    return flat(value, tape.gradient(value, x))
+    return np.asarray(value, float), np.asarray(tape.gradient(value, x), float)
 
 
-def in_keras(loss, x, dtype="float32"):
+def by_keras(loss, x, dtype="float32"):
     """On the backend that Keras runs on."""
-    return {"jax": in_jax, "torch": in_torch, "tensorflow": in_tensorflow}[keras.backend.backend()](loss, x, dtype)
+    return {"jax": by_jax, "torch": by_torch, "tensorflow": by_tensorflow}[keras.backend.backend()](loss, x, dtype)
+
+
+# The same in one array: the sum of the loss, then the slope at each prediction.
+
+
+def flat(loss, slope):
+    return np.append(np.sum(loss, dtype=float), slope)
+
+
+def in_jax(*arguments):
+    return flat(*by_jax(*arguments))
+
+
+def in_torch(*arguments):
+    return flat(*by_torch(*arguments))
+
+
+def in_tensorflow(*arguments):
+    return flat(*by_tensorflow(*arguments))
+
+
+def in_keras(*arguments):
+    return flat(*by_keras(*arguments))
 
 
 # Losses with their labels, as functions of the predictions alone.
