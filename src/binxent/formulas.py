@@ -115,6 +115,23 @@ def define(m, jit=identity, real=float):
         high, low = zero - m.log(less), cost_of_rest(less)
         return m.where(left, high, low), m.where(left, low, high)
 
+    @offered
+    @jit
+    def beyond_margin(p, q, margin):
+        """u = max(p - margin, 0), 1 - u and -log(1 - u)."""
+        u = m.where(p <= margin, zero, p - margin)
+        small = u < half
+        rest = m.where(small, one - u, q + margin)
+        # Lost by the rounding of 1 - u, to be put back to first order.
+        lost = m.where(small, (one - rest) - u, zero)
+        return u, rest, lost * (rest - two) - m.log(rest)
+
+    @offered
+    @jit
+    def minus_log_miss(u, y, minus_log_p, minus_log_q):
+        """-log u for u = y q + (1 - y) p, which is at hand for a hard label; that also spares the case u = 0."""
+        return m.where(equal(y, one), minus_log_q, m.where(equal(y, zero), minus_log_p, zero - m.log(u)))
+
     # Readings: from a prediction to p, q, a, b, a', b', a'', b'', w, bend; then a logit and the lesser of its costs.
 
     @jit
@@ -262,9 +279,8 @@ def define(m, jit=identity, real=float):
                 alpha, beta, gamma = constants
                 h, h1, h2 = entropy(y, one - y, one, state)
                 u, u1 = y * q + (one - y) * p, (one - two * y) * w
-                # With a hard label u is q or p, whose logarithm and ratio are at hand; that also spares the case u = 0.
                 minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
-                minus_log_u = m.where(equal(y, one), minus_log_q, m.where(equal(y, zero), minus_log_p, zero - m.log(u)))
+                minus_log_u = minus_log_miss(u, y, minus_log_p, minus_log_q)
                 ratio = m.where(equal(y, one), ratio_q, m.where(equal(y, zero), ratio_p, u1 / u))
                 f, f1, f2 = modulate(u, u1, bend, ratio, minus_log_u, gamma)
                 loss, slope, curvature = product(f, f1, f2, h, h1, h2)
@@ -285,14 +301,10 @@ def define(m, jit=identity, real=float):
                 f, f1, f2 = modulate_positive(q, -w, bend, ratio_q, minus_log_q, gamma_pos)
                 loss_pos, slope_pos, curvature_pos = product(f, f1, f2, a, a1, a2)
                 if shifted:
+                    u, rest, h = beyond_margin(p, q, margin)
                     below = p <= margin
-                    u = m.where(below, zero, p - margin)
                     u1 = m.where(below, zero, w)
-                    small = u < half
-                    rest = m.where(small, one - u, q + margin)
-                    # Lost by the rounding of 1 - u, to be put back to first order.
-                    lost = m.where(small, (one - rest) - u, zero)
-                    h, h1 = lost * (rest - two) - m.log(rest), u1 / rest
+                    h1 = u1 / rest
                     ratio = m.where(below, zero, u1 / u)
                     f, f1, f2 = modulate_negative(u, u1, bend, ratio, zero - m.log(u), gamma_neg)
                     loss_neg, slope_neg, curvature_neg = product(f, f1, f2, h, h1, h1 * bend + h1 * h1)

@@ -14,51 +14,22 @@ All functions work in `jit`, `vmap`, `grad` and `hessian`, in forward and in rev
   out of its count: `jnp.mean(loss, where=labels != ignore_label)`.
 - Options are plain numbers, not traced values, except `pos_weight`, which may also be an array, and be differentiated.
 
-Derivatives are the formula's own, not those of its spelling: differentiating `maximum(z, 0)` gives -1 or 0 where the
-slope at z = 0 is -0.5, and differentiating `where(m == 0, 0, m * cost)` loses the slope in m.
+Derivatives are exact, to any order and in every argument.
 """
 
 import functools
 import math
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.custom_derivatives import SymbolicZero
 
 from binxent import losses
-from binxent.formulas import define
+from binxent._jax_derivatives import derivative
 from binxent.reduction import require_same_shape
 
-
-@jax.custom_jvp
-def _log(x):
-    return jnp.log(x)
-
-
-@_log.defjvp
-def _log_rule(primals, tangents):
-    """Where the formulas take log(0), nothing moves: below the margin of an asymmetric loss all is flat."""
-    (x,), (dx,) = primals, tangents
-    return jnp.log(x), jnp.where(x == 0, 0, dx / x)
-
-
-_formulas = define(
-    SimpleNamespace(
-        abs=jnp.abs,
-        where=jnp.where,
-        minimum=jnp.minimum,
-        maximum=jnp.maximum,
-        exp=jnp.exp,
-        log=_log,
-        log1p=jnp.log1p,
-    )
-)
-
 _ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
-_BESIDE_ZERO = 1e-30
 
 
 def sigmoid_binary_cross_entropy(logits, labels, *, pos_weight=None, label_smoothing=0.0, ignore_label=None):
@@ -270,18 +241,21 @@ def elementwise(spec, predictions, labels, pos_weight=None, reading=None):
     if jnp.issubdtype(labels.dtype, jnp.complexfloating):
         raise TypeError(f"`labels` must be real; got {labels.dtype}.")
     require_same_shape("labels", labels.shape, name, predictions.shape)
+    form = spec.form
     if pos_weight is None:
         constants = spec.constants
+        if form == ("bce",) and constants == (1.0,):
+            form = ("unweighted_bce",)
     elif isinstance(pos_weight, Tracer):
         constants = (pos_weight,)
     else:
         constants = losses.BinaryCrossentropy(pos_weight=pos_weight).constants  # refuses impossible weights
     constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
-    return _elementwise(spec, reading or spec.reading, predictions, labels, constants)
+    return _elementwise(spec, form, reading or spec.reading, predictions, labels, constants)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _elementwise(spec, reading, predictions, labels, constants):
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _elementwise(spec, form, reading, predictions, labels, constants):
     kind = jnp.promote_types(predictions.dtype, jnp.float32)
     x, y = predictions.astype(kind), labels.astype(kind)
     keep = None
@@ -291,7 +265,7 @@ def _elementwise(spec, reading, predictions, labels, constants):
     if spec.label_smoothing:
         y = y * (1 - spec.label_smoothing) + spec.label_smoothing / 2
     constants = tuple(_along_last_axis(constant.astype(kind), x.shape) for constant in constants)
-    loss = _derivative(spec.form, reading, spec.epsilon or 0.0, 0)(x, y, constants)
+    loss = derivative(form, reading, spec.epsilon or 0.0, 0)(x, y, constants)
     return (loss if keep is None else jnp.where(keep, loss, 0)).astype(predictions.dtype)
 
 
@@ -308,61 +282,3 @@ def _focal(alpha, gamma, *common, **options):
     if alpha is None or alpha == -1:
         return losses.BinaryFocalCrossentropy(False, 0.25, gamma, *common, **options)
     return losses.BinaryFocalCrossentropy(True, alpha, gamma, *common, **options)
-
-
-@functools.lru_cache
-def _derivative(form, reading, epsilon, order):
-    """The loss (order 0), its slope (1) or its curvature (2), as a function that knows its own derivatives."""
-    formula = _formulas(reading, *form)
-
-    def spelled_out(x, y, constants):
-        return formula(x, y, epsilon, constants)[order]
-
-    value = jax.custom_jvp(spelled_out)
-
-    def by_prediction(x, y, constants):
-        if order < 2:
-            return _derivative(form, reading, epsilon, order + 1)(x, y, constants)
-        # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
-        beside = jnp.where(x == 0, _BESIDE_ZERO, x)
-        return _differentiate(lambda x: spelled_out(x, y, constants), beside)
-
-    def by_label(x, y, constants):
-        if form[0] != "focal":  # the others are linear in the label
-            return value(x, jnp.ones_like(y), constants) - value(x, jnp.zeros_like(y), constants)
-        rate = functools.partial(_focal_by_label, reading, epsilon, y, constants)
-        for _ in range(order):
-            rate = functools.partial(_differentiate, rate)
-        return rate(x)
-
-    def by_pos_weight(x, y, constants):
-        return value(x, jnp.ones_like(y), (y,))  # c y a, where y stands in for c and one for y
-
-    def rule(primals, tangents):
-        dx, dy, dconstants = tangents
-        parts = [(by_prediction, dx), (by_label, dy)] + ([(by_pos_weight, *dconstants)] if form[0] == "bce" else [])
-        # A symbolic zero says that nobody asks: most never differentiate labels, and need not pay for it.
-        terms = [rate(*primals) * tangent for rate, tangent in parts if not isinstance(tangent, SymbolicZero)]
-        return value(*primals), functools.reduce(jnp.add, terms)
-
-    value.defjvp(rule, symbolic_zeros=True)
-    return value
-
-
-def _differentiate(function, x):
-    return jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
-
-
-def _focal_by_label(reading, epsilon, y, constants, x):
-    """d/dy of (y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
-    alpha, beta, gamma = constants
-    bce = _derivative(("bce",), reading, epsilon, 0)
-    unweighted = (jnp.ones_like(alpha),)
-    # Infinite costs are made finite, as 0 * inf is NaN.
-    a, b = (jnp.minimum(bce(x, jnp.full_like(x, label), unweighted), 1e30) for label in (1.0, 0.0))
-    p, q = jnp.exp(-a), jnp.exp(-b)
-    u, h = y * q + (1 - y) * p, y * a + (1 - y) * b
-    certain = u == 0  # then h is 0 too, and so is what u' brings
-    share = jnp.where(certain, 0, h / jnp.where(certain, 1, u))
-    balance = y * alpha + (1 - y) * beta
-    return u**gamma * ((alpha - beta) * h + balance * (gamma * (q - p) * share + a - b))
