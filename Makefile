@@ -6,6 +6,16 @@ RUN := .venv/bin/python
 PIP := $(RUN) -m pip install -qq --constraint tests/constraints.txt
 INPUTS := pyproject.toml tests/constraints.txt
 
+# A process has one backend of Keras: jax, or the one that KERAS_BACKEND names.
+PYTEST := $(RUN) -m pytest --numprocesses=auto
+ABOUT_KERAS := tests/keras tests/documents
+define pytest
+failed=0; $(PYTEST) $(1) $(ARGS) || failed=1; \
+$(if $(ARGS),,for backend in tensorflow torch; do \
+	echo "Keras on $$backend"; KERAS_BACKEND=$$backend $(PYTEST) $(1) $(ABOUT_KERAS) || failed=1; \
+done;) exit $$failed
+endef
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -17,11 +27,11 @@ help:  ## show this list
 train: .venv/train.installed  ## train on the built-in breast-cancer table and write a report
 	@.venv/bin/binxent train $(ARGS)
 
-test: .venv/test.installed  ## run every test
-	@$(RUN) -m pytest --numprocesses=auto $(ARGS)
+test: .venv/test.installed  ## run every test, those of Keras on each of its backends (ARGS=...: only what they say)
+	@$(call pytest,)
 
 test-fast: .venv/test.installed  ## run the tests that take no more than a few seconds each
-	@$(RUN) -m pytest --numprocesses=auto -m "not slow" $(ARGS)
+	@$(call pytest,-m "not slow")
 
 lint: .venv/test.installed .venv/lint.installed  ## check style, formatting and types
 	@$(RUN) -m ruff check --quiet .

@@ -13,8 +13,9 @@ from torch_calls import alike  # noqa: E402
 
 
 def train(world, folder):
-    """What so many processes find, all cases in one go because starting them takes seconds."""
-    context = torch.multiprocessing.get_context("spawn")
+    """What so many processes find, forked from one that has spent the seconds which the imports take."""
+    context = torch.multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ranks", "torch._dynamo", "torch.distributed.fsdp"])
     processes = [context.Process(target=ranks.work, args=(rank, world, folder)) for rank in range(world)]
     for process in processes:
         process.start()

@@ -1,22 +1,10 @@
-"""Small tables, and the command line called in this process: starting JAX takes seconds, so it is started once.
+"""Small tables, and the command line called in this process: starting JAX takes seconds, so it is started once."""
 
-Every run builds a new network, which JAX would compile anew each time: a cache on disk spares that.
-"""
-
-import atexit
 import datetime as dt
-import os
-import shutil
-import tempfile
 
 import numpy as np
 import polars as pl
 import pytest
-
-os.environ.setdefault("KERAS_BACKEND", "jax")
-CACHE = tempfile.mkdtemp(prefix="binxent-tests-")
-atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
-os.environ |= {"JAX_COMPILATION_CACHE_DIR": CACHE, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
 ROWS = 120
 
