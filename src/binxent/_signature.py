@@ -11,20 +11,23 @@ Parameters = ParamSpec("Parameters")
 OF_CLASSES = ("reduction", "name", "dtype")  # a function of one loss per sample has none of them
 
 
-def takes(define: Callable[Parameters, losses.Loss], own, default=None):
+def takes(define: Callable[Parameters, losses.Loss], own, default=None, passed_on=False):
     """Gives an __init__ of (self, spec, value) the signature of the spec.
 
     Args:
         define: The loss of `binxent.losses`.
-        own: The parameter whose value, as given, is kept beside the spec: the owner knows more of them than the spec.
+        own: The parameter whose value, as given, is kept beside the spec.
         default: That parameter's default.
+        passed_on: Whether the spec gets that value too; else it may be one that only the owner knows.
     """
     signature = _with_defaults(inspect.signature(define), {own: default})
 
     def decorate(initialize: Callable[[Any, losses.Loss, Any], None]) -> Callable[Concatenate[Any, Parameters], None]:
         def __init__(self, *args: Parameters.args, **kwargs: Parameters.kwargs):
             parameters = signature.bind(*args, **kwargs).arguments
-            value = parameters.pop(own, default)
+            value = parameters.get(own, default)
+            if not passed_on:
+                parameters.pop(own, None)
             initialize(self, define(**parameters), value)  # pyright: ignore[reportCallIssue]
 
         return _signed(__init__, ["self"], signature)
