@@ -48,7 +48,7 @@ def test_means_are_exact(name, reading):
         wrong = ~(abs(got - want) <= 2.0**-23 * ULPS.get(name, 6) * size + 2e-38) & (got != want)
     assert not wrong.any(), (x[: len(got)][wrong], y[: len(got)][wrong], got[wrong], want[wrong])
     assert np.isnan(means[-9:-4]).all()
-    assert (means[[-4, -1]] < 2e-7).all()  # not 0 beyond a clip
+    assert (means[[-4, -1]] < 1e-6).all()  # not 0 beyond a clip
     assert (means[-3:-1] > 0).all()
 
 
