@@ -51,9 +51,9 @@ def reduced(m, elementwise, spec, reduction, y_true, y_pred, sample_weight=None,
     Raises:
         ValueError: Shapes do not match.
     """
+    axes = reduced_axes(spec.axis, len(y_pred.shape))
     loss, weight, counts = _weighed(m, elementwise, spec, y_true, y_pred, sample_weight, mask)
     if reduction in ("none", "sum"):
-        axes = reduced_axes(spec.axis, len(y_pred.shape))
         samples = _over(m, _sum(m, loss, axes), _count(m, counts, y_pred, axes))
         return samples if reduction == "none" else _sum(m, samples)
     weighted = reduction == "mean_with_sample_weight" and weight is not None

@@ -18,6 +18,8 @@ No value is looked at: neither labels outside [0, 1] nor logits passed as probab
 step. The NumPy door, `import binxent`, checks both.
 """
 
+from binxent.keras import metrics
+from binxent.keras._registration import register
 from binxent.keras.functions import (
     asymmetric_crossentropy,
     binary_crossentropy,
@@ -30,6 +32,7 @@ from binxent.keras.losses import (
     BinaryFocalCrossentropy,
     PolyBinaryCrossentropy,
 )
+from binxent.keras.models import logits_model, with_sigmoid
 
 __all__ = [
     "AsymmetricCrossentropy",
@@ -39,5 +42,9 @@ __all__ = [
     "asymmetric_crossentropy",
     "binary_crossentropy",
     "binary_focal_crossentropy",
+    "logits_model",
+    "metrics",
     "poly_binary_crossentropy",
+    "register",
+    "with_sigmoid",
 ]

@@ -37,7 +37,7 @@ def reduced(loss, y_true, y_pred, sample_weight, mask) -> Any:
         each = elementwise_in(reading)
         value = _weighing.reduced(ops, each, spec, reduction, y_true, y_pred, sample_weight, mask, _whole_mean())
     if reduction in FUSED:
-        value = scale_loss_for_distribution(value)
+        value: Any = scale_loss_for_distribution(value)
     return value if keras.backend.standardize_dtype(value.dtype) == loss.dtype else ops.cast(value, loss.dtype)
 
 

@@ -21,12 +21,18 @@ from typing import Any
 import keras
 from keras import ops
 from keras.saving import register_keras_serializable
-from keras.src.backend import get_keras_mask  # not public, but the only way to the mask that a layer left
+from keras.src.backend import get_keras_mask, set_keras_mask  # not public, but the only way to a layer's mask
 
 from binxent import losses
 from binxent.keras import _evaluation, _provenance
 
-__all__ = ["AsymmetricCrossentropy", "BinaryCrossentropy", "BinaryFocalCrossentropy", "PolyBinaryCrossentropy"]
+__all__ = [
+    "AsymmetricCrossentropy",
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "FromLogits",
+    "PolyBinaryCrossentropy",
+]
 
 NOT_OURS = ("axis", "reduction", "name", "dtype")  # a mean over everything asks for neither of the first two
 
@@ -205,3 +211,55 @@ class PolyBinaryCrossentropy(Metric):
         options = {"ignore_label": ignore_label, "epsilon": epsilon}
         spec = losses.PolyBinaryCrossentropy(epsilon_1, from_logits, label_smoothing, name=name, **options)
         super().__init__(spec, dtype)
+
+
+@register_keras_serializable(package="binxent.metrics")
+class FromLogits(keras.metrics.Metric):
+    """A metric of probabilities for a model that gives logits: it is shown their sigmoid.
+
+    Keras's own precision, recall and most others have no `from_logits`.
+
+    Args:
+        metric: A metric, its name, or a function of (y_true, y_pred), as `model.compile` takes them.
+        name: The name under which the metric is shown; None takes that of `metric`.
+
+    Example:
+        >>> precision = FromLogits(keras.metrics.Precision())
+        >>> precision.update_state([1, 0], [0.1, -0.1])
+        >>> float(precision.result())
+        1.0
+    """
+
+    def __init__(self, metric, name=None):
+        self_name = name or (metric if isinstance(metric, str) else getattr(metric, "name", None))
+        metric = keras.metrics.get(metric)
+        if not isinstance(metric, keras.metrics.Metric):
+            metric = keras.metrics.MeanMetricWrapper(metric, name=self_name)
+        super().__init__(name=self_name or metric.name)
+        self.metric = metric
+        self._direction = getattr(metric, "_direction", None)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Takes a batch of labels and logits into account."""
+        probabilities: Any = ops.sigmoid(y_pred)
+        mask = get_keras_mask(y_pred)
+        if mask is not None:
+            set_keras_mask(probabilities, mask)
+        self.metric.update_state(y_true, probabilities, sample_weight=sample_weight)
+
+    def result(self):
+        """The metric's result."""
+        return self.metric.result()
+
+    def reset_state(self):
+        """Forgets what was seen."""
+        self.metric.reset_state()
+
+    def get_config(self):
+        """The metric inside, as `from_config` takes it back."""
+        return {"name": self.name, "metric": keras.saving.serialize_keras_object(self.metric)}
+
+    @classmethod
+    def from_config(cls, config):
+        """The metric of a `get_config`."""
+        return cls(keras.saving.deserialize_keras_object(config["metric"]), config["name"])

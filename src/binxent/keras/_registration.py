@@ -1,0 +1,47 @@
+"""Keras's names for losses and metrics, made ours."""
+
+import keras.src.losses
+import keras.src.metrics
+
+from binxent.keras import losses, metrics
+
+NAMES = {
+    "BinaryCrossentropy": ("BinaryCrossentropy", "binary_crossentropy", "bce", "BCE"),
+    "BinaryFocalCrossentropy": ("BinaryFocalCrossentropy", "binary_focal_crossentropy"),
+    "AsymmetricCrossentropy": ("AsymmetricCrossentropy", "asymmetric_crossentropy"),
+    "PolyBinaryCrossentropy": ("PolyBinaryCrossentropy", "poly_binary_crossentropy"),
+}
+# Where `keras.losses.get` and `keras.metrics.get`, and so `model.compile`, look names up; what stands there is kept.
+TABLES = [(keras.src.losses.ALL_OBJECTS_DICT, losses), (keras.src.metrics.ALL_OBJECTS_DICT, metrics)]
+KERASS_OWN = [dict(table) for table, _ in TABLES]
+
+
+def register(active=True):
+    """Makes Keras find the losses and metrics of this package under its own names for them.
+
+    After it `model.compile(loss="binary_crossentropy", metrics=["binary_crossentropy"])` means ours, and so does
+    `keras.losses.get("binary_crossentropy")`; "binary_focal_crossentropy" likewise, and "asymmetric_crossentropy" and
+    "poly_binary_crossentropy" become names, too. Objects and functions that are passed instead of names stay what they
+    are, and so does what was compiled before.
+
+    Args:
+        active: False gives the names back to Keras.
+
+    Example:
+        >>> import keras
+        >>> register()
+        >>> type(keras.losses.get("binary_crossentropy")).__module__
+        'binxent.keras.losses'
+        >>> register(False)
+        >>> keras.losses.get("binary_crossentropy").__module__
+        'keras.src.losses.losses'
+    """
+    for (table, ours), theirs in zip(TABLES, KERASS_OWN, strict=True):
+        for define, names in NAMES.items():
+            for name in names:
+                if active:
+                    table[name] = getattr(ours, define)
+                elif name in theirs:
+                    table[name] = theirs[name]
+                else:
+                    table.pop(name, None)
