@@ -65,6 +65,21 @@ def test_ddp(tmp_path):
     assert shown["process_group  relative error of the gradient"][0] < 1e-6
 
 
+@pytest.mark.slow
+def test_flax_classifier(tmp_path):
+    shown = rows("flax_classifier.py", tmp_path)
+    (plain, recall), (weighted, more) = shown["pos_weight=1"], shown["pos_weight=10"]
+    assert max(plain, weighted) < 0.2
+    assert 0.9 < recall < more
+
+
+@pytest.mark.slow
+def test_equinox_classifier(tmp_path):
+    shown = rows("equinox_classifier.py", tmp_path)
+    plain, smoothed, focal = (shown[name][0] for name in ("plain", "label_smoothing=0.2", "focal, gamma=2"))
+    assert smoothed < plain < focal
+
+
 def test_every_example_is_tested_short_and_says_how_to_run_it():
     tests = {name.removeprefix("test_") + ".py" for name in globals() if name.startswith("test_")}
     for script in EXAMPLES.glob("*.py"):
