@@ -15,7 +15,7 @@ everywhere:
   is built, they are compared when it runs.
 - The result has the predictions' dtype; float16 and bfloat16 are widened to float32 in between.
 - An entry whose label is `ignore_label` costs 0 and has no gradient, whatever its prediction. A mean has to leave it
-  out of its count.
+  out of its count: `compute_weighted_average_loss` does so, over all replicas of a strategy.
 - Options are plain numbers, except `pos_weight`, which may also be a tensor, and be differentiated.
 
 Derivatives are exact, of any order, backwards and forwards, and nothing but the inputs is kept for them.
@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from binxent import losses
 from binxent._tf_derivatives import Recipe, derivative
+from binxent._tf_replicas import compute_weighted_average_loss as compute_weighted_average_loss
 from binxent._tf_shapes import broadcasting_to, in_the_same_shape
 
 
