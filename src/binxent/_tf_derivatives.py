@@ -13,14 +13,14 @@ elements and their number is known, by XLA, which makes one loop of all operatio
 import functools
 import itertools
 import math
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import tensorflow as tf
 from tensorflow.python.eager import record  # not public, but the only way to see whether anybody differentiates
+from tensorflow.python.ops import control_flow_util  # nor is this, to see whether XLA will compile what is spelled out
 
 from binxent import _tf_eager
-from binxent.formulas import define
+from binxent._tf_formulas import DIFFERENTIABLE, FUSED, SINGLE
 
 ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
 BESIDE_ZERO = 1e-30
@@ -56,7 +56,7 @@ def derivative(recipe, order, x, y, pos_weight=None, upstream=None):
         # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
         beside = tf.cast(x, _working(x.dtype))
         beside += tf.cast(tf.equal(x, 0), beside.dtype) * BESIDE_ZERO
-        return tf.cast(_spelled_out(_to_differentiate, recipe, order, beside, y, pos_weight, upstream), x.dtype)
+        return tf.cast(_spelled_out(DIFFERENTIABLE, recipe, order, beside, y, pos_weight, upstream), x.dtype)
     inputs = {"x": x, "y": y, "pos_weight": pos_weight, "upstream": upstream}
     inputs = {name: tensor for name, tensor in inputs.items() if tensor is not None}
     eager = tf.executing_eagerly()
@@ -179,23 +179,23 @@ def _evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
         if "/device:CPU:" in x.device:
             return _tf_eager.evaluate(recipe, order, x, y, pos_weight, upstream)
         compute = _traced(recipe, order)
+    elif control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+        compute = functools.partial(_spelled_out, FUSED, recipe, order)
+    elif _is_worth_compiling(x):
+        compute = _compiled(recipe, order)
     else:
-        compute = _compiled(recipe, order) if _is_worth_compiling(x) else _in_operations(recipe, order)
+        compute = functools.partial(_spelled_out, SINGLE, recipe, order)
     return compute(x, y, pos_weight, upstream)
-
-
-def _in_operations(recipe, order):
-    return functools.partial(_spelled_out, _formulas, recipe, order)
 
 
 @functools.lru_cache(maxsize=256)
 def _traced(recipe, order):
-    return tf.function(_in_operations(recipe, order), autograph=False, reduce_retracing=True)
+    return tf.function(functools.partial(_spelled_out, SINGLE, recipe, order), autograph=False, reduce_retracing=True)
 
 
 @functools.lru_cache(maxsize=256)
 def _compiled(recipe, order):
-    return tf.function(_in_operations(recipe, order), autograph=False, jit_compile=True)
+    return tf.function(functools.partial(_spelled_out, FUSED, recipe, order), autograph=False, jit_compile=True)
 
 
 def _is_worth_compiling(x):
@@ -249,40 +249,3 @@ def _spelled_out(formulas, recipe, order, x, y, pos_weight=None, upstream=None):
     if upstream is not None:
         result *= tf.cast(upstream, x.dtype)
     return tf.cast(result if keep is None else tf.where(keep, result, tf.zeros_like(result)), dtype)
-
-
-# The formulas in TensorFlow's words.
-
-
-def _where(condition, a, b):
-    """`tf.where` with numbers in the dtype of the tensor beside them."""
-    if not tf.is_tensor(a):
-        a = tf.constant(a, b.dtype) if tf.is_tensor(b) else a
-    if tf.is_tensor(a) and not tf.is_tensor(b):
-        b = tf.constant(b, a.dtype)
-    return tf.where(condition, a, b)
-
-
-def _sides(z):
-    return tf.sigmoid(z), tf.sigmoid(-z), tf.math.softplus(-tf.abs(z))
-
-
-@tf.custom_gradient
-def _log(x):
-    """Where the formulas take log(0), nothing moves: below the margin of an asymmetric loss all is flat."""
-    return tf.math.log(x), lambda up: tf.math.divide_no_nan(up, x)
-
-
-_words = {
-    "abs": tf.abs,
-    "where": _where,
-    "minimum": tf.minimum,
-    "maximum": tf.maximum,
-    "exp": tf.exp,
-    "log1p": tf.math.log1p,
-    "equal": tf.equal,
-    "portion": lambda mass, cost: tf.math.multiply_no_nan(cost, mass),
-    "sides": _sides,
-}
-_formulas = define(SimpleNamespace(log=tf.math.log, **_words))
-_to_differentiate = define(SimpleNamespace(log=_log, **_words))

@@ -23,6 +23,8 @@ def in_the_same_shape(names, labels, predictions):
     if labels.shape.is_fully_defined() and predictions.shape.is_fully_defined():
         return labels
     true_shape, pred_shape = tf.shape(labels), tf.shape(predictions)
+    if _differ_in_size_if_at_all(labels.shape, predictions.shape):
+        return tf.reshape(labels, pred_shape, name=f"{names[0]}_must_have_the_shape_of_{names[1]}")
     if labels.shape.rank is None or predictions.shape.rank is None:
         same = tf.reduce_all(tf.equal(_of_one_length(true_shape), _of_one_length(pred_shape)))
     else:
@@ -32,6 +34,14 @@ def in_the_same_shape(names, labels, predictions):
         labels = tf.reshape(labels, tf.where(same, pred_shape, IMPOSSIBLE))
     labels.set_shape(predictions.shape)
     return labels
+
+
+def _differ_in_size_if_at_all(true_shape, pred_shape):
+    """Whether one extent is unknown and the others are the same: a reshape checks that too, in fewer operations."""
+    if true_shape.rank is None or pred_shape.rank is None:
+        return False
+    pairs = list(zip(true_shape, pred_shape, strict=True))
+    return sum(None in pair for pair in pairs) == 1 and all(0 not in pair for pair in pairs)
 
 
 def _of_one_length(shape):
