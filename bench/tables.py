@@ -53,6 +53,10 @@ def fill(text: str) -> str:
 def made(name: str) -> str:
     """The table of a name, or how to get it."""
     try:
+        if name.startswith("choices-"):
+            from bench import findings  # which reads its results through this module
+
+            return findings.TABLES[name]()
         return TABLES[name]()
     except FileNotFoundError as missing:
         return f"Not measured yet: {missing}"
@@ -62,7 +66,7 @@ def load(part: str) -> dict[str, Any]:
     """The kept results of one part."""
     path = RESULTS / f"{part}.json"
     if not path.exists():
-        program = "python -m bench.gpu" if part == "gpu" else f"make bench ARGS='--only {part}'"
+        program = f"python -m bench.{part}" if part in ("gpu", "choices") else f"make bench ARGS='--only {part}'"
         raise FileNotFoundError(f"bench/results/{path.name} is not there. `{program}` makes it.")
     return json.loads(path.read_text(encoding="utf-8"))
 

@@ -1,0 +1,101 @@
+"""The experiments of docs/choosing.md run, their scores are right, and the page shows what they found."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.metrics import f1_score
+
+from bench import findings, practice, tables
+
+
+@pytest.fixture(scope="module")
+def task():
+    return practice.made(3, 2000, share=0.3)
+
+
+def shown(y, z):
+    """A part without features, and logits for it, for one seed."""
+    return practice.Part(np.empty((1, y.size, 0)), y[None]), practice.Answers(z[None], z[None])
+
+
+def test_pictures_show_the_committed_measurements():
+    now = findings.digest(tables.load("choices")["results"]["default"])
+    pictures = sorted(findings.PICTURES.glob("*.svg"))
+    assert [path.stem for path in pictures] == sorted(findings.DRAWINGS)
+    assert [path.name for path in pictures if now not in path.read_text("utf-8")] == [], "run python -m bench.choices"
+
+
+def test_made_rows_have_the_share_of_positives_that_was_asked_for(task):
+    assert task.train.x.shape == (3, 2000, 8)
+    assert abs(task.unseen.y.mean() - 0.3) < 0.02
+    labels = practice.many_labels(2, 3000, labels=5).train.y.mean(axis=(0, 1))
+    np.testing.assert_allclose(labels, np.geomspace(1 / 3, 0.01, 5), rtol=0.3)
+    flipped = practice.flipped(task, 0.2)
+    assert abs(np.mean(flipped.train.y != task.train.y) - 0.2) < 0.02
+    assert flipped.unseen is task.unseen
+
+
+def test_calibration_and_temperature_find_what_was_done_to_the_logits():
+    random = np.random.default_rng(0)
+    z = random.normal(size=200_000) * 2
+    y = (random.random(z.size) < expit(z)).astype(float)
+    intercept, slope = practice.calibration(y, 2 * z + 1)
+    assert (intercept, slope) == pytest.approx((-0.5, 0.5), abs=0.02)
+    assert practice.inverse_temperature(y, 2 * z) == pytest.approx(0.5, abs=0.02)
+    part, answers = shown(y, 2 * z + 1)
+    repaired = practice.recalibrated(practice.Task(part, part, part), answers)
+    assert practice.calibration(y, repaired.unseen[0]) == pytest.approx((0, 1), abs=1e-6)
+    curve = practice.reliability(part, practice.shifted(repaired, 0.0))
+    np.testing.assert_allclose(curve["x"], curve["y"], atol=0.01)
+
+
+def test_the_chosen_threshold_is_the_best_one():
+    random = np.random.default_rng(0)
+    y, z = (random.random(60) < 0.3).astype(float), random.normal(size=60).round(1)
+    best = max(f1_score(y, z >= threshold) for threshold in z)
+    assert practice.f1(y, z >= practice.best_threshold(y, z)) == pytest.approx(best)
+
+
+def test_the_best_answers_are_chosen_for_each_seed():
+    y = np.array([[0.0, 1.0], [1.0, 0.0]])
+    part = practice.Part(np.empty((2, 2, 0)), y)
+    candidates = [practice.Answers(z, 10 * z) for z in np.array([[[-1.0, 1], [-1, 1]], [[1, -1], [1, -1]]])]
+    np.testing.assert_array_equal(practice.best(part, candidates).unseen, [[-10, 10], [10, -10]])
+
+
+def test_entries_that_are_left_out_teach_nothing(task):
+    from bench.choices import plain
+
+    labels = task.train.y.copy()
+    labels[:, ::2] = practice.LEFT_OUT
+    half = practice.Part(task.train.x[:, 1::2], task.train.y[:, 1::2])
+    without = practice.trained(plain, task._replace(train=half), steps=20)
+    np.testing.assert_allclose(practice.trained(plain, task, labels=labels, steps=20).unseen, without.unseen, atol=1e-4)
+
+
+def test_only_differences_beyond_the_seeds_are_bold():
+    assert (
+        findings.cell([0.5, 0.6, 0.7], [0.4, 0.5, 0.6]) == "**0.600**"
+    )  # each by 0.1, however far the seeds are apart
+    assert findings.cell([0.5, 0.6, 0.7], [0.7, 0.6, 0.5]) == "0.600"
+    assert findings.cell([0.5, None], [0.5, 0.5]) == "not finite"
+
+
+@pytest.mark.slow
+def test_every_experiment_runs_and_fills_its_tables_and_pictures(tmp_path):
+    from bench import choices
+
+    rows = choices.measure(seeds=2, size=0.2)
+    scores = {(row["experiment"], row["data"], row["way"]): row["scores"] for row in rows if "scores" in row}
+    assert all(len(numbers) == 2 for row in scores.values() for numbers in row.values())
+    kept = tables.load("choices")["results"]["default"]
+    assert scores.keys() == {(row["experiment"], row["data"], row["way"]) for row in kept if "scores" in row}
+    for name, table in findings.TABLES.items():
+        assert table(rows).count("\n") == table(kept).count("\n"), name
+    assert {path.stem for path in findings.draw(rows, tmp_path)} == set(findings.DRAWINGS)
+    logits, after_sigmoid = (
+        scores["saturated", "network 64-32-1", f"binxent, {kind}"]["accuracy"]
+        for kind in ("from logits", "after a sigmoid")
+    )
+    assert min(logits) > 0.85
+    assert max(after_sigmoid) < 0.7
