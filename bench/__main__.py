@@ -19,7 +19,8 @@ REUSED_BUFFERS = {
     "MALLOC_TRIM_THRESHOLD_": str(2**40),
     "MALLOC_TOP_PAD_": str(2**29),
 }
-ON_TENSORFLOW = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+ON_TENSORFLOW = {"KERAS_BACKEND": "tensorflow", **QUIET}
 # Each part's programs, by condition. Of the NumPy door's rows only those that have peers differ with reused buffers.
 PARTS: dict[str, dict[str, tuple[list[str], dict[str, str]]]] = {
     "speed": {
@@ -35,7 +36,7 @@ PARTS: dict[str, dict[str, tuple[list[str], dict[str, str]]]] = {
         "reused buffers": (["bench.speed", "jax"], REUSED_BUFFERS),
     },
     "tensorflow": {"default": (["bench.speed", "tensorflow"], ON_TENSORFLOW)},
-    "fit": {engine: (["bench.fit", engine], {}) for engine in ENGINES},
+    "fit": {engine: (["bench.fit", engine], QUIET) for engine in ENGINES},
     "memory": {
         "numpy": (["bench.memory", "numpy"], {}),
         "torch": (["bench.memory", "torch"], {}),

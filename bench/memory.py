@@ -29,7 +29,8 @@ def main(arguments: list[str] | None = None) -> None:
             call = contender.prepare(case, y_true, y_pred)
             if call is not None and contender.computes:
                 arrays = contender.spare_arrays - (not contender.fills_a_buffer)
-                taken[contender.name] = round((peak_growth(call) + arrays * y_pred.nbytes) / 2**20, 2)
+                growth = peak_growth(call) + contender.growth_within_pool(call)
+                taken[contender.name] = round((growth + arrays * y_pred.nbytes) / 2**20, 2)
         results.append({**case.described(), "size": y_pred.size, "mebibytes": taken})
     json.dump(results, sys.stdout)
 

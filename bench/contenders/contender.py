@@ -25,6 +25,10 @@ class Contender:
     def prepare(self, case: Case, y_true: np.ndarray, y_pred: np.ndarray) -> Call | None:
         raise NotImplementedError
 
+    def growth_within_pool(self, call: Call) -> int:
+        """Bytes that a call takes at most from memory that its framework keeps, which the system does not see."""
+        return 0
+
     def as_arrays(self, result: Any) -> Any:
         """The call's result, as NumPy understands it."""
         return result

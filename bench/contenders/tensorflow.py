@@ -44,6 +44,14 @@ class TfNn(Contender):
             step = tf.function(step, jit_compile=case.mode == "XLA")
         return partial(step, tf.constant(y_true), tf.constant(y_pred))
 
+    def growth_within_pool(self, call):
+        from tensorflow import config
+
+        config.experimental.reset_memory_stats("CPU:0")
+        before = config.experimental.get_memory_info("CPU:0")["current"]
+        call()
+        return config.experimental.get_memory_info("CPU:0")["peak"] - before
+
 
 class KerasOnTensorflow(TfNn):
     """Keras, where TensorFlow itself has no such function."""
@@ -75,6 +83,6 @@ class BinxentTensorflow(TfNn):
             ("bce", "logits"): door.sigmoid_cross_entropy_with_logits,
             ("bce", "probabilities"): door.binary_crossentropy,
             ("weighted", "logits"): partial(door.weighted_cross_entropy_with_logits, **options),
-            ("focal", "logits"): partial(door.sigmoid_focal_loss_with_logits, **options),
+            ("focal", "logits"): partial(door.sigmoid_focal_cross_entropy_with_logits, **options),
         }
         return functions[case.loss, case.space]
