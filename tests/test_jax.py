@@ -382,3 +382,10 @@ def test_a_reading_takes_the_place_of_the_loss_own():
     spec, p, y = BCE(epsilon=None), jnp.array([0.0, 0.25, 1.0]), jnp.array([1, 0, 0])
     close(door.elementwise(spec, p, y, reading="probability"), [np.inf, -np.log(0.75), np.inf], 1e-6)
     close(door.elementwise(spec, p, y, reading="clamped_probability"), [100, -np.log(0.75), 100], 1e-6)
+
+
+def test_nothing_but_the_arguments_is_kept_for_the_gradient():
+    z, y = jnp.ones((64, 64), "bfloat16"), jnp.ones((64, 64), "uint8")
+    for spec in (FAMILY[1], FAMILY[6], FAMILY[8]):
+        _, gradient = jax.vjp(lambda z: door.elementwise(spec, z, y), z)  # noqa: B023
+        assert sum(kept.nbytes for kept in jax.tree.leaves(gradient)) <= z.nbytes + y.nbytes + 64

@@ -255,6 +255,7 @@ def elementwise(spec, predictions, labels, pos_weight=None, reading=None):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.checkpoint, static_argnums=(0, 1, 2), prevent_cse=False)  # keeps the arguments, and nothing else
 def _elementwise(spec, form, reading, predictions, labels, constants):
     kind = jnp.promote_types(predictions.dtype, jnp.float32)
     x, y = predictions.astype(kind), labels.astype(kind)
