@@ -1,6 +1,7 @@
 """The documents are true: their tables are the measurements, their snippets run, their links lead somewhere."""
 
 import doctest
+import importlib
 import inspect
 import re
 import shlex
@@ -117,6 +118,26 @@ def test_the_torch_page_names_every_argument():
         assert set(inspect.signature(getattr(binxent.torch, module)).parameters) == named - inputs
         shown |= {function, module}
     assert shown == set(binxent.torch.__all__)
+
+
+@pytest.mark.parametrize(
+    ("module", "page"),
+    [
+        ("binxent.keras", "keras.md"),
+        ("binxent.keras.metrics", "keras.md"),
+        ("binxent.tf_keras", "keras.md"),
+        ("binxent.tensorflow", "keras.md"),
+        ("binxent.jax", "jax.md"),
+    ],
+)
+def test_a_page_names_everything_public(module, page):
+    door = importlib.import_module(module)
+    public = {name for name, thing in inspect.getmembers(door, callable) if thing.__module__.startswith(module)}
+    public -= {"Loss", "LossLayer", "Metric", "elementwise"}  # what doors are made of
+    public = {name for name in public if not name.startswith("_")} & set(getattr(door, "__all__", public))
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert public
+    assert {name for name in public if not re.search(rf"\b{name}\b", text)} == set()
 
 
 def test_other_programs_are_not_shown_without_a_check():
