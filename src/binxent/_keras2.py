@@ -1,4 +1,4 @@
-"""From the tensors that Keras 2 hands over to a loss: logits behind sigmoids, rows of ragged tensors, unknown ranks."""
+"""From the tensors that Keras 2 hands over to a loss to those that are computed with: the logits behind sigmoids."""
 
 import functools
 import warnings
@@ -6,11 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from binxent import _tf_operations as operations
-from binxent import _weighing
-from binxent._tf_replicas import whole_mean
-from binxent._tf_shapes import in_the_same_shape
-from binxent.reduction import reduced_axes
+from binxent import _tf_weighing
 from binxent.tensorflow import elementwise
 
 
@@ -18,13 +14,7 @@ def reduced(spec, reduction, y_true, y_pred, sample_weight) -> Any:
     """The reduced loss, in the dtype in which it is computed."""
     mask = getattr(y_pred, "_keras_mask", None)
     cost, y_true, y_pred = _prepared(spec, y_true, y_pred)
-    if isinstance(y_true, tf.RaggedTensor) or isinstance(y_pred, tf.RaggedTensor):
-        return _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight)
-    y_true, y_pred = _weighing.with_matching_ranks(operations, _ranked(y_true, y_pred), y_pred)
-    y_true = in_the_same_shape(("y_true", "y_pred"), y_true, y_pred)  # before a weight can broadcast it
-    if sample_weight is not None:
-        sample_weight = _ranked(operations.convert_to_tensor(sample_weight, y_pred.dtype), y_pred, leading=True)
-    return _weighing.reduced(operations, cost, spec, reduction, y_true, y_pred, sample_weight, mask, whole_mean)
+    return _tf_weighing.reduced(cost, spec, reduction, y_true, y_pred, sample_weight, mask)
 
 
 def per_sample(spec, y_true, y_pred) -> Any:
@@ -32,12 +22,7 @@ def per_sample(spec, y_true, y_pred) -> Any:
     cost, y_true, logits_or_probabilities = _prepared(spec, y_true, y_pred)
     dtype = _tensor(y_pred).dtype
     dtype = dtype if dtype.is_floating else logits_or_probabilities.dtype
-    if isinstance(y_true, tf.RaggedTensor) or isinstance(logits_or_probabilities, tf.RaggedTensor):
-        samples = _reduced_rows(cost, spec, "none", y_true, logits_or_probabilities, None)
-    else:
-        y_true = _ranked(y_true, logits_or_probabilities)
-        samples = _weighing.reduced(operations, cost, spec, "none", y_true, logits_or_probabilities)
-    return tf.cast(samples, dtype)
+    return tf.cast(_tf_weighing.per_sample(cost, spec, y_true, logits_or_probabilities), dtype)
 
 
 def _prepared(spec, y_true, y_pred):
@@ -77,65 +62,3 @@ def _logits_behind(y_pred):
     if logits is None or logits.shape != y_pred.shape or not tf.reduce_all(tf.sigmoid(logits) == y_pred):
         return None
     return logits
-
-
-def _ranked(values, y_pred, leading=False):
-    """Values whose rank only running tells, with axes of one added or taken away at the end until they have y_pred's.
-
-    Args:
-        values: A tensor.
-        y_pred: The predictions, whose rank is known.
-        leading: Whether to repeat values of which there is one for many predictions, whose axes they lead.
-    """
-    if values.shape.rank is not None:
-        return values
-    wanted = tf.shape(y_pred)
-    shape = tf.concat([tf.shape(values), tf.ones_like(wanted)], 0)[: y_pred.shape.rank]
-    values = tf.ensure_shape(tf.reshape(values, shape), [None] * y_pred.shape.rank)
-    if not leading:
-        return values
-    only_ones_from_here = tf.math.cumprod(tf.cast(shape == 1, tf.int32), reverse=True) > 0
-    fits = tf.debugging.Assert(
-        tf.reduce_all((shape == wanted) | only_ones_from_here),
-        ["`sample_weight` must have the shape of the predictions or of their leading axes; got", shape, "for", wanted],
-    )
-    with tf.control_dependencies([] if fits is None else [fits]):
-        return tf.broadcast_to(values, wanted)
-
-
-def _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight):
-    """The reduced loss of ragged tensors: one per row, and means are those of rows that have anything in them."""
-    ragged: Any = y_pred if isinstance(y_pred, tf.RaggedTensor) else y_true
-    if isinstance(y_true, tf.RaggedTensor) and isinstance(y_pred, tf.RaggedTensor):
-        y_true = _in_equal_rows(y_true, y_pred)
-    inside = ragged.with_flat_values(tf.ones_like(ragged.flat_values, tf.bool)).to_tensor()
-    y_true, y_pred = (one.to_tensor() if isinstance(one, tf.RaggedTensor) else one for one in (y_true, y_pred))
-    y_true, y_pred = _weighing.with_matching_ranks(operations, y_true, y_pred)
-
-    def samples(cost, sample_weight):
-        return _weighing.reduced(operations, cost, spec, "none", y_true, y_pred, sample_weight, inside)
-
-    def ones(spec, y_pred, y_true):
-        return tf.ones_like(y_pred)
-
-    values = samples(cost, sample_weight)
-    if reduction == "none":
-        rank = y_pred.shape.rank
-        deepest = min(ragged.ragged_rank, min(reduced_axes(spec.axis, rank), default=rank) - 1)
-        lengths = ragged.nested_row_lengths()[: max(deepest, 0)]
-        ragged_from = tf.RaggedTensor.from_tensor  # pyright: ignore[reportAttributeAccessIssue]
-        return ragged_from(values, lengths) if lengths else values
-    total = tf.reduce_sum(values)
-    if reduction == "sum":
-        return total
-    weighted = reduction == "mean_with_sample_weight"
-    return whole_mean(total, tf.reduce_sum(samples(ones, sample_weight if weighted else None)))
-
-
-def _in_equal_rows(y_true, y_pred):
-    """The labels, once it is known that their rows are as long as those of the predictions."""
-    pairs = zip(y_true.nested_row_splits, y_pred.nested_row_splits, strict=False)
-    message = "The rows of `y_true` must be as long as those of `y_pred`."
-    checks = [tf.debugging.assert_equal(one, other, message=message) for one, other in pairs]
-    with tf.control_dependencies([check for check in checks if check is not None]):
-        return tf.identity(y_true)
