@@ -6,8 +6,9 @@ RUN := .venv/bin/python
 PIP := $(RUN) -m pip install -qq --constraint tests/constraints.txt
 INPUTS := pyproject.toml tests/constraints.txt
 
-# A process has one backend of Keras: jax, or the one that KERAS_BACKEND names.
-PYTEST := $(RUN) -m pytest --numprocesses=auto
+# A process has one backend of Keras: jax, or the one that KERAS_BACKEND names. Each worker begins with files of its
+# own, so that most kernels and networks are compiled by one of them.
+PYTEST := $(RUN) -m pytest --numprocesses=auto --dist=worksteal
 ABOUT_KERAS := tests/keras tests/documents
 define pytest
 failed=0; $(PYTEST) $(1) $(ARGS) || failed=1; \

@@ -33,12 +33,7 @@ for name in sys.argv[1:]:
     except ValueError as error:
         print("error", error)
 """
-NAMES = [
-    f"{kind},{reading},{dtype}"
-    for kind in ("bce", "poly")
-    for reading in ("logits", "probabilities")
-    for dtype in ("float32", "float64")
-]
+NAMES = [f"{kind},{reading},float32" for kind in ("bce", "poly") for reading in ("logits", "probabilities")]
 
 
 def expected(name):
@@ -206,7 +201,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))  # a longer file is 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
-@pytest.mark.parametrize("size", [0, 300, 4096])
+@pytest.mark.parametrize("size", [300, 4096])  # not even the index fits; the index, but not the code
 def test_a_full_disk(start, size):
     names = NAMES[:1]
     output, hits = finish(start(*names, program=FULL_DISK.format(size=size) + CALLS))

@@ -16,6 +16,8 @@ def main() -> None:
             raise
         sys.stderr.write("binxent: the command line needs the package `click`: pip install 'binxent[train]'\n")
         raise SystemExit(2) from None
+    # Networks are trained on JAX, but Keras would load TensorFlow, for seconds, to ask whose tensors it is saving.
+    sys.modules.setdefault("tensorflow", None)  # pyright: ignore[reportArgumentType]
     workbench()
 
 
