@@ -165,10 +165,13 @@ def _focal_by_label(recipe, y, x):
 
 
 def _differentiate(function, x):
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        value = function(x)
-    return tape.gradient(value, x)
+    """Not by a tape: it records nothing while a forward accumulator asks for gradients."""
+
+    def rate(x):
+        x = tf.identity(x)
+        return tf.gradients(function(x), x)[0]
+
+    return (tf.function(rate, autograph=False) if tf.executing_eagerly() else rate)(x)
 
 
 # Ways to work a function out.
@@ -176,7 +179,7 @@ def _differentiate(function, x):
 
 def _evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
     if tf.executing_eagerly():
-        if "/device:CPU:" in x.device:
+        if _lies_on_cpu(x):
             return _tf_eager.evaluate(recipe, order, x, y, pos_weight, upstream)
         compute = _traced(recipe, order)
     elif control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
@@ -186,6 +189,10 @@ def _evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
     else:
         compute = functools.partial(_spelled_out, SINGLE, recipe, order)
     return compute(x, y, pos_weight, upstream)
+
+
+def _lies_on_cpu(tensor):
+    return "/device:CPU:" in tensor.device
 
 
 @functools.lru_cache(maxsize=256)

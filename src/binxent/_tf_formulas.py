@@ -56,4 +56,6 @@ FUSED = define(
 )
 # Each operation is a pass over memory, and what two of them have in common is another.
 SINGLE = define(SimpleNamespace(log=tf.math.log, log1p=tf.math.log1p, sides=_sides, **_words))
-DIFFERENTIABLE = define(SimpleNamespace(log=_log, log1p=tf.math.log1p, sides=_sides, **_words))
+DIFFERENTIABLE = define(
+    SimpleNamespace(log=_log, log1p=tf.math.log1p, sides=_sides, quotient=tf.math.divide_no_nan, **_words)
+)

@@ -73,6 +73,12 @@ def define(m, jit=identity, real=float):
 
     @offered
     @jit
+    def quotient(a, b):
+        """a / b, both of which may be 0 where the result is not used."""
+        return a / b
+
+    @offered
+    @jit
     def portion(mass, cost):
         """Mass times cost, where no mass has no share even in an infinite cost."""
         return m.where(equal(mass, zero), zero, mass * cost)
@@ -281,7 +287,7 @@ def define(m, jit=identity, real=float):
                 u, u1 = y * q + (one - y) * p, (one - two * y) * w
                 minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
                 minus_log_u = minus_log_miss(u, y, minus_log_p, minus_log_q)
-                ratio = m.where(equal(y, one), ratio_q, m.where(equal(y, zero), ratio_p, u1 / u))
+                ratio = m.where(equal(y, one), ratio_q, m.where(equal(y, zero), ratio_p, quotient(u1, u)))
                 f, f1, f2 = modulate(u, u1, bend, ratio, minus_log_u, gamma)
                 loss, slope, curvature = product(f, f1, f2, h, h1, h2)
                 balance = y * alpha + (one - y) * beta
@@ -305,7 +311,7 @@ def define(m, jit=identity, real=float):
                     below = p <= margin
                     u1 = m.where(below, zero, w)
                     h1 = u1 / rest
-                    ratio = m.where(below, zero, u1 / u)
+                    ratio = m.where(below, zero, quotient(u1, u))
                     f, f1, f2 = modulate_negative(u, u1, bend, ratio, zero - m.log(u), gamma_neg)
                     loss_neg, slope_neg, curvature_neg = product(f, f1, f2, h, h1, h1 * bend + h1 * h1)
                 else:
