@@ -37,19 +37,35 @@ def derivative(form, reading, epsilon, order):
         return _differentiate(lambda x: spelled_out(x, y, constants), beside)
 
     def by_label(x, y, constants):
-        if form[0] != "focal":  # the others are linear in the label
-            return value(x, jnp.ones_like(y), constants) - value(x, jnp.zeros_like(y), constants)
-        rate = functools.partial(_focal_by_label, reading, epsilon, y, constants)
-        for _ in range(order):
-            rate = functools.partial(_differentiate, rate)
-        return rate(x)
+        if form[0] == "focal":
+            return differentiated(_focal_by_label, x, y, constants)
+        return value(x, jnp.ones_like(y), constants) - value(x, jnp.zeros_like(y), constants)  # it is linear
 
     def by_pos_weight(x, y, constants):
         return value(x, jnp.ones_like(y), (y,))  # c y a, where y stands in for c and one for y
 
+    def by_alpha(x, y, constants):
+        alpha, beta, gamma = constants
+        return value(x, y, (jnp.ones_like(alpha), jnp.zeros_like(beta), gamma))
+
+    def by_beta(x, y, constants):
+        alpha, beta, gamma = constants
+        return value(x, y, (jnp.zeros_like(alpha), jnp.ones_like(beta), gamma))
+
+    def by_gamma(x, y, constants):
+        return differentiated(_focal_by_gamma, x, y, constants)
+
+    def differentiated(rate, x, y, constants):
+        rate = functools.partial(rate, reading, epsilon, y, constants)
+        for _ in range(order):
+            rate = functools.partial(_differentiate, rate)
+        return rate(x)
+
+    by_constants = {"bce": (by_pos_weight,), "focal": (by_alpha, by_beta, by_gamma)}.get(form[0], ())
+
     def rule(primals, tangents):
         dx, dy, dconstants = tangents
-        parts = [(by_prediction, dx), (by_label, dy)] + ([(by_pos_weight, *dconstants)] if form[0] == "bce" else [])
+        parts = [(by_prediction, dx), (by_label, dy), *zip(by_constants, dconstants, strict=False)]
         # A symbolic zero says that nobody asks: most never differentiate labels, and need not pay for it.
         terms = [rate(*primals) * tangent for rate, tangent in parts if not isinstance(tangent, SymbolicZero)]
         return value(*primals), functools.reduce(jnp.add, terms)
@@ -75,13 +91,22 @@ def _differentiate(function, x):
 def _focal_by_label(reading, epsilon, y, constants, x):
     """d/dy of (y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
     alpha, beta, gamma = constants
-    bce = derivative(("bce",), reading, epsilon, 0)
-    unweighted = (jnp.ones_like(alpha),)
-    # Infinite costs are made finite, as 0 * inf is NaN.
-    a, b = (jnp.minimum(bce(x, jnp.full_like(x, label), unweighted), 1e30) for label in (1.0, 0.0))
-    p, q = jnp.exp(-a), jnp.exp(-b)
-    u, h = y * q + (1 - y) * p, y * a + (1 - y) * b
+    a, b, u, h, balance = _focal_terms(reading, epsilon, y, constants, x)
     certain = u == 0  # then h is 0 too, and so is what u' brings
     share = jnp.where(certain, 0, h / jnp.where(certain, 1, u))
-    balance = y * alpha + (1 - y) * beta
-    return u**gamma * ((alpha - beta) * h + balance * (gamma * (q - p) * share + a - b))
+    return u**gamma * ((alpha - beta) * h + balance * (gamma * (jnp.exp(-b) - jnp.exp(-a)) * share + a - b))
+
+
+def _focal_by_gamma(reading, epsilon, y, constants, x):
+    """d/dgamma of the same."""
+    _, _, u, h, balance = _focal_terms(reading, epsilon, y, constants, x)
+    return balance * u ** constants[2] * h * jnp.log(jnp.where(u == 0, 1, u))
+
+
+def _focal_terms(reading, epsilon, y, constants, x):
+    alpha, beta, _ = constants
+    bce = derivative(("unweighted_bce",), reading, epsilon, 0)
+    # Infinite costs are made finite, as 0 * inf is NaN.
+    a, b = (jnp.minimum(bce(x, jnp.full_like(x, label), ()), 1e30) for label in (1.0, 0.0))
+    u, h = y * jnp.exp(-b) + (1 - y) * jnp.exp(-a), y * a + (1 - y) * b
+    return a, b, u, h, y * alpha + (1 - y) * beta

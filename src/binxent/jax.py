@@ -12,7 +12,7 @@ All functions work in `jit`, `vmap`, `grad` and `hessian`, in forward and in rev
 - The result has the predictions' dtype; float16 and bfloat16 are widened to float32 in between.
 - An entry whose label is `ignore_label` costs 0 and has no gradient, whatever its prediction. A mean has to leave it
   out of its count: `jnp.mean(loss, where=labels != ignore_label)`.
-- Options are plain numbers, not traced values, except `pos_weight`, which may also be an array, and be differentiated.
+- `pos_weight`, `alpha` and `gamma` may be arrays, traced, and differentiated. Other options are plain numbers.
 
 Derivatives are exact, to any order and in every argument.
 """
@@ -30,6 +30,7 @@ from binxent._jax_derivatives import derivative
 from binxent.reduction import require_same_shape
 
 _ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
+_LEAST_POWER = 1e-30  # of a probability of 0, which to the power of 0 would be NaN
 
 
 def sigmoid_binary_cross_entropy(logits, labels, *, pos_weight=None, label_smoothing=0.0, ignore_label=None):
@@ -91,8 +92,9 @@ def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0, *, label_smoothing
     Args:
         logits: Any real number.
         labels: y in [0, 1], in the shape of `logits`.
-        alpha: What positives count, in [0, 1]; negatives count 1 - alpha. None or -1 counts both fully.
-        gamma: How strongly easy entries fade, any number >= 0; 0 is binary cross-entropy.
+        alpha: What positives count, in [0, 1], a number or one for each label on the last axis; negatives count
+            1 - alpha. None or -1 counts both fully.
+        gamma: How strongly easy entries fade, >= 0, a number or one for each label; 0 is binary cross-entropy.
         label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
         ignore_label: Entries with this label, a number or NaN, cost 0.
 
@@ -107,8 +109,7 @@ def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0, *, label_smoothing
         >>> print(sigmoid_focal_loss(jnp.array([0.0, 20.0]), jnp.array([1, 1]), alpha=0.25).round(4))
         [0.0433 0.    ]
     """
-    spec = _focal(alpha, gamma, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels)
+    return _focal(logits, labels, alpha, gamma, True, label_smoothing, ignore_label=ignore_label)
 
 
 def binary_focal_loss(
@@ -120,8 +121,9 @@ def binary_focal_loss(
         >>> print(binary_focal_loss(jnp.array([0.9, 0.4]), jnp.array([1, 0])).round(4))
         [0.0011 0.0817]
     """
-    spec = _focal(alpha, gamma, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
-    return elementwise(spec, probabilities, labels)
+    return _focal(
+        probabilities, labels, alpha, gamma, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
+    )
 
 
 def sigmoid_asymmetric_loss(
@@ -234,6 +236,46 @@ def elementwise(spec, predictions, labels, pos_weight=None, reading=None):
         ValueError: Shapes differ.
         TypeError: `predictions` are not floating, or `labels` are not real.
     """
+    form, constants = spec.form, spec.constants
+    if pos_weight is not None:
+        # The class refuses impossible weights, where their values can be seen.
+        traced = isinstance(pos_weight, Tracer)
+        constants = (pos_weight,) if traced else losses.BinaryCrossentropy(pos_weight=pos_weight).constants
+    elif form == ("bce",) and constants == (1.0,):
+        form = ("unweighted_bce",)
+    return _evaluate(spec, form, reading or spec.reading, predictions, labels, constants)
+
+
+def _focal(predictions, labels, alpha, gamma, *common, **options):
+    """The focal loss, of which plain numbers choose the formula, and arrays and traced values are its arguments."""
+    if alpha is None or (not _varies(alpha) and alpha == -1):
+        balance = (False, 0.25)
+    else:
+        balance = (True, 0.25 if _varies(alpha) else float(alpha))
+    spec = losses.BinaryFocalCrossentropy(*balance, 2.0 if _varies(gamma) else float(gamma), *common, **options)
+    form, (positive, negative, power) = spec.form, spec.constants
+    if _varies(alpha):
+        positive = _checked("alpha", alpha, 1)
+        negative = 1 - positive
+    if _varies(gamma):
+        form, power = ("focal", "any"), jnp.maximum(_checked("gamma", gamma, math.inf), _LEAST_POWER)
+    return _evaluate(spec, form, spec.reading, predictions, labels, (positive, negative, power))
+
+
+def _varies(option):
+    return isinstance(option, Tracer) or np.ndim(option) > 0
+
+
+def _checked(name, values, most):
+    if isinstance(values, Tracer):
+        return values
+    values = np.asarray(values, float)
+    if not np.all((values >= 0) & (values <= most)):
+        raise ValueError(f"`{name}` must lie in [0, {most}]; got {values.tolist()}.")
+    return values
+
+
+def _evaluate(spec, form, reading, predictions, labels, constants):
     name = "logits" if spec.from_logits else "probabilities"
     predictions, labels = jnp.asarray(predictions), jnp.asarray(labels)
     if not jnp.issubdtype(predictions.dtype, jnp.floating):
@@ -241,17 +283,8 @@ def elementwise(spec, predictions, labels, pos_weight=None, reading=None):
     if jnp.issubdtype(labels.dtype, jnp.complexfloating):
         raise TypeError(f"`labels` must be real; got {labels.dtype}.")
     require_same_shape("labels", labels.shape, name, predictions.shape)
-    form = spec.form
-    if pos_weight is None:
-        constants = spec.constants
-        if form == ("bce",) and constants == (1.0,):
-            form = ("unweighted_bce",)
-    elif isinstance(pos_weight, Tracer):
-        constants = (pos_weight,)
-    else:
-        constants = losses.BinaryCrossentropy(pos_weight=pos_weight).constants  # refuses impossible weights
     constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
-    return _elementwise(spec, form, reading or spec.reading, predictions, labels, constants)
+    return _elementwise(spec, form, reading, predictions, labels, constants)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -265,21 +298,17 @@ def _elementwise(spec, form, reading, predictions, labels, constants):
         x, y = jnp.where(keep, x, _ANYWHERE), jnp.where(keep, y, _ANYWHERE)
     if spec.label_smoothing:
         y = y * (1 - spec.label_smoothing) + spec.label_smoothing / 2
-    constants = tuple(_along_last_axis(constant.astype(kind), x.shape) for constant in constants)
+    names = {"focal": ("alpha", "alpha", "gamma")}.get(form[0], ("pos_weight",) * len(constants))
+    constants = tuple(_along_last_axis(*pair, x.shape) for pair in zip(names, constants, strict=True))
+    constants = tuple(constant.astype(kind) for constant in constants)
     loss = derivative(form, reading, spec.epsilon or 0.0, 0)(x, y, constants)
     return (loss if keep is None else jnp.where(keep, loss, 0)).astype(predictions.dtype)
 
 
-def _along_last_axis(constant, shape):
+def _along_last_axis(name, constant, shape):
     if constant.shape not in ((), shape[-1:]):
         raise ValueError(
-            "`pos_weight` must be a number or hold one number per label of the last axis; "
+            f"`{name}` must be a number or hold one number per label of the last axis; "
             f"got shape {constant.shape} for predictions of shape {shape}."
         )
     return constant.reshape((1,) * (len(shape) - 1) + constant.shape) if constant.ndim else constant
-
-
-def _focal(alpha, gamma, *common, **options):
-    if alpha is None or alpha == -1:
-        return losses.BinaryFocalCrossentropy(False, 0.25, gamma, *common, **options)
-    return losses.BinaryFocalCrossentropy(True, alpha, gamma, *common, **options)
