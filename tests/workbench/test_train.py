@@ -116,6 +116,7 @@ def test_the_best_epochs_weights_are_kept(trained):
     assert log_loss(plan.problem.target[rows], expit(logit)) == pytest.approx(best, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(trained):
     run, _ = trained("--seed", "3")
     again, _ = trained("--seed", "3")
@@ -126,6 +127,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(trained):
     assert rows[0] != rows[1]
 
 
+@pytest.mark.slow
 def test_a_config_repeats_the_run_and_options_override_it(trained, binxent, tmp_path, monkeypatch):
     run, _ = trained("--loss", "focal", "--gamma", "1.5", "--seed", "5", "--exclude", "age")
     elsewhere = tmp_path / "elsewhere"
@@ -192,6 +194,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", LOSSES.values(), ids=LOSSES)
 def test_every_loss_is_corrected_and_both_probabilities_are_told(real_report, trained, options):
     run, metrics = trained(*options)
@@ -207,6 +210,7 @@ def test_every_loss_is_corrected_and_both_probabilities_are_told(real_report, tr
     assert metrics["training_base_rate_loss"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", ["3", "auto"])
 def test_a_pos_weight_is_undone_exactly(trained, weight):
     _, metrics = trained("--pos-weight", weight)
@@ -215,6 +219,7 @@ def test_a_pos_weight_is_undone_exactly(trained, weight):
     assert metrics["correction"] == {"kind": "pos_weight", "slope": 1.0, "intercept": -math.log(expected)}
 
 
+@pytest.mark.slow
 def test_other_losses_are_undone_by_logistic_regression_on_validation(trained):
     from binxent.workbench.network import predict_logits
     from binxent.workbench.plan import Plan
@@ -261,6 +266,7 @@ def test_groups_stay_whole_and_parts_are_stratified(data, tmp_path):
     assert all(plan.problem.target[rows].any() for rows in vars(plan.split).values())
 
 
+@pytest.mark.slow
 def test_weights_count_in_the_loss_and_in_the_metrics(binxent, tmp_path):
     """A row of weight 0 is as good as absent: it may say anything."""
     rng = np.random.default_rng(1)
@@ -428,6 +434,7 @@ def test_a_loss_that_is_no_number_is_refused(refused, data, tmp_path):
     assert (tmp_path / "runs" / "visits-1" / "INTERRUPTED").exists()
 
 
+@pytest.mark.slow
 def test_the_model_loads_without_binxent(trained, tmp_path):
     run, _ = trained("--loss", "focal")
     script = (
