@@ -1,7 +1,7 @@
 """The JAX door: exact to every order and in every argument, through every transformation."""
 
 import math
-from functools import partial
+from functools import cache, partial
 
 import mpmath
 import numpy as np
@@ -66,9 +66,10 @@ def truth(spec, points, orders=(0, 0)):
         return np.array([float(mpmath.diff(at, (float(z), float(y)), orders)) for z, y in points])
 
 
-def derivative(spec, *argnums, pos_weight=None):
-    """The mixed derivative in these arguments (0: logit, 1: label, 2: positive's weight), compiled, for many points."""
-    function = partial(door.elementwise, spec) if pos_weight is None else door.elementwise
+@cache
+def derivative(spec, *argnums):
+    """The mixed derivative in these arguments (0: logit, 1: label), compiled, for many points."""
+    function = partial(door.elementwise, spec)
     for argnum in argnums:
         function = jax.grad(function, argnum)
     return jax.jit(jax.vmap(function))
@@ -101,7 +102,7 @@ def test_derivatives_in_the_logit_are_exact(spec, order):
     close(got[~hard], want[~hard], tolerance(spec), 2e-7)
 
 
-@each_loss
+@pytest.mark.parametrize("spec", [FAMILY[n] for n in (1, 3, 6, 8, 10)], ids=lambda spec: str(spec.form))
 @pytest.mark.parametrize("argnums", [(1,), (0, 1), (0, 0, 1)], ids=str)
 def test_derivatives_in_the_label_are_exact(spec, argnums):
     # A third derivative divides by the cube of a probability, which must not leave the range of float32.
@@ -138,8 +139,9 @@ def test_the_gradient_of_a_weight_per_label_adds_over_samples():
 
 @each_loss
 def test_infinite_logits(spec):
-    z, y = jnp.array([jnp.inf, -jnp.inf, jnp.inf, -jnp.inf]), jnp.array([1.0, 0.0, 0.0, 1.0])
-    value = derivative(spec)(z, y)
+    far = np.array([(math.inf, 1.0), (-math.inf, 0.0), (math.inf, 0.0), (-math.inf, 1.0)], "float32")
+    z, y = np.resize(far, POINTS.shape).T  # for which the derivatives are compiled
+    value = derivative(spec)(z, y)[:4]
     close(value[:2], [0, 0], 0)
     if not isinstance(spec, ASYMMETRIC) or spec.margin == 0:  # with a margin p stays below 1, and the cost finite
         assert np.isposinf(value[2:]).all()
