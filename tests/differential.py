@@ -249,12 +249,17 @@ def by_binxent_tf_keras(c):
     return by_tensorflow(of_class(bx_tf_keras, c, **weighted), c.x, c.dtype)
 
 
-def by_binxent_tensorflow(c):
+def by_binxent_tensorflow(c, wrap=lambda loss: loss):
     if c.is_focal:
         function, options = bx_tf.binary_focal_crossentropy, c.options
     else:
         function, options = bx_tf.binary_crossentropy, c.options | {"pos_weight": c.pos_weight}
-    return reduced(c, by_tensorflow(lambda x: function(c.y, x, **options), c.x, c.dtype))
+    return reduced(c, by_tensorflow(wrap(lambda x: function(c.y, x, **options)), c.x, c.dtype))
+
+
+def by_binxent_graphs(c):
+    """The same within tf.function, which knows no shapes here and so takes another way."""
+    return by_binxent_tensorflow(c, lambda loss: tf.function(loss, input_signature=[tf.TensorSpec(None, c.dtype)]))
 
 
 def by_binxent_jax(c):
@@ -294,6 +299,7 @@ DOORS = {
     "binxent.keras": (by_binxent_keras, lambda c: c.dtype != "float64"),  # JAX, which Keras may run on, has none
     "binxent.tf_keras": (by_binxent_tf_keras, lambda c: True),
     "binxent.tensorflow": (by_binxent_tensorflow, lambda c: True),
+    "binxent.tensorflow in a graph": (by_binxent_graphs, lambda c: c.x.shape == (4, 3)),  # tracing is slow
     # Every option compiles anew: some are enough.
     "binxent.jax": (
         by_binxent_jax,

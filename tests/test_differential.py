@@ -10,4 +10,4 @@ for module in ("jax", "optax", "tensorflow", "tf_keras", "torch"):
 @pytest.mark.slow
 def test_every_door_agrees_with_every_peer():
     seen = check_all(2000, lambda peer, door: peer != "Keras" and door != "binxent.keras")
-    assert {*PEERS, *DOORS} - {"Keras", "binxent.keras"} <= {name for name, count in seen.items() if count > 50}
+    assert {*PEERS, *DOORS} - {"Keras", "binxent.keras"} <= {name for name, count in seen.items() if count > 20}

