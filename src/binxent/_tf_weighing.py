@@ -25,7 +25,7 @@ def reduced(cost, spec, reduction, y_true, y_pred, sample_weight=None, mask=None
     """
     if isinstance(y_true, tf.RaggedTensor) or isinstance(y_pred, tf.RaggedTensor):
         return _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight)
-    operands = prepared(y_true, y_pred, sample_weight)
+    operands = _prepared(y_true, y_pred, sample_weight)
     return _weighing.reduced(operations, cost, spec, reduction, *operands, mask, whole_mean)
 
 
@@ -36,7 +36,12 @@ def per_sample(cost, spec, y_true, y_pred) -> Any:
     return _weighing.reduced(operations, cost, spec, "none", _ranked(y_true, y_pred), y_pred)
 
 
-def prepared(y_true, y_pred, sample_weight) -> tuple[Any, Any, Any]:
+def totals(cost, spec, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
+    """The sum of the weighted losses, and that of the weights, of tensors that are not ragged."""
+    return _weighing.totals(operations, cost, spec, *_prepared(y_true, y_pred, sample_weight), mask)
+
+
+def _prepared(y_true, y_pred, sample_weight) -> tuple[Any, Any, Any]:
     """Labels, predictions and weights in shapes that are known to match, or that are refused while running."""
     y_true, y_pred = _weighing.with_matching_ranks(operations, _ranked(y_true, y_pred), y_pred)
     y_true = in_the_same_shape(("y_true", "y_pred"), y_true, y_pred)  # before a weight can broadcast it

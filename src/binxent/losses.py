@@ -6,6 +6,7 @@ and to a driver. As they stand, the classes are the NumPy door's: callable on ar
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 
 import numpy as np
@@ -109,7 +110,8 @@ class BinaryCrossentropy(Loss):
     `Loss` explains the common parameters; those up to `dtype` are `keras.losses.BinaryCrossentropy`'s.
 
     Attributes:
-        pos_weight: c, what a positive counts: a number, or one for each label on the last axis.
+        pos_weight: c, what a positive counts: a number, or one for each label on the last axis, also as a mapping
+            {label: number}, in the manner of Keras's `class_weight`.
 
     Example:
         >>> loss = BinaryCrossentropy(from_logits=True)
@@ -124,7 +126,7 @@ class BinaryCrossentropy(Loss):
     name: str | None = "binary_crossentropy"
     dtype: str | None = None
     _: KW_ONLY
-    pos_weight: float | tuple[float, ...] | None = None
+    pos_weight: float | tuple[float, ...] | Mapping[int, float] | None = None
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
 
@@ -257,6 +259,14 @@ def _check(name, value, low, high=math.inf):
 def _standard_pos_weight(pos_weight):
     if pos_weight is None:
         return None
+    if isinstance(pos_weight, Mapping):
+        missing = set(range(len(pos_weight))).symmetric_difference(pos_weight)
+        if missing or not pos_weight:
+            raise ValueError(
+                "`pos_weight` must have a number for each label from 0 on, 1.0 where nothing is to change; "
+                f"got {pos_weight!r}."
+            )
+        pos_weight = [pos_weight[label] for label in range(len(pos_weight))]
     weights = np.asarray(pos_weight, float)
     if weights.ndim > 1:
         raise ValueError(

@@ -13,10 +13,15 @@ from binxent import _weighing
 from binxent.keras._provenance import logits_behind
 from binxent.reduction import reduced_axes, require_same_shape, standard_reduction, weight_shape
 
+BACKEND = keras.backend.backend()  # of which a process has one
 # What runs the formulas for each backend: a module whose `elementwise` takes (spec, predictions, labels).
 DRIVERS = {"jax": "binxent.jax", "tensorflow": "binxent.tensorflow", "torch": "binxent.torch"}
-# The reductions for which torch's kernels need no help, and torch's names for them.
-FUSED = {"sum_over_batch_size": "mean", "mean": "mean", "mean_with_sample_weight": "weighted_mean"}
+# Loaded here, as what is imported while TensorFlow traces a function is traced, too.
+DRIVER: Any = importlib.import_module(DRIVERS[BACKEND]) if BACKEND in DRIVERS else None
+ON_TENSORFLOW: Any = importlib.import_module("binxent._tf_weighing") if BACKEND == "tensorflow" else None
+# The reductions to means, and what torch's door calls them.
+MEANS = {"sum_over_batch_size": "mean", "mean": "mean", "mean_with_sample_weight": "weighted_mean"}
+LARGEST_FLOAT16 = 65504.0
 # What torch's door, which looks at values where they can be seen, says in words of its own.
 IN_KERASS_WORDS = {
     "elements of input": "elements of `y_pred`",
@@ -29,53 +34,77 @@ IN_KERASS_WORDS = {
 def reduced(loss, y_true, y_pred, sample_weight, mask) -> Any:
     """The reduced value of a `Loss`."""
     spec, reduction = loss.spec, standard_reduction(loss.reduction)
-    reading, y_pred = _behind_sigmoid(spec, y_pred)
-    y_true, y_pred = _weighing.with_matching_ranks(ops, *_tensors(y_true, y_pred, loss.dtype))
-    if mask is None and reduction in FUSED and keras.backend.backend() == "torch" and math.prod(y_pred.shape):
-        value = _fused(spec, reduction, y_true, y_pred, sample_weight, reading)
+    cost, y_true, y_pred = _prepared(spec, y_true, y_pred, loss.dtype)
+    if ON_TENSORFLOW:
+        value = ON_TENSORFLOW.reduced(cost, spec, reduction, y_true, y_pred, sample_weight, mask)
     else:
-        each = elementwise_in(reading)
-        value = _weighing.reduced(ops, each, spec, reduction, y_true, y_pred, sample_weight, mask, _whole_mean())
-    if reduction in FUSED:
-        value: Any = scale_loss_for_distribution(value)
-    return value if keras.backend.standardize_dtype(value.dtype) == loss.dtype else ops.cast(value, loss.dtype)
+        y_true, y_pred = _weighing.with_matching_ranks(ops, y_true, y_pred)
+        if BACKEND == "torch" and mask is None and reduction in MEANS and math.prod(y_pred.shape):
+            value = _mean_in_one_pass(cost, spec, reduction, y_true, y_pred, sample_weight)
+        else:
+            value = _weighing.reduced(ops, cost, spec, reduction, y_true, y_pred, sample_weight, mask)
+    if reduction in MEANS:
+        value = scale_loss_for_distribution(value)
+    return _cast(value, loss.dtype)
 
 
-def per_sample(spec, y_true, y_pred):
+def per_sample(spec, y_true, y_pred) -> Any:
     """The mean over the axis of a loss, in the dtype of the predictions."""
     dtype: Any = keras.backend.standardize_dtype(_tensor(y_pred).dtype)
     if not keras.backend.is_float_dtype(dtype):
         dtype = keras.config.floatx()
-    reading, y_pred = _behind_sigmoid(spec, y_pred)
-    value = _weighing.reduced(ops, elementwise_in(reading), spec, "none", *_tensors(y_true, y_pred, dtype))
-    return ops.cast(value, dtype)
+    cost, y_true, y_pred = _prepared(spec, y_true, y_pred, dtype)
+    if ON_TENSORFLOW:
+        return _cast(ON_TENSORFLOW.per_sample(cost, spec, y_true, y_pred), dtype)
+    return _cast(_weighing.reduced(ops, cost, spec, "none", y_true, y_pred), dtype)
 
 
-def totals(spec, dtype, y_true, y_pred, sample_weight, mask):
+def totals(spec, dtype, y_true, y_pred, sample_weight, mask) -> tuple[Any, Any]:
     """The sum of the weighted losses, and that of the weights, for a metric of this dtype."""
-    reading, y_pred = _behind_sigmoid(spec, y_pred)
-    y_true, y_pred = _weighing.with_matching_ranks(ops, *_tensors(y_true, y_pred, dtype))
-    return _weighing.totals(ops, elementwise_in(reading), spec, y_true, y_pred, sample_weight, mask)
+    cost, y_true, y_pred = _prepared(spec, y_true, y_pred, dtype)
+    if ON_TENSORFLOW:
+        return ON_TENSORFLOW.totals(cost, spec, y_true, y_pred, sample_weight, mask)
+    y_true, y_pred = _weighing.with_matching_ranks(ops, y_true, y_pred)
+    return _weighing.totals(ops, cost, spec, y_true, y_pred, sample_weight, mask)
 
 
-def driver() -> Any:
-    """The module that runs the formulas on the backend that Keras runs on.
+def _prepared(spec, y_true, y_pred, dtype) -> tuple[Any, Any, Any]:
+    """What costs an element, and labels and predictions in the precision to compute in: halves are too coarse.
+
+    Predictions become the logits behind them where these are known and nobody wants probabilities clipped.
 
     Raises:
-        NotImplementedError: There is none.
+        NotImplementedError: Keras runs on another backend.
     """
-    backend = keras.backend.backend()
-    if backend not in DRIVERS:
+    if DRIVER is None:
         raise NotImplementedError(
-            f"binxent.keras runs on {', '.join(DRIVERS)}; Keras runs on {backend}. Set the environment variable "
+            f"binxent.keras runs on {', '.join(DRIVERS)}; Keras runs on {BACKEND}. Set the environment variable "
             f"KERAS_BACKEND to {' or '.join(DRIVERS)} before Keras is imported."
         )
-    return importlib.import_module(DRIVERS[backend])
+    reading, computed = None, "float64" if dtype == "float64" else "float32"
+    if not spec.from_logits and (spec.epsilon or 0) <= 1e-7:
+        logits = logits_behind(y_pred)
+        if logits is not None:
+            reading, y_pred = "logit", logits
+    cost = functools.partial(_in_kerass_words, DRIVER.elementwise, reading=reading)
+    is_half = getattr(y_pred, "dtype", None) is not None and keras.backend.standardize_dtype(y_pred.dtype) == "float16"
+    if is_half and not spec.from_logits and reading is None:
+        y_pred = _from_float16(y_pred)
+    return cost, _tensor(y_true, computed), _tensor(y_pred, computed)
 
 
-def elementwise_in(reading):
-    """The backend's `elementwise`, with predictions read in another way than the loss's own, or in that for None."""
-    return functools.partial(_in_kerass_words, driver().elementwise, reading=reading)
+@ops.custom_gradient
+def _from_float16(y_pred):
+    """Probabilities in float32, whose slope of up to 1e7 at the clip must not become infinite on its way back.
+
+    A saturated sigmoid multiplies it by its own slope of 0, and 0 * inf is NaN.
+    """
+
+    def gradient(*arguments, upstream=None):
+        (upstream,) = arguments if upstream is None else (upstream,)
+        return ops.cast(ops.clip(upstream, -LARGEST_FLOAT16, LARGEST_FLOAT16), "float16")
+
+    return ops.cast(y_pred, "float32"), gradient
 
 
 def _in_kerass_words(function, *arguments, **options):
@@ -90,29 +119,8 @@ def _in_kerass_words(function, *arguments, **options):
         raise ValueError(message) from None
 
 
-def _whole_mean():
-    """TensorFlow's mean over a batch that the replicas of a strategy share, where there are several."""
-    if keras.backend.backend() != "tensorflow":
-        return None
-    import tensorflow as tf
-
-    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
-        return None
-    from binxent._tf_replicas import whole_mean
-
-    return whole_mean
-
-
-def _behind_sigmoid(spec, y_pred):
-    """How to read which predictions: the logits behind them where they are known and nobody wants them clipped."""
-    if spec.from_logits or (spec.epsilon or 0) > 1e-7:
-        return None, y_pred
-    logits = logits_behind(y_pred)
-    return (None, y_pred) if logits is None else ("logit", logits)
-
-
-def _fused(spec, reduction, y_true, y_pred, sample_weight, reading):
-    """The reduced loss of torch tensors, in one pass."""
+def _mean_in_one_pass(cost, spec, reduction, y_true, y_pred, sample_weight):
+    """The mean of torch tensors, by the kernel that would compute the elements."""
     shape = tuple(y_pred.shape)
     require_same_shape("y_true", y_true.shape, "y_pred", shape)
     reduced_axes(spec.axis, len(shape))  # refuses an impossible axis
@@ -120,14 +128,21 @@ def _fused(spec, reduction, y_true, y_pred, sample_weight, reading):
     if sample_weight is not None:
         weight = _tensor(sample_weight, y_pred.dtype)
         weight = weight.reshape(weight_shape(weight.shape, shape))
-    return _in_kerass_words(driver().reduced, spec, FUSED[reduction], y_pred, y_true, weight, reading=reading)
+    reading = cost.keywords["reading"]
+    return _in_kerass_words(DRIVER.reduced, spec, MEANS[reduction], y_pred, y_true, weight, reading=reading)
 
 
 def _tensor(values, dtype=None) -> Any:
+    if hasattr(values, "row_splits"):  # Keras has no ragged tensors
+        return values if dtype is None else _cast(values, dtype)
     return ops.convert_to_tensor(values, dtype)
 
 
-def _tensors(y_true, y_pred, dtype) -> tuple[Any, Any]:
-    """Labels and predictions for a loss of this dtype: halves are too coarse to compute or to sum in."""
-    computed = "float64" if dtype == "float64" else "float32"
-    return _tensor(y_true, computed), _tensor(y_pred, computed)
+def _cast(values, dtype):
+    if keras.backend.standardize_dtype(values.dtype) == dtype:
+        return values
+    if hasattr(values, "row_splits"):
+        import tensorflow as tf
+
+        return tf.cast(values, dtype)
+    return ops.cast(values, dtype)

@@ -55,6 +55,13 @@ def look(name, from_logits, y_pred, looks_left):
     """
     if keras.backend.backend() == "torch" and _is_transformed():
         return looks_left - 1
+    if _has_several_labels(y_pred) and _is_class_weighted():
+        message = (
+            f"`{name}`: for several labels, class_weight of `fit` is not a weight of labels. Keras takes the argmax of "
+            "each row for its class, which is right only if exactly one label of each row is 1. Give the loss "
+            "pos_weight instead, one number for each label."
+        )
+        warnings.warn(message, UserWarning, stacklevel=3)
     kind, where = _by_model(y_pred) or _by_graph(y_pred) or (None, "")
     if from_logits and kind == "sigmoid":
         message = (
@@ -75,18 +82,40 @@ def look(name, from_logits, y_pred, looks_left):
 
 def _by_model(y_pred):
     """The source of predictions in the model that is being trained or evaluated, if one further up the stack is."""
-    frame = sys._getframe(2)
-    while frame is not None:
-        model = frame.f_locals.get("self")
+    for frame, model in _models_at_work():
         # What a model's own steps do with its outputs before they come here is not known.
-        if isinstance(model, keras.Model) and outputs_of(model) and is_kerass_own(model, *KERASS_OWN):
+        if outputs_of(model) and is_kerass_own(model, *KERASS_OWN):
             outputs = keras.tree.flatten(frame.f_locals.get("y_pred"))
             found = [index for index, output in enumerate(outputs) if output is y_pred]
             if found and len(outputs) == len(outputs_of(model)):
                 kind, layer = source(outputs_of(model)[found[0]])
                 return kind, f" (layer '{layer.name}')"
-        frame = frame.f_back
     return None
+
+
+def _has_several_labels(y_pred):
+    try:
+        shape = tuple(y_pred.shape)
+    except (AttributeError, ValueError):  # a list; a tensor of unknown rank
+        return False
+    return len(shape) > 1 and shape[-1] != 1
+
+
+def _is_class_weighted():
+    return any(
+        frame.f_code.co_name == "fit" and frame.f_locals.get("class_weight") is not None
+        for frame, _ in _models_at_work()
+    )
+
+
+def _models_at_work():
+    """The frames up the stack in which a method of a model is running, and the model."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, keras.Model):
+            yield frame, owner
+        frame = frame.f_back
 
 
 def _by_graph(y_pred):

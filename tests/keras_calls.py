@@ -1,0 +1,77 @@
+"""What the tests of the Keras door share: numbers, the truth, and gradients on whichever backend Keras runs."""
+
+import keras
+import numpy as np
+from keras import ops
+
+BACKEND = keras.config.backend()
+RNG = np.random.default_rng(0)
+
+
+def numbers(values):
+    """Values of any backend as a NumPy array in float64."""
+    if isinstance(values, (list, tuple)):
+        return np.asarray([numbers(one) for one in values], float)
+    return np.asarray(ops.convert_to_numpy(ops.cast(values, "float64" if BACKEND != "jax" else "float32")), float)
+
+
+def close(got, want, rtol=2e-6, atol=0.0):
+    """Raises where they differ by more."""
+    np.testing.assert_allclose(numbers(got), np.asarray(want, float), rtol, atol, strict=True)
+
+
+def dtype_of(values):
+    return keras.backend.standardize_dtype(values.dtype)
+
+
+def value_and_gradient(function, values, dtype="float32"):
+    """A function's value and its gradient, on the backend that Keras runs on; of several values, that of their sum."""
+    x = ops.convert_to_tensor(values, dtype)
+    if BACKEND == "jax":
+        import jax
+
+        value, back = jax.vjp(function, x)
+        return value, numbers(back(ops.ones_like(value))[0])
+    if BACKEND == "torch":
+        x = x.detach().clone().requires_grad_()
+        value = function(x)
+        value.sum().backward()
+        return value.detach(), numbers(x.grad)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = function(x)
+    return value, numbers(tape.gradient(value, x))
+
+
+def gradient(function, values, dtype="float32"):
+    return value_and_gradient(function, values, dtype)[1]
+
+
+def softplus(z):
+    return np.logaddexp(0, z)
+
+
+def entropies(y, z):
+    """The truth: element-wise binary cross-entropy of logits, in float64."""
+    y, z = np.asarray(y, float), np.asarray(z, float)
+    return y * softplus(-z) + (1 - y) * softplus(z)
+
+
+def batch(*shape):
+    """Labels and logits."""
+    return RNG.integers(0, 2, shape).astype("float32"), RNG.normal(0, 3, shape).astype("float32")
+
+
+def masked(values, mask):
+    """A tensor that carries the mask that a layer would leave on it."""
+    tensor = ops.convert_to_tensor(values, "float32")
+    keras.src.backend.set_keras_mask(tensor, ops.convert_to_tensor(mask))
+    return tensor
+
+
+def table(rows=256):
+    """A small table that can be learnt."""
+    x = RNG.normal(size=(rows, 5)).astype("float32")
+    return x, (x @ np.array([2.0, -1.0, 0.5, 0.0, 1.0]) > 0.5).astype("int32")
