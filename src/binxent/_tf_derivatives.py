@@ -59,64 +59,79 @@ def derivative(recipe, order, x, y, pos_weight=None, upstream=None):
         return tf.cast(_spelled_out(DIFFERENTIABLE, recipe, order, beside, y, pos_weight, upstream), x.dtype)
     inputs = {"x": x, "y": y, "pos_weight": pos_weight, "upstream": upstream}
     inputs = {name: tensor for name, tensor in inputs.items() if tensor is not None}
-    eager = tf.executing_eagerly()
-    if eager and not record.could_possibly_record():
+    if tf.executing_eagerly() and not record.could_possibly_record():
         return _evaluate(recipe, order, **inputs)
+
+    # Few differentiate in labels, and the others need not pay for it: the gradient in the label comes in two steps, of
+    # which nobody asks for the second.
+    def gradients(up, *tensors):
+        found = _gradients(recipe, order, up, **dict(zip(inputs, tensors, strict=True)))
+        return [*found, tf.cast(up, y.dtype) if y.dtype.is_floating else None]
+
+    def gradient_in_label(up, *tensors):
+        x, y, pos_weight, product = _multiplied(up, **dict(zip(inputs, tensors, strict=True)))
+        return by_label(recipe, order, x, y, pos_weight, product)
+
+    tensors = list(inputs.values())
     with record.stop_recording():
         result = _evaluate(recipe, order, **inputs)
-        if not eager:
-            result = _with_gradients(result, recipe, order, inputs)
-        label = tf.identity(y)
+        if tf.executing_eagerly():
+            label = tf.identity(y)
+        else:
+            result, label = _with_gradients(result, tensors, gradients, gradient_in_label)
     if y.dtype.is_floating:
-        # Few differentiate in labels. The others need not pay for it: nobody asks for the gradient of this identity.
-        record.record_operation("label", [label], [y], lambda up: [_gradients(recipe, order, up, **inputs)["y"]()])
-
-    def gradients(up):
-        found = _gradients(recipe, order, up, **inputs)
-        found["y"] = lambda: tf.cast(up, y.dtype) if y.dtype.is_floating else None
-        return [gradient() for gradient in found.values()]
-
-    record.record_operation("loss", [result], list((inputs | {"y": label}).values()), gradients)
+        record.record_operation("label", [label], [y], lambda up: [gradient_in_label(up, *tensors)])
+    record.record_operation("loss", [result], [*tensors, label], lambda up: gradients(up, *tensors))
     return result
 
 
-def _with_gradients(result, recipe, order, inputs):
-    """The result of a graph, with its gradients in the inputs.
+def _multiplied(up, x, y, pos_weight=None, upstream=None):
+    """The inputs, where what comes from upstream is multiplied."""
+    up = tf.convert_to_tensor(up)  # a gather hands on slices
+    return x, y, pos_weight, up if upstream is None else upstream * up
+
+
+def _gradients(recipe, order, up, **inputs):
+    """The gradient in each of the inputs, but for the label."""
+    x, y, pos_weight, product = _multiplied(up, **inputs)
+    found = {"x": derivative(recipe, order + 1, x, y, pos_weight, product), "y": None}
+    if pos_weight is not None:
+        found["pos_weight"] = by_pos_weight(recipe, order, x, y, pos_weight, product)
+    if "upstream" in inputs:
+        found["upstream"] = derivative(recipe, order, x, y, pos_weight, tf.convert_to_tensor(up))
+    return found.values()
+
+
+def _with_gradients(result, tensors, gradients, gradient_in_label):
+    """The result of a graph, whose gradients in the tensors are known, and the label, the second of them.
 
     `tf.custom_gradient` would do, but for two things. A forward accumulator looks inside, and finds the derivatives of
     what is spelled out there. And the gradients are made of the tensors that were there when it was called, which are
-    out of reach in the copy of the graph that second derivatives are taken of.
+    out of reach in the copy of the graph that second derivatives are taken of. Only a SavedModel wants them so: it
+    asks without an operation.
     """
-    names = list(inputs)
-    key = f"BinxentGradient-{next(_numbers)}"
+    number = next(_numbers)
+    of_loss, of_label = f"BinxentLoss-{number}", f"BinxentLabel-{number}"
 
-    @tf.RegisterGradient(key)
-    def gradients(operation, up, *_):
-        # A SavedModel asks without an operation, and makes it of the tensors.
-        tensors = list(inputs.values()) if operation is None else operation.inputs[1:]
-        found = _gradients(recipe, order, up, **dict(zip(names, tensors, strict=True)))
-        return [None, *(gradient() for gradient in found.values())]
+    @tf.RegisterGradient(of_loss)
+    def _(operation, up, *_):
+        return [None, *gradients(up, *(tensors if operation is None else operation.inputs[1:-1]))]
 
-    with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": key}):
-        return tf.identity_n([result, *inputs.values()])[0]
+    @tf.RegisterGradient(of_label)
+    def _(operation, up):
+        if operation is None:
+            return gradient_in_label(up, *tensors)
+        (loss,) = operation.outputs[0].consumers()
+        return gradient_in_label(up, *loss.inputs[1:-1])
+
+    graph = tf.compat.v1.get_default_graph()
+    with graph.gradient_override_map({"IdentityN": of_label}):
+        (label,) = tf.identity_n([tensors[1]])
+    with graph.gradient_override_map({"IdentityN": of_loss}):
+        return tf.identity_n([result, *tensors, label])[0], label
 
 
 _numbers = itertools.count()
-
-
-def _gradients(recipe, order, up, x, y, pos_weight=None, upstream=None):
-    """What makes the gradient in each of the inputs that are there, in their order."""
-    up = tf.convert_to_tensor(up)  # a gather hands on slices
-    product = up if upstream is None else upstream * up
-    found = {
-        "x": lambda: derivative(recipe, order + 1, x, y, pos_weight, product),
-        "y": lambda: by_label(recipe, order, x, y, pos_weight, product) if y.dtype.is_floating else None,
-    }
-    if pos_weight is not None:
-        found["pos_weight"] = lambda: by_pos_weight(recipe, order, x, y, pos_weight, product)
-    if upstream is not None:
-        found["upstream"] = lambda: derivative(recipe, order, x, y, pos_weight, up)
-    return found
 
 
 # Derivatives in what is not a prediction.

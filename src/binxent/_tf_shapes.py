@@ -4,6 +4,7 @@ XLA drops assertions, so each check is also part of a shape that a tensor is giv
 """
 
 import tensorflow as tf
+from tensorflow.python.eager import record  # not public
 
 from binxent.reduction import require_same_shape
 
@@ -22,7 +23,8 @@ def in_the_same_shape(names, labels, predictions):
         require_same_shape(names[0], labels.shape, names[1], predictions.shape)
     if labels.shape.is_fully_defined() and predictions.shape.is_fully_defined():
         return labels
-    true_shape, pred_shape = tf.shape(labels), tf.shape(predictions)
+    with record.stop_recording():  # forward accumulators inside each other stumble over the shape of a tensor
+        true_shape, pred_shape = tf.shape(labels), tf.shape(predictions)
     if _differ_in_size_if_at_all(labels.shape, predictions.shape):
         return tf.reshape(labels, pred_shape, name=f"{names[0]}_must_have_the_shape_of_{names[1]}")
     if labels.shape.rank is None or predictions.shape.rank is None:
