@@ -22,6 +22,7 @@ EVERY = {
     "focal of exact probabilities": (partial(door.binary_focal_loss, epsilon=None), True),
 }
 every = pytest.mark.parametrize(("loss", "probabilities"), EVERY.values(), ids=EVERY)
+some = pytest.mark.parametrize(("loss", "probabilities"), list(EVERY.values())[::2], ids=list(EVERY)[::2])
 
 
 def arrays(probabilities, shape=(4, 3, 3), dtype="float32"):
@@ -51,7 +52,7 @@ def test_transformations_agree(loss, probabilities):
     close(scanned(x), want[1], 1e-5, 1e-6)
 
 
-@every
+@some
 def test_x64_and_bfloat16_keep_their_dtype(loss, probabilities):
     x, y = arrays(probabilities)
     both = jax.jit(partial(second_order, loss))
@@ -67,7 +68,7 @@ def test_x64_and_bfloat16_keep_their_dtype(loss, probabilities):
         close(got, coarse.astype("bfloat16"), 0.01, 1e-3)
 
 
-@every
+@some
 def test_exported_programs_do_the_same_on_any_platform(loss, probabilities):
     x, y = arrays(probabilities)
     function = jax.jit(lambda x, y: loss(x, y).sum())
