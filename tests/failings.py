@@ -316,7 +316,7 @@ FAILINGS = [
         "A RaggedTensor is refused.",
         np.logaddexp(0, [-2, -1, -0.5]) @ [0.25, 0.25, 0.5],
         gives(Exception("RaggedTensor"), on_keras(ragged(keras.losses)), "Keras on TensorFlow"),
-        {"binxent.tf_keras": ragged(bx_tf_keras)},
+        {"binxent.tf_keras": ragged(bx_tf_keras), "binxent.keras on TensorFlow": ragged(bx_keras)},
     ),
     Failing(
         "The configuration of a loss forgets its dtype.",

@@ -50,6 +50,7 @@ def test_a_loss_trains_as_the_original_does(world, kind, options, activation):
     alike(fitted(world, ours, activation), fitted(world, theirs, activation))
 
 
+@pytest.mark.slow
 @each_keras
 def test_positives_may_count_twice(world):
     theirs = fitted(world, "binary_crossentropy", class_weight={0: 1.0, 1: 2.0})
