@@ -61,7 +61,7 @@ def test_a_model_learns_under_torch_compile():
     model = network(door.BinaryCrossentropy(from_logits=True), jit_compile=True)
     losses = [model.train_on_batch(x, y) for _ in range(5)]
     close(losses[0], math.log(2), 1e-6)  # the head starts at 0, so every logit is 0
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.95 * losses[0]
 
 
 @pytest.mark.parametrize(
