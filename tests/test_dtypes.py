@@ -56,6 +56,7 @@ def test_halves_are_computed_in_float32_and_rounded_once(kind, from_logits, dtyp
             assert not np.isnan(result[~np.isnan(x)]).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("from_logits", [True, False])
 @pytest.mark.parametrize("name", ["bce", "poly", "focal 0.5", "focal 2, balanced", "asymmetric"])

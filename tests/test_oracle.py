@@ -35,7 +35,9 @@ ULPS = {
 
 each_spelling = pytest.mark.parametrize("name", SPELLINGS)
 each_reading = pytest.mark.parametrize("reading", READINGS)
-each_precision = pytest.mark.parametrize("real", [np.float32, np.float64], ids=["float32", "float64"])
+each_precision = pytest.mark.parametrize(
+    "real", [pytest.param(np.float32, id="float32"), pytest.param(np.float64, id="float64", marks=pytest.mark.slow)]
+)
 
 
 @cache

@@ -95,6 +95,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 def test_an_interrupted_run_ends_in_the_same_bits(binxent, whole, data, tmp_path, monkeypatch, moment):
     import keras
