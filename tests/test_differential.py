@@ -8,6 +8,7 @@ for module in ("jax", "optax", "tensorflow", "tf_keras", "torch"):
 
 
 @pytest.mark.slow
-def test_every_door_agrees_with_every_peer():
-    seen = check_all(2000, lambda peer, door: peer != "Keras" and door != "binxent.keras")
-    assert {*PEERS, *DOORS} - {"Keras", "binxent.keras"} <= {name for name, count in seen.items() if count > 20}
+@pytest.mark.parametrize("seeds", [range(1000), range(1000, 2000)], ids=str)
+def test_every_door_agrees_with_every_peer(seeds):
+    seen = check_all(seeds, lambda peer, door: peer != "Keras" and door != "binxent.keras")
+    assert {*PEERS, *DOORS} - {"Keras", "binxent.keras"} <= {name for name, count in seen.items() if count > 10}

@@ -13,5 +13,5 @@ BACKEND = keras.backend.backend()
 def test_binxent_agrees_with_keras_and_its_backend():
     count = {"torch": 600, "tensorflow": 300, "jax": 16}[BACKEND]  # JAX compiles each operation for each shape
     peers = "Keras", LIBRARIES[BACKEND]
-    seen = check_all(count, lambda peer, door: peer in peers and door == "binxent.keras")
+    seen = check_all(range(count), lambda peer, door: peer in peers and door == "binxent.keras")
     assert min(seen[peer] for peer in peers) > 2
