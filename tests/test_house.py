@@ -26,7 +26,10 @@ HEAVY = {"catboost", "jax", "keras", "lightgbm", "matplotlib", "ml_dtypes", "num
 
 def brought_along(program: str) -> set[str]:
     """The heavy packages that a fresh interpreter has loaded after a program."""
-    ask = f"{program}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}}, file=sys.stderr)"
+    ask = (
+        f"{program}\nimport sys\nloaded = {{name.partition('.')[0] for name, module in sys.modules.items() if module}}"
+    )
+    ask += "\nprint(*loaded, file=sys.stderr)"
     finished = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True)
     return HEAVY & set(finished.stderr.split())
 
@@ -50,6 +53,15 @@ def test_the_jax_door_takes_no_other_framework_with_it():
 def test_the_torch_door_takes_no_other_framework_with_it_nor_the_kernels_nor_the_compiler():
     program = "import binxent.torch, sys; assert 'torch._dynamo' not in sys.modules"
     assert brought_along(program) <= {"torch"}
+
+
+@pytest.mark.slow
+def test_the_tensorflow_door_takes_neither_torch_nor_the_kernels_with_it():
+    assert not brought_along("import binxent.tensorflow") & {
+        "torch",
+        "numba",
+        "triton",
+    }  # TensorFlow itself takes a lot
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["predict"]], ids=" ".join)
