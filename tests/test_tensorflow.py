@@ -343,7 +343,8 @@ def test_arguments_are_taken_as_tf_nn_takes_them():
     want = tf.nn.weighted_cross_entropy_with_logits([0.0, 1.0], [0.5, -1.0], 3.0)
     close(door.weighted_cross_entropy_with_logits([0.0, 1.0], [0.5, -1.0], 3.0), want)
     assert door.sigmoid_cross_entropy_with_logits(tf.zeros((0, 3)), tf.zeros((0, 3))).shape == (0, 3)
-    assert door.sigmoid_cross_entropy_with_logits(1.0, 2.0).shape == ()
+    close(door.sigmoid_cross_entropy_with_logits(1.0, 2.0), np.log1p(np.exp(-2.0)))
+    close(door.weighted_cross_entropy_with_logits(tf.constant(1.0), tf.constant(2.0), tf.constant(3.0)), 0.38078403)
 
 
 @each_way

@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 from tensorflow.python.eager import record  # not public, but the only way to see whether anybody differentiates
-from tensorflow.python.ops import control_flow_util  # nor is this, to see whether XLA will compile what is spelled out
 
 from binxent import _tf_eager
 from binxent._tf_formulas import DIFFERENTIABLE, FUSED, SINGLE
+from binxent._tf_shapes import is_left_to_xla
 
 ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
 BESIDE_ZERO = 1e-30
@@ -38,7 +38,7 @@ class Recipe(NamedTuple):
     epsilon: float | None
 
 
-def derivative(recipe, order, x, y, pos_weight=None, upstream=None):
+def derivative(recipe, order, x, y, pos_weight=None, upstream=None, known=True):
     """The loss of each element (order 0), its slope (1) or its curvature (2), times upstream, in the dtype of x.
 
     Args:
@@ -48,11 +48,12 @@ def derivative(recipe, order, x, y, pos_weight=None, upstream=None):
         y: Labels, of any real dtype, in the shape of the predictions.
         pos_weight: None or a floating tensor that broadcasts to the predictions, in place of the recipe's own.
         upstream: None or a tensor in the shape and dtype of the predictions.
+        known: Whether it knows its own derivative, or is spelled out for TensorFlow to differentiate.
 
     Returns:
         A tensor that can be differentiated in everything floating, any number of times.
     """
-    if order == 2:
+    if order == 2 or not known:
         # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
         beside = tf.cast(x, _working(x.dtype))
         beside += tf.cast(tf.equal(x, 0), beside.dtype) * BESIDE_ZERO
@@ -64,13 +65,13 @@ def derivative(recipe, order, x, y, pos_weight=None, upstream=None):
 
     # Few differentiate in labels, and the others need not pay for it: the gradient in the label comes in two steps, of
     # which nobody asks for the second.
-    def gradients(up, *tensors):
-        found = _gradients(recipe, order, up, **dict(zip(inputs, tensors, strict=True)))
+    def gradients(up, *tensors, known=True):
+        found = _gradients(recipe, order, up, known, **dict(zip(inputs, tensors, strict=True)))
         return [*found, tf.cast(up, y.dtype) if y.dtype.is_floating else None]
 
-    def gradient_in_label(up, *tensors):
+    def gradient_in_label(up, *tensors, known=True):
         x, y, pos_weight, product = _multiplied(up, **dict(zip(inputs, tensors, strict=True)))
-        return by_label(recipe, order, x, y, pos_weight, product)
+        return by_label(recipe, order, x, y, pos_weight, product, known)
 
     tensors = list(inputs.values())
     with record.stop_recording():
@@ -91,14 +92,14 @@ def _multiplied(up, x, y, pos_weight=None, upstream=None):
     return x, y, pos_weight, up if upstream is None else upstream * up
 
 
-def _gradients(recipe, order, up, **inputs):
+def _gradients(recipe, order, up, known, **inputs):
     """The gradient in each of the inputs, but for the label."""
     x, y, pos_weight, product = _multiplied(up, **inputs)
-    found = {"x": derivative(recipe, order + 1, x, y, pos_weight, product), "y": None}
+    found = {"x": derivative(recipe, order + 1, x, y, pos_weight, product, known), "y": None}
     if pos_weight is not None:
-        found["pos_weight"] = by_pos_weight(recipe, order, x, y, pos_weight, product)
+        found["pos_weight"] = by_pos_weight(recipe, order, x, y, pos_weight, product, known)
     if "upstream" in inputs:
-        found["upstream"] = derivative(recipe, order, x, y, pos_weight, tf.convert_to_tensor(up))
+        found["upstream"] = derivative(recipe, order, x, y, pos_weight, tf.convert_to_tensor(up), known)
     return found.values()
 
 
@@ -108,19 +109,21 @@ def _with_gradients(result, tensors, gradients, gradient_in_label):
     `tf.custom_gradient` would do, but for two things. A forward accumulator looks inside, and finds the derivatives of
     what is spelled out there. And the gradients are made of the tensors that were there when it was called, which are
     out of reach in the copy of the graph that second derivatives are taken of. Only a SavedModel wants them so: it
-    asks without an operation.
+    asks without an operation, and once. It does not save what gradients know of their own gradients.
     """
     number = next(_numbers)
     of_loss, of_label = f"BinxentLoss-{number}", f"BinxentLabel-{number}"
 
     @tf.RegisterGradient(of_loss)
     def _(operation, up, *_):
-        return [None, *gradients(up, *(tensors if operation is None else operation.inputs[1:-1]))]
+        if operation is None:
+            return [None, *gradients(up, *tensors, known=False)]
+        return [None, *gradients(up, *operation.inputs[1:-1])]
 
     @tf.RegisterGradient(of_label)
     def _(operation, up):
         if operation is None:
-            return gradient_in_label(up, *tensors)
+            return gradient_in_label(up, *tensors, known=False)
         (loss,) = operation.outputs[0].consumers()
         return gradient_in_label(up, *loss.inputs[1:-1])
 
@@ -137,41 +140,42 @@ _numbers = itertools.count()
 # Derivatives in what is not a prediction.
 
 
-def by_label(recipe, order, x, y, pos_weight, upstream):
+def by_label(recipe, order, x, y, pos_weight, upstream, known=True):
     """Upstream times the derivative in the label, in its dtype."""
     z, t, keep = _read(recipe, x, y)
     upstream = tf.cast(upstream, z.dtype)
     plain = recipe._replace(label_smoothing=0.0, ignore_label=None)
     if recipe.form[0] == "focal":
-        rate = functools.partial(_focal_by_label, plain, t)
+        rate = functools.partial(_focal_by_label, plain, t, known)
         for _ in range(order):
             rate = functools.partial(_differentiate, rate)
         change = upstream * rate(z)
     else:  # linear in the label
-        change = derivative(plain, order, z, tf.ones_like(z), pos_weight, upstream)
-        change -= derivative(plain, order, z, tf.zeros_like(z), pos_weight, upstream)
+        change = derivative(plain, order, z, tf.ones_like(z), pos_weight, upstream, known)
+        change -= derivative(plain, order, z, tf.zeros_like(z), pos_weight, upstream, known)
     change *= 1 - recipe.label_smoothing
     return tf.cast(change if keep is None else tf.where(keep, change, tf.zeros_like(change)), y.dtype)
 
 
-def by_pos_weight(recipe, order, x, y, pos_weight, upstream):
+def by_pos_weight(recipe, order, x, y, pos_weight, upstream, known=True):
     """Upstream times the derivative in the weight of positives, in its shape and dtype."""
     z, t, keep = _read(recipe, x, y)
     plain = recipe._replace(label_smoothing=0.0, ignore_label=None)
     # c y a, where y stands in for c and one for y
-    change = derivative(plain, order, z, tf.ones_like(z), t, tf.cast(upstream, z.dtype))
+    change = derivative(plain, order, z, tf.ones_like(z), t, tf.cast(upstream, z.dtype), known)
     if keep is not None:
         change = tf.where(keep, change, tf.zeros_like(change))
     _, axes = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(change), s1=tf.shape(pos_weight))
     return tf.cast(tf.reshape(tf.reduce_sum(change, axes), tf.shape(pos_weight)), pos_weight.dtype)
 
 
-def _focal_by_label(recipe, y, x):
+def _focal_by_label(recipe, y, known, x):
     """d/dy of (y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
     alpha, beta, gamma = recipe.constants
     bce = recipe._replace(form=("bce",), constants=(1.0,))
     # Infinite costs are made finite, as 0 * inf is NaN.
-    a, b = (tf.minimum(derivative(bce, 0, x, label), 1e30) for label in (tf.ones_like(x), tf.zeros_like(x)))
+    hard = tf.ones_like(x), tf.zeros_like(x)
+    a, b = (tf.minimum(derivative(bce, 0, x, label, known=known), 1e30) for label in hard)
     p, q = tf.exp(-a), tf.exp(-b)
     u, h = y * q + (1 - y) * p, y * a + (1 - y) * b
     share = tf.math.divide_no_nan(h, u)  # where the label is certain, h is 0 too, and so is what u' brings
@@ -197,7 +201,7 @@ def _evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
         if _lies_on_cpu(x):
             return _tf_eager.evaluate(recipe, order, x, y, pos_weight, upstream)
         compute = _traced(recipe, order)
-    elif control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+    elif is_left_to_xla():
         compute = functools.partial(_spelled_out, FUSED, recipe, order)
     elif _is_worth_compiling(x):
         compute = _compiled(recipe, order)

@@ -25,7 +25,7 @@ def evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
     from binxent._cpu import DOUBLE, SINGLE, fuse  # loads Numba
     from binxent._movers import NOWHERE, describe, gather, scatter
 
-    predictions, labels = x.numpy(), y.numpy()
+    predictions, labels = np.asarray(x.numpy()), np.asarray(y.numpy())  # of a scalar NumPy makes no array
     shape, size, dtype = predictions.shape, predictions.size, predictions.dtype
     real = DOUBLE if dtype == DOUBLE else SINGLE
     # NumPy has no bfloat16 to hand on.
@@ -40,7 +40,7 @@ def evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
             recipe,
             describe(predictions, real, gather),
             describe(labels, real, gather),
-            () if upstream is None else (describe(upstream.numpy(), real, gather),),
+            () if upstream is None else (describe(np.asarray(upstream.numpy()), real, gather),),
             real=real,
             size=size,
             row=size,

@@ -1,10 +1,8 @@
-"""The shape rules for TensorFlow, which may know a shape only when a graph runs.
-
-XLA drops assertions, so each check is also part of a shape that a tensor is given: where shapes differ there is none.
-"""
+"""The shape rules for TensorFlow, which may know a shape only when a graph runs."""
 
 import tensorflow as tf
 from tensorflow.python.eager import record  # not public
+from tensorflow.python.ops import control_flow_util  # nor is this, but the only way to see whether XLA will compile
 
 from binxent.reduction import require_same_shape
 
@@ -25,29 +23,28 @@ def in_the_same_shape(names, labels, predictions):
         return labels
     with record.stop_recording():  # forward accumulators inside each other stumble over the shape of a tensor
         true_shape, pred_shape = tf.shape(labels), tf.shape(predictions)
-    if _differ_in_size_if_at_all(labels.shape, predictions.shape):
-        return tf.reshape(labels, pred_shape, name=f"{names[0]}_must_have_the_shape_of_{names[1]}")
-    if labels.shape.rank is None or predictions.shape.rank is None:
-        same = tf.reduce_all(tf.equal(_of_one_length(true_shape), _of_one_length(pred_shape)))
+        one, other = true_shape, pred_shape
+        if labels.shape.rank is None or predictions.shape.rank is None:
+            one, other = _of_one_length(one), _of_one_length(other)
+        same = tf.reduce_all(tf.equal(one, other))
+    if is_left_to_xla():  # which drops assertions, as others drop a reshape that looks as if it did nothing
+        name = f"{names[0]}_must_have_the_shape_of_{names[1]}"
+        labels = tf.reshape(labels, tf.where(same, pred_shape, IMPOSSIBLE), name)
     else:
-        same = tf.reduce_all(tf.equal(true_shape, pred_shape))
-    wanted = f"`{names[0]}` and `{names[1]}` must have the same shape; got these. Reshape one of them."
-    with tf.control_dependencies([tf.debugging.Assert(same, [wanted, true_shape, pred_shape])]):
-        labels = tf.reshape(labels, tf.where(same, pred_shape, IMPOSSIBLE))
+        wanted = f"`{names[0]}` and `{names[1]}` must have the same shape; got these. Reshape one of them."
+        with tf.control_dependencies([tf.debugging.Assert(same, [wanted, true_shape, pred_shape])]):
+            labels = tf.identity(labels)
     labels.set_shape(predictions.shape)
     return labels
 
 
-def _differ_in_size_if_at_all(true_shape, pred_shape):
-    """Whether one extent is unknown and the others are the same: a reshape checks that too, in fewer operations."""
-    if true_shape.rank is None or pred_shape.rank is None:
-        return False
-    pairs = list(zip(true_shape, pred_shape, strict=True))
-    return sum(None in pair for pair in pairs) == 1 and all(0 not in pair for pair in pairs)
-
-
 def _of_one_length(shape):
     return tf.pad(shape, [[0, MOST_AXES - tf.size(shape)]], constant_values=IMPOSSIBLE)
+
+
+def is_left_to_xla():
+    """Whether a graph is being built that XLA compiles as a whole."""
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 def broadcasting_to(pos_weight, name, predictions):
