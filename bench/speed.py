@@ -88,7 +88,9 @@ def check(contender: Contender, case: Case, right: Any, result: Any) -> None:
         close(contender, case, np.ravel(np.asarray(result)), loss, tolerance)
         return
     with_gradient = case.want in (GRADIENT, BACKWARD)
-    close(contender, case, result[0] if with_gradient else result, loss.mean(), tolerance)
+    mean = result[0] if with_gradient else result
+    # In TensorFlow, XLA adds up float32 numbers in a way that loses a digit of a mean of millions.
+    close(contender, case, mean, loss.mean(), 10 * tolerance if case.mode == "XLA" else tolerance)
     if with_gradient:
         got = np.ravel(np.asarray(result[1]))
         size = got.size
