@@ -24,7 +24,7 @@ ENGINES = {
 }
 TRAINED = [("bce", "logits"), ("bce", "probabilities"), ("focal", "logits")]
 BATCH, FEATURES = 32, 30
-BATCHES, QUICK_BATCHES = 200, 10
+BATCHES, QUICK_BATCHES = 100, 10
 
 
 def main(arguments: list[str] | None = None) -> None:
