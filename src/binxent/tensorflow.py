@@ -58,7 +58,7 @@ def sigmoid_cross_entropy_with_logits(
         [2.0611537e-09 6.9314718e-01]
     """
     spec = losses.BinaryCrossentropy(True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels, pos_weight, name=name or "logistic_loss")
+    return elementwise(spec, logits, labels, pos_weight, name=name)
 
 
 def weighted_cross_entropy_with_logits(
@@ -112,7 +112,7 @@ def sigmoid_focal_cross_entropy_with_logits(
     """
     balancing = (False, 0.25) if alpha is None or alpha == -1 else (True, alpha)
     spec = losses.BinaryFocalCrossentropy(*balancing, gamma, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels, name=name or "focal_loss")
+    return elementwise(spec, logits, labels, name=name)
 
 
 def sigmoid_asymmetric_cross_entropy_with_logits(
@@ -154,7 +154,7 @@ def sigmoid_asymmetric_cross_entropy_with_logits(
         [0.0151 0.    ]
     """
     spec = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, margin, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels, name=name or "asymmetric_loss")
+    return elementwise(spec, logits, labels, name=name)
 
 
 def sigmoid_poly_cross_entropy_with_logits(
@@ -185,7 +185,7 @@ def sigmoid_poly_cross_entropy_with_logits(
         [1.1931]
     """
     spec = losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels, name=name or "poly_loss")
+    return elementwise(spec, logits, labels, name=name)
 
 
 def binary_crossentropy(
@@ -329,7 +329,7 @@ def elementwise(spec, predictions, labels, pos_weight=None, reading=None, name=N
         return _elementwise(spec, predictions, labels, pos_weight, reading)
     with tf.name_scope(name or spec.name or "loss") as scope:
         loss = _elementwise(spec, predictions, labels, pos_weight, reading)
-        return tf.identity(loss, name=scope) if tf.is_tensor(loss) else loss
+        return tf.identity(loss, name=scope) if name and tf.is_tensor(loss) else loss
 
 
 def _elementwise(spec, predictions, labels, pos_weight, reading):
