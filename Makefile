@@ -10,10 +10,10 @@ INPUTS := pyproject.toml tests/constraints.txt
 # own, so that most kernels and networks are compiled by one of them.
 PYTEST := $(RUN) -m pytest --numprocesses=auto --dist=worksteal
 ABOUT_KERAS := tests/keras tests/documents
-define pytest
-failed=0; $(PYTEST) $(1) $(ARGS) || failed=1; \
+define test
+failed=0; $(PYTEST) $(ARGS) || failed=1; \
 $(if $(ARGS),,for backend in tensorflow torch; do \
-	echo "Keras on $$backend"; KERAS_BACKEND=$$backend $(PYTEST) $(1) $(ABOUT_KERAS) || failed=1; \
+	echo "Keras on $$backend"; KERAS_BACKEND=$$backend $(PYTEST) $(ABOUT_KERAS) || failed=1; \
 done;) exit $$failed
 endef
 
@@ -29,10 +29,10 @@ train: .venv/train.installed  ## train on the built-in breast-cancer table and w
 	@.venv/bin/binxent train $(ARGS)
 
 test: .venv/test.installed  ## run every test, those of Keras on each of its backends (ARGS=...: only what they say)
-	@$(call pytest,)
+	@$(test)
 
-test-fast: .venv/test.installed  ## run the tests that take no more than a few seconds each
-	@$(call pytest,-m "not slow")
+test-fast: .venv/test.installed  ## run the tests that take no more than a few seconds each, with Keras on jax
+	@$(PYTEST) -m "not slow" $(ARGS)
 
 lint: .venv/test.installed .venv/lint.installed  ## check style, formatting and types
 	@$(RUN) -m ruff check --quiet .

@@ -13,6 +13,8 @@ from compare import close  # noqa: E402
 
 import binxent.jax as door  # noqa: E402
 
+pytestmark = pytest.mark.slow  # each transformation compiles anew
+
 EVERY = {
     "bce": (partial(door.sigmoid_binary_cross_entropy, pos_weight=[1.0, 2.0, 3.0]), False),
     "focal": (partial(door.sigmoid_focal_loss, alpha=0.25, gamma=0.5, label_smoothing=0.1), False),

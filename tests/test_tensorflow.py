@@ -178,6 +178,7 @@ def numerically(function, argnum, x, y):
     return (sides[0] - sides[1]) / (2 * STEP)
 
 
+@pytest.mark.slow
 @each([SPECS[1], SPECS[4], SPECS[6]], MOST)
 def test_higher_and_mixed_derivatives(spec, way):
     loss, (x, y) = loss_of(spec), POINTS
@@ -219,6 +220,7 @@ def tangent(function, x, y, x_rate, y_rate):
     return accumulator.jvp(value)
 
 
+@pytest.mark.slow
 @most_ways
 @pytest.mark.parametrize("around", [False, True], ids=["inside", "around"])
 def test_forward_accumulators(way, around):

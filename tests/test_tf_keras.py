@@ -15,6 +15,8 @@ from compare import close
 from binxent import losses
 from binxent import tf_keras as door
 
+pytestmark = pytest.mark.slow  # most tests trace graphs or train
+
 RNG = np.random.default_rng(0)
 NAN = math.nan
 FAMILY = (
@@ -446,7 +448,6 @@ for path in sys.argv[1:]:
 """
 
 
-@pytest.mark.slow
 def test_a_fresh_process_loads_saved_models(interpreter, tmp_path):
     model = network(door.BinaryCrossentropy(True, 0.1, (0, 1), pos_weight=[2.0], ignore_label=NAN))
     model.fit(*table(), verbose=0)

@@ -8,6 +8,8 @@ import pytest
 from documents.forms import TENSORFLOW
 from peers import bx_keras, bx_tf_keras, keras, tf_keras
 
+pytestmark = pytest.mark.slow  # each test trains
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(160, 20)).astype("float32")
 Y = (X[:, :3].sum(1) + RNG.normal(size=160) > 0.7).astype("float32")
@@ -50,7 +52,6 @@ def test_a_loss_trains_as_the_original_does(world, kind, options, activation):
     alike(fitted(world, ours, activation), fitted(world, theirs, activation))
 
 
-@pytest.mark.slow
 @each_keras
 def test_positives_may_count_twice(world):
     theirs = fitted(world, "binary_crossentropy", class_weight={0: 1.0, 1: 2.0})

@@ -9,6 +9,8 @@ from keras_calls import RNG, close, numbers, table
 import binxent.keras as door
 from binxent.keras import logits_model, metrics, with_sigmoid
 
+pytestmark = pytest.mark.slow  # each model is compiled
+
 
 def sequential(*ends):
     return keras.Sequential([keras.Input((5,)), layers.Dense(3, "relu"), *ends])

@@ -14,6 +14,8 @@ from keras_calls import BACKEND, RNG, close, entropies, numbers, table
 import binxent.keras as door
 from binxent.keras import metrics
 
+pytestmark = pytest.mark.slow  # each test trains
+
 
 def network(loss, activation=None, dtype=None, **options):
     keras.utils.set_random_seed(0)
@@ -54,7 +56,6 @@ def test_models_learn_in_every_way(way):
     close(model.evaluate(x, y, verbose=0), costs.mean(), 1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "torch" or not shutil.which("g++"), reason="torch.compile needs a compiler")
 def test_a_model_learns_under_torch_compile():
     x, y = table(32)
