@@ -16,7 +16,7 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 import binxent as bx
-from binxent.workbench.logistic import logistic_regression
+from binxent.scoring._logistic import logistic_regression
 
 LEFT_OUT = -1.0  # the label of entries that take no part in training
 

@@ -32,10 +32,11 @@ def interpreter(tmp_path):
 @pytest.fixture
 def package(tmp_path):
     """A folder with a copy of the package's core, without what is compiled."""
-    folder = tmp_path / "copy"
-    (folder / "binxent").mkdir(parents=True)
-    for source in Path(bx.__file__).parent.glob("*.py"):
-        shutil.copy(source, folder / "binxent")
+    folder, original = tmp_path / "copy", Path(bx.__file__).parent
+    for part in (".", "_core", "_kernels", "numpy"):
+        (folder / "binxent" / part).mkdir(parents=True, exist_ok=True)
+        for source in (original / part).glob("*.py"):
+            shutil.copy(source, folder / "binxent" / part)
     return folder
 
 

@@ -1,7 +1,7 @@
 """Every door without Keras 3, beside other libraries where they are right, on thousands of random configurations."""
 
 import pytest
-from differential import DOORS, PEERS, check_all
+from support.differential import DOORS, PEERS, check_all
 
 for module in ("jax", "optax", "tensorflow", "tf_keras", "torch"):
     pytest.importorskip(module)

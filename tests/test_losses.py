@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
-from cases import FAMILY
+from support.cases import FAMILY
 
 import binxent as bx
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from failing import BACKENDS, outcome, shows
-from failings import FAILINGS
+from support.failing import BACKENDS, outcome, shows
+from support.failings import FAILINGS
 
 MODULES = {"PyTorch": "torch", "TensorFlow": "tensorflow", "NumPy": "numpy"}
 PEERS = [(row, peer) for row in FAILINGS for peer in row.peers if peer not in BACKENDS.values()]

@@ -1,7 +1,7 @@
 """What each loss is: its parameters, their defaults, what they may be, and the formula they choose.
 
-One frozen dataclass per loss. Doors read the parameters, `form` and `constants`, and leave the rest to `reduction.py`
-and to a driver. As they stand, the classes are the NumPy door's: callable on arrays.
+One frozen dataclass per loss. Doors read the parameters, `form` and `constants`, and leave the rest to
+`_core/shapes.py` and to a driver. As they stand, the classes are the NumPy door's: callable on arrays.
 """
 
 import math
@@ -11,8 +11,8 @@ from dataclasses import KW_ONLY, dataclass, fields
 
 import numpy as np
 
-from binxent.formulas import spelling
-from binxent.reduction import standard_axis, standard_reduction
+from binxent._core.formulas import spelling
+from binxent._core.shapes import standard_axis, standard_reduction
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 
@@ -59,7 +59,9 @@ class Loss:
             ValueError: Shapes do not match, or a label, probability or weight has an impossible value.
             TypeError: An array holds no real numbers.
         """
-        from binxent.numpy import evaluate  # the door stands on this module, so it cannot be imported at the top
+        from binxent.numpy._functions import (
+            evaluate,  # the door stands on this module, so it cannot be imported at the top
+        )
 
         return evaluate(self, y_true, y_pred, sample_weight)
 

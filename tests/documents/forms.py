@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from peers import Lazily, bx_keras, bx_tf_keras, keras, ops, tf
+from support.peers import Lazily, bx_keras, bx_tf_keras, keras, ops, tf
 
 pytest.importorskip("keras")
 

@@ -1,8 +1,8 @@
 """binxent.keras beside Keras and beside the library of this backend, on random configurations."""
 
 import pytest
-from differential import check_all
-from peers import keras
+from support.differential import check_all
+from support.peers import keras
 
 pytest.importorskip("keras")
 LIBRARIES = {"jax": "optax", "tensorflow": "TensorFlow", "torch": "PyTorch"}

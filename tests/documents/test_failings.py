@@ -1,8 +1,8 @@
 """What Keras gets wrong on a backend is wrong there still, and right in binxent.keras on every backend."""
 
 import pytest
-from failing import BACKENDS, outcome, shows
-from failings import FAILINGS
+from support.failing import BACKENDS, outcome, shows
+from support.failings import FAILINGS
 
 keras = pytest.importorskip("keras")
 PEER = BACKENDS[keras.backend.backend()]

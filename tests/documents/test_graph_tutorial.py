@@ -3,11 +3,11 @@
 It prints two results, 0.7127 of logits and 0.7115 of what leaves a sigmoid, but no inputs: these have such results.
 """
 
-import compare
 import numpy as np
 import pytest
 from documents.forms import FORMS, eagerly, in_keras, in_session
-from peers import bx_keras, bx_tf, bx_tf_keras, keras, ops, tf, tf_keras
+from support import compare
+from support.peers import bx_keras, bx_tf, bx_tf_keras, keras, ops, tf, tf_keras
 
 LABELS = [[0.0], [1.0], [1.0], [0.0]]
 RUNS = {"Keras": in_keras, "TensorFlow 2": eagerly, "TensorFlow 1": in_session}

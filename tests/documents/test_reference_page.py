@@ -3,11 +3,11 @@
 import inspect
 from functools import partial
 
-import compare
 import numpy as np
 import pytest
 from documents.forms import OURS, TENSORFLOW, in_forms
-from peers import tf, tf_keras
+from support import compare
+from support.peers import tf, tf_keras
 
 FLAT = [0.0, 1.0, 0.0, 0.0], [-18.6, 0.51, 2.94, -12.8]
 BATCH = [[0.0, 1.0], [0.0, 0.0]], [[-18.6, 0.51], [2.94, -12.8]]

@@ -2,11 +2,11 @@
 
 from types import SimpleNamespace
 
-import compare
 import numpy as np
 import pytest
 from documents.forms import TENSORFLOW
-from peers import bx_keras, bx_tf_keras, keras, tf_keras
+from support import compare
+from support.peers import bx_keras, bx_tf_keras, keras, tf_keras
 
 pytestmark = pytest.mark.slow  # each test trains
 

@@ -1,10 +1,10 @@
 """Three things that tutorials say wrongly, of the original as of binxent, and what is true in their place."""
 
-import compare
 import numpy as np
 import pytest
 from documents.forms import in_forms
-from failing import outcome
+from support import compare
+from support.failing import outcome
 
 LABELS = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]], "float32")
 LOGITS = np.array([[2.0, 0.5, -1.0], [-0.3, 1.2, 0.7]], "float32")

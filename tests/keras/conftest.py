@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from keras_calls import RNG
+from support.keras_calls import RNG
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,18 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from keras_calls import BACKEND, RNG, batch, close, dtype_of, entropies, gradient, masked, numbers, value_and_gradient
+from support.keras_calls import (
+    BACKEND,
+    RNG,
+    batch,
+    close,
+    dtype_of,
+    entropies,
+    gradient,
+    masked,
+    numbers,
+    value_and_gradient,
+)
 
 import binxent.keras as door
 from binxent import losses

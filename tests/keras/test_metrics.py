@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from keras_calls import RNG, batch, close, dtype_of, entropies, masked, numbers
+from support.keras_calls import RNG, batch, close, dtype_of, entropies, masked, numbers
 
 import binxent.keras as door
 from binxent.keras import metrics

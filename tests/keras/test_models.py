@@ -1,189 +1,164 @@
-"""The losses in models: fitting, evaluating, weights, masks, several outputs, half precision, saving."""
-
-import math
-import shutil
-import subprocess
-import sys
+"""The same model ending in logits, and the way back."""
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
-from keras_calls import BACKEND, RNG, close, entropies, numbers, table
+from keras import layers, ops
+from support.keras_calls import RNG, close, numbers, table
 
 import binxent.keras as door
-from binxent.keras import metrics
+from binxent.keras import logits_model, metrics, with_sigmoid
 
-pytestmark = pytest.mark.slow  # each test trains
-
-
-def network(loss, activation=None, dtype=None, **options):
-    keras.utils.set_random_seed(0)
-    head = layers.Dense(1, activation, dtype=dtype, kernel_initializer="zeros")
-    model = keras.Sequential([keras.Input((5,)), layers.Dense(8, "relu", dtype=dtype), head])
-    model.compile(keras.optimizers.SGD(0.3), loss, **options)
-    return model
+pytestmark = pytest.mark.slow  # each model is compiled
 
 
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.head = layers.Dense(1)
-
-    def call(self, inputs):
-        return self.head(inputs)
+def sequential(*ends):
+    return keras.Sequential([keras.Input((5,)), layers.Dense(3, "relu"), *ends])
 
 
-WAYS = {
-    "compiled": {},
-    "eager": {"run_eagerly": True},
-    "XLA": {"jit_compile": True},
-    "two steps": {"steps_per_execution": 2},
+def functional(end):
+    inputs = keras.Input((5,))
+    return keras.Model(inputs, end(layers.Dense(3, "relu")(inputs)))
+
+
+def nested():
+    inner = sequential(layers.Dense(1, "sigmoid"))
+    inputs = keras.Input((5,))
+    return keras.Model(inputs, layers.Reshape((1, 1))(inner(layers.Dense(5)(inputs))))
+
+
+MODELS = {
+    "an activation": lambda: sequential(layers.Dense(1, "sigmoid")),
+    "a layer": lambda: sequential(layers.Dense(1), layers.Activation("sigmoid")),
+    "before reshaping": lambda: sequential(layers.Dense(4, "sigmoid"), layers.Reshape((2, 2))),
+    "before nothing": lambda: sequential(layers.Dense(1, "sigmoid"), layers.Activation("linear")),
+    "a convolution": lambda: sequential(layers.Reshape((3, 1)), layers.Conv1D(2, 2, activation="sigmoid")),
+    "each step": lambda: sequential(layers.Reshape((3, 1)), layers.TimeDistributed(layers.Dense(1, "sigmoid"))),
+    "an einsum": lambda: functional(layers.EinsumDense("ab,bc->ac", (2,), activation="sigmoid", bias_axes="c")),
+    "an operation": lambda: functional(lambda hidden: ops.sigmoid(layers.Dense(1)(hidden))),
+    "a model in a model": nested,
+    "a sequence in a sequence": lambda: keras.Sequential([keras.Input((5,)), sequential(layers.Dense(1, "sigmoid"))]),
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_models_learn_in_every_way(way):
-    if BACKEND == "torch" and way in ("XLA", "two steps"):
-        pytest.skip("torch compiles otherwise, and takes no steps_per_execution")
-    x, y = table()
-    model = network(door.BinaryCrossentropy(from_logits=True), **WAYS[way])
-    before = model.evaluate(x, y, verbose=0)
-    history = model.fit(x, y, epochs=3, validation_split=0.25, verbose=0).history
-    assert len(history["val_loss"]) == 3
-    costs = entropies(y[:, None], numbers(model.predict(x, verbose=0)))
-    assert costs.mean() < 0.85 * before
-    close(model.evaluate(x, y, verbose=0), costs.mean(), 1e-5)
+@pytest.mark.parametrize("name", MODELS)
+def test_there_and_back(name):
+    model = MODELS[name]()
+    x = table(8)[0]
+    logits = logits_model(model)
+    assert type(logits) is type(model)
+    assert logits.name == model.name
+    assert {id(one) for one in logits.variables} == {id(one) for one in model.variables}
+    close(ops.sigmoid(logits(x)), numbers(model(x)))
+    close(with_sigmoid(logits)(x), numbers(model(x)))
+    again = type(model).from_config(logits.get_config())  # as saving does
+    again.set_weights(logits.get_weights())
+    close(again(x), numbers(logits(x)))
+    with pytest.raises(ValueError, match="An output of `model` must come out of a sigmoid"):
+        logits_model(logits)
+    with pytest.raises(ValueError, match="is a sigmoid already"):
+        with_sigmoid(model)
 
 
-@pytest.mark.skipif(BACKEND != "torch" or not shutil.which("g++"), reason="torch.compile needs a compiler")
-def test_a_model_learns_under_torch_compile():
-    x, y = table(32)
-    model = network(door.BinaryCrossentropy(from_logits=True), jit_compile=True)
-    losses = [model.train_on_batch(x, y) for _ in range(5)]
-    close(losses[0], math.log(2), 1e-6)  # the head starts at 0, so every logit is 0
-    assert losses[-1] < 0.95 * losses[0]
-
-
-@pytest.mark.parametrize(
-    "define",
-    [door.BinaryFocalCrossentropy, door.AsymmetricCrossentropy, door.PolyBinaryCrossentropy, door.BinaryCrossentropy],
-)
-def test_a_model_survives_saving(define, tmp_path):
+def test_training_either_trains_both(tmp_path):
     x, y = table(64)
-    model = network(define(from_logits=True), metrics=[getattr(metrics, define.__name__)(from_logits=True)])
+    model = sequential(layers.Dense(1, "sigmoid"))
+    observed = ["accuracy", keras.metrics.AUC(), keras.metrics.Precision(), "mse", metrics.BinaryCrossentropy()]
+    model.compile("adam", "binary_crossentropy", metrics=observed)
     model.fit(x, y, verbose=0)
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    assert type(again.loss) is define
-    assert again.loss.spec == model.loss.spec
-    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
-    again.fit(x, y, verbose=0)
-
-
-def test_a_fresh_process_loads_a_saved_model(tmp_path):
-    loss = door.BinaryCrossentropy(
-        True, 0.1, (0, 1), pos_weight=[2.0], ignore_label=math.nan, epsilon=None, dtype="float32"
-    )
-    model = network(
-        loss, metrics=[metrics.BinaryFocalCrossentropy(gamma=3.0, from_logits=True), metrics.FromLogits("mse")]
-    )
-    x, y = table(8)
+    logits = logits_model(model)
+    assert isinstance(logits.loss, door.BinaryCrossentropy)
+    assert logits.loss.from_logits
+    assert logits.optimizer is model.optimizer
+    close(logits.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0), 1e-4)
+    before = numbers(model.layers[-1].kernel)
+    logits.fit(x, y, verbose=0)
+    assert (numbers(model.layers[-1].kernel) != before).all()
+    assert int(numbers(model.optimizer.iterations)) == 4
     model.fit(x, y, verbose=0)
-    model.save(tmp_path / "model.keras")
-    script = (
-        "import sys, keras, binxent.keras, numpy as np\n"
-        "model = keras.models.load_model(sys.argv[1])\n"
-        "loss = model.loss\n"
-        "assert loss.spec.pos_weight == (2.0,) and loss.axis == (0, 1) and loss.ignore_label != loss.ignore_label\n"
-        "assert loss.epsilon is None and loss.label_smoothing == 0.1 and loss.get_config()['dtype'] == 'float32'\n"
-        "assert int(model.optimizer.iterations) == 1\n"
-        "names = [metric.name for metric in model._compile_metrics._user_metrics]\n"
-        "assert names == ['binary_focal_crossentropy', 'mse'], names\n"
-        "assert len(model.evaluate(np.ones((2, 5)), np.ones((2, 1)), verbose=0)) == 3\n"
+    logits.save(tmp_path / "logits.keras")
+    again = keras.models.load_model(tmp_path / "logits.keras")
+    assert again.evaluate(x, y, verbose=0) == logits.evaluate(x, y, verbose=0)
+    served = with_sigmoid(logits)
+    assert not served.loss.from_logits
+    close(served.evaluate(x, y, verbose=0), logits.evaluate(x, y, verbose=0), 1e-4)
+
+
+def test_a_saturated_model_learns_again():
+    x, y = np.ones((4, 1), "float32"), np.zeros((4, 1), "float32")
+    model = keras.Sequential(
+        [keras.Input((1,)), layers.Dense(1, "sigmoid", kernel_initializer=lambda *a, **k: ops.ones((1, 1)) * 40)]
     )
-    subprocess.run([sys.executable, "-c", script, str(tmp_path / "model.keras")], check=True)
+    model.compile(keras.optimizers.SGD(1.0), door.BinaryCrossentropy())
+    logits = logits_model(model)
+    close(logits.train_on_batch(x, y), 40.0)
+    close(model.layers[-1].kernel, [[39.0]])
 
 
-def test_a_function_is_a_loss_too(tmp_path):
-    x, y = table(64)
-    model = network(door.binary_crossentropy, "sigmoid")
-    model.fit(x, y[:, None], verbose=0)
-    model.save(tmp_path / "model.keras")
-    assert keras.models.load_model(tmp_path / "model.keras").evaluate(x, y[:, None], verbose=0) > 0
-
-
-@pytest.mark.parametrize("kind", ["sample_weight", "class_weight"])
-def test_weights_of_fit(kind):
-    x, y = table(32)
-    weight = np.where(y == 1, 3.0, 0.5)
-    model = network(door.BinaryCrossentropy(from_logits=True))
-    given = {"sample_weight": weight} if kind == "sample_weight" else {"class_weight": {0: 0.5, 1: 3.0}}
-    loss = model.fit(x, y, verbose=0, **given).history["loss"][0]
-    close(loss, (weight * math.log(2)).mean(), 1e-6)  # the head starts at 0, so every logit is 0
-    bias = numbers(model.layers[-1].bias)[0]
-    assert np.sign(bias) == np.sign((weight * (y - 0.5)).sum())
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_the_mask_of_an_embedding_reaches_the_loss(weighted):
-    tokens = np.array([[1, 2, 0, 0], [3, 1, 2, 0], [1, 0, 0, 0]])
-    y = RNG.integers(0, 2, (3, 4, 1)).astype("float32")
-    inputs = keras.Input((4,))
-    hidden = layers.Embedding(4, 3, mask_zero=True)(inputs)
-    model = keras.Model(inputs, layers.TimeDistributed(layers.Dense(1))(hidden))
-    metric = metrics.BinaryCrossentropy(from_logits=True, name="mean")
-    model.compile("sgd", door.BinaryCrossentropy(from_logits=True), weighted_metrics=[metric])
-    costs = entropies(y, numbers(model.predict(tokens, verbose=0)))[..., 0]
-    weights = np.array([1.0, 0.5, 3.0]) if weighted else np.ones(3)
-    got = model.evaluate(tokens, y, sample_weight=weights if weighted else None, verbose=0)
-    kept, each = tokens > 0, np.broadcast_to(weights[:, None], (3, 4))
-    close(got[0], (costs * each)[kept].mean(), 1e-5)
-    close(got[1], (costs * each)[kept].sum() / each[kept].sum(), 1e-5)
-
-
-@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
-def test_half_precision_models_learn(policy):
-    x, y = table()
-    model = network(door.BinaryFocalCrossentropy(from_logits=True, gamma=0.5), dtype=policy)
-    before = model.evaluate(x, y, verbose=0)
-    model.fit(x, y, epochs=3, verbose=0)
-    assert model.evaluate(x, y, verbose=0) < 0.95 * before
-
-
-def test_several_outputs_with_weights_per_element():
-    x, y = table(32)
+def two_heads():
     inputs = keras.Input((5,))
-    heads = {"a": layers.Dense(3, name="a")(inputs), "b": layers.Dense(1, name="b")(inputs)}
-    model = keras.Model(inputs, heads)
-    model.compile("sgd", {name: door.BinaryCrossentropy(from_logits=True) for name in heads})
-    labels = {"a": RNG.integers(0, 2, (32, 3)), "b": y[:, None]}
-    weights = {"a": RNG.random((32, 3)), "b": np.ones(32)}
-    outputs = {name: numbers(output) for name, output in model.predict(x, verbose=0).items()}
-    want = (entropies(labels["a"], outputs["a"]) * weights["a"]).mean() + entropies(labels["b"], outputs["b"]).mean()
-    got = model.evaluate(x, labels, sample_weight=weights, verbose=0)
-    close(got[0], want, 1e-5)
+    yes = layers.Dense(1, "sigmoid", name="yes")(inputs)
+    which = layers.Dense(3, "softmax", name="which")(inputs)
+    return inputs, yes, which
 
 
-def test_subclassed_models_and_single_batches():
-    x, y = table(32)
-    model = Subclassed()
-    model.compile("sgd", door.BinaryCrossentropy(from_logits=True))
-    costs = entropies(y[:, None], numbers(model(x))).mean()
-    close(model.train_on_batch(x, y), costs, 1e-5)
-    assert model.test_on_batch(x, y) < costs
+@pytest.mark.parametrize("names", [False, True])
+def test_only_sigmoids_are_turned(names):
+    inputs, yes, which = two_heads()
+    model = keras.Model(inputs, {"yes": yes, "which": which} if names else [yes, which])
+    losses = {"yes": keras.losses.BinaryFocalCrossentropy(gamma=3.0), "which": "categorical_crossentropy"}
+    model.compile(
+        "sgd", losses if names else list(losses.values()), metrics={"yes": ["accuracy"], "which": ["accuracy"]}
+    )
+    logits = logits_model(model)
+    loss = logits.loss["yes"] if names else logits.loss[0]
+    assert loss.get_config() | {"from_logits": False} == losses["yes"].get_config()
+    assert loss.get_config()["from_logits"]
+    x, y = table(16)
+    y = {"yes": y[:, None], "which": np.eye(3)[y]}
+    y = y if names else list(y.values())
+    close(logits.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0), 1e-4)
+    back = with_sigmoid(logits)
+    for got, want in zip(keras.tree.flatten(back(x)), keras.tree.flatten(model(x)), strict=True):
+        close(got, numbers(want))
+    uncompiled = keras.Model(logits.inputs, logits.outputs)
+    with pytest.raises(ValueError, match=r"pass `outputs`, some of \['(yes|which)', '(yes|which)'\]"):
+        with_sigmoid(uncompiled)
+    turned = with_sigmoid(uncompiled, outputs=["yes"])
+    close(turned(x)[turned.output_names.index("yes")], numbers(keras.tree.flatten(model(x))[0 if not names else 1]))
+    with pytest.raises(ValueError, match=r"got \['no'\]"):
+        with_sigmoid(uncompiled, outputs=["no"])
 
 
-def test_class_weights_of_several_labels_are_pos_weights():
-    """What `class_weight` cannot say: Keras takes the argmax of each row of labels for its class."""
-    x = RNG.normal(size=(32, 5)).astype("float32")
-    y = RNG.integers(0, 2, (32, 3))
-    model = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
-    model.compile("sgd", door.BinaryCrossentropy(from_logits=True, pos_weight={0: 1.0, 1: 1.0, 2: 4.0}))
-    assert model.loss.pos_weight == (1.0, 1.0, 4.0)
-    costs = entropies(y, numbers(model.predict(x, verbose=0))) * np.where(y == 1, [1.0, 1.0, 4.0], 1.0)
-    close(model.evaluate(x, y, verbose=0), costs.mean(), 1e-5)
-    with pytest.warns(UserWarning, match="Keras takes the argmax of each row"):
-        model.fit(x, y, class_weight={0: 1.0, 1: 1.0, 2: 4.0}, verbose=0)
-    with pytest.raises(ValueError, match="`pos_weight` must have a number for each label from 0 on"):
-        door.BinaryCrossentropy(pos_weight={0: 1.0, 2: 4.0})
+def test_a_sigmoid_that_the_model_needs_stays():
+    inputs, yes, _ = two_heads()
+    model = keras.Model(inputs, [yes, layers.Multiply(name="product")([yes, inputs])])
+    logits, x = logits_model(model), table(4)[0]
+    close(ops.sigmoid(logits(x)[0]), numbers(model(x)[0]))
+    close(logits(x)[1], numbers(model(x)[1]))
+
+
+def test_what_cannot_be_turned_says_why():
+    class Subclassed(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    with pytest.raises(
+        TypeError, match="`logits_model` must see a model's layers.* got a Subclassed. End its `call` in"
+    ):
+        logits_model(Subclassed())
+    close(with_sigmoid(Subclassed())(np.zeros((1, 2))), [[0.5, 0.5]])
+    with pytest.raises(ValueError, match=r"must be built to share its variables: begin it with keras.Input"):
+        logits_model(keras.Sequential([layers.Dense(1, "sigmoid")]))
+    model = sequential(layers.Dense(1, "sigmoid"))
+    model.compile("sgd", lambda y, p: ops.mean(p - y))
+    with pytest.warns(UserWarning, match="not known how it takes logits: the new model is not compiled"):
+        assert not logits_model(model).compiled
+
+
+def test_thresholds_move_with_the_predictions():
+    model = sequential(layers.Dense(1, "sigmoid"))
+    model.compile("sgd", door.BinaryCrossentropy(), metrics=[keras.metrics.BinaryAccuracy(threshold=0.8)])
+    x, y = table(64)
+    y = RNG.integers(0, 2, 64)
+    close(logits_model(model).evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0), 1e-5)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from keras_calls import BACKEND, batch, close, entropies, gradient
+from support.keras_calls import BACKEND, batch, close, entropies, gradient
 
 import binxent.keras as door
 

@@ -18,7 +18,7 @@ def test_help_names_the_commands(binxent):
 
 @pytest.mark.parametrize("command", ["train", "predict"])
 def test_help_of_a_command_explains_every_option(binxent, command):
-    from binxent.workbench.commands import workbench
+    from binxent.workbench.commands._all import workbench
 
     shown = binxent(command, "--help").stdout
     for option in workbench.commands[command].params:
@@ -78,7 +78,7 @@ def test_another_backend_is_refused(refused, monkeypatch):
 
 
 def test_an_unexpected_error_is_not_hidden(binxent, monkeypatch):
-    from binxent.workbench import train
+    from binxent.workbench.training import train
 
     def broken(*_, **__):
         raise KeyError("a bug")

@@ -27,21 +27,22 @@ a sigmoid, or a layer without activation. Values are looked at on torch only, wh
 [0, 1] raise; inside a compiled step they cannot be seen. The NumPy door, `import binxent`, checks both.
 """
 
+from binxent._core.public_names import claim
 from binxent.keras import metrics
-from binxent.keras._registration import register
-from binxent.keras.functions import (
+from binxent.keras._functions import (
     asymmetric_crossentropy,
     binary_crossentropy,
     binary_focal_crossentropy,
     poly_binary_crossentropy,
 )
+from binxent.keras._models import logits_model, with_sigmoid
+from binxent.keras._registry import register
 from binxent.keras.losses import (
     AsymmetricCrossentropy,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     PolyBinaryCrossentropy,
 )
-from binxent.keras.models import logits_model, with_sigmoid
 
 __all__ = [
     "AsymmetricCrossentropy",
@@ -57,3 +58,5 @@ __all__ = [
     "register",
     "with_sigmoid",
 ]
+
+claim(globals())

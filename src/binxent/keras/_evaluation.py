@@ -9,16 +9,18 @@ import keras
 from keras import ops
 from keras.src.losses.loss import scale_loss_for_distribution  # not public, but what Keras's own losses do
 
-from binxent import _weighing
-from binxent.keras._provenance import logits_behind
-from binxent.reduction import reduced_axes, require_same_shape, standard_reduction, weight_shape
+from binxent._core import weighted_reduction
+from binxent._core.shapes import reduced_axes, require_same_shape, standard_reduction, weight_shape
+from binxent.keras._logit_tracing import logits_behind
 
 BACKEND = keras.backend.backend()  # of which a process has one
 # What runs the formulas for each backend: a module whose `elementwise` takes (spec, predictions, labels).
 DRIVERS = {"jax": "binxent.jax", "tensorflow": "binxent.tensorflow", "torch": "binxent.torch"}
 # Loaded here, as what is imported while TensorFlow traces a function is traced, too.
 DRIVER: Any = importlib.import_module(DRIVERS[BACKEND]) if BACKEND in DRIVERS else None
-ON_TENSORFLOW: Any = importlib.import_module("binxent._tf_weighing") if BACKEND == "tensorflow" else None
+ON_TENSORFLOW: Any = (
+    importlib.import_module("binxent.tensorflow._weighted_reduction") if BACKEND == "tensorflow" else None
+)
 # The reductions to means, and what torch's door calls them.
 MEANS = {"sum_over_batch_size": "mean", "mean": "mean", "mean_with_sample_weight": "weighted_mean"}
 LARGEST_FLOAT16 = 65504.0
@@ -38,11 +40,11 @@ def reduced(loss, y_true, y_pred, sample_weight, mask) -> Any:
     if ON_TENSORFLOW:
         value = ON_TENSORFLOW.reduced(cost, spec, reduction, y_true, y_pred, sample_weight, mask)
     else:
-        y_true, y_pred = _weighing.with_matching_ranks(ops, y_true, y_pred)
+        y_true, y_pred = weighted_reduction.with_matching_ranks(ops, y_true, y_pred)
         if BACKEND == "torch" and mask is None and reduction in MEANS and math.prod(y_pred.shape):
             value = _mean_in_one_pass(cost, spec, reduction, y_true, y_pred, sample_weight)
         else:
-            value = _weighing.reduced(ops, cost, spec, reduction, y_true, y_pred, sample_weight, mask)
+            value = weighted_reduction.reduced(ops, cost, spec, reduction, y_true, y_pred, sample_weight, mask)
     if reduction in MEANS:
         value = scale_loss_for_distribution(value)
     return _cast(value, loss.dtype)
@@ -56,7 +58,7 @@ def per_sample(spec, y_true, y_pred) -> Any:
     cost, y_true, y_pred = _prepared(spec, y_true, y_pred, dtype)
     if ON_TENSORFLOW:
         return _cast(ON_TENSORFLOW.per_sample(cost, spec, y_true, y_pred), dtype)
-    return _cast(_weighing.reduced(ops, cost, spec, "none", y_true, y_pred), dtype)
+    return _cast(weighted_reduction.reduced(ops, cost, spec, "none", y_true, y_pred), dtype)
 
 
 def totals(spec, dtype, y_true, y_pred, sample_weight, mask) -> tuple[Any, Any]:
@@ -64,8 +66,8 @@ def totals(spec, dtype, y_true, y_pred, sample_weight, mask) -> tuple[Any, Any]:
     cost, y_true, y_pred = _prepared(spec, y_true, y_pred, dtype)
     if ON_TENSORFLOW:
         return ON_TENSORFLOW.totals(cost, spec, y_true, y_pred, sample_weight, mask)
-    y_true, y_pred = _weighing.with_matching_ranks(ops, y_true, y_pred)
-    return _weighing.totals(ops, cost, spec, y_true, y_pred, sample_weight, mask)
+    y_true, y_pred = weighted_reduction.with_matching_ranks(ops, y_true, y_pred)
+    return weighted_reduction.totals(ops, cost, spec, y_true, y_pred, sample_weight, mask)
 
 
 def _prepared(spec, y_true, y_pred, dtype) -> tuple[Any, Any, Any]:

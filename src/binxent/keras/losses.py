@@ -5,8 +5,8 @@ from keras.saving import register_keras_serializable
 from keras.src.backend import get_keras_mask  # not public, but the only way to the mask that a layer left
 
 from binxent import losses
-from binxent._signature import takes
-from binxent.keras import _evaluation, _provenance
+from binxent._core.signatures import takes
+from binxent.keras import _evaluation, _logit_tracing
 
 
 class Loss(keras.losses.Loss):
@@ -19,7 +19,7 @@ class Loss(keras.losses.Loss):
         super().__init__(name=spec.name, reduction=spec.reduction, dtype=dtype)
         self.spec = spec
         self._own_dtype = None if dtype is None else self.dtype
-        self._looks_left = _provenance.LOOKS
+        self._looks_left = _logit_tracing.LOOKS
 
     def __getattr__(self, name):
         if name == "spec":  # not there yet: while copying, or after a failed __init__
@@ -41,7 +41,7 @@ class Loss(keras.losses.Loss):
             ValueError: Shapes do not match.
         """
         if self._looks_left:
-            self._looks_left = _provenance.look(self.name, self.from_logits, y_pred, self._looks_left)
+            self._looks_left = _logit_tracing.look(self.name, self.from_logits, y_pred, self._looks_left)
         with keras.name_scope(self.name):
             return _evaluation.reduced(self, y_true, y_pred, sample_weight, get_keras_mask(y_pred))
 

@@ -24,7 +24,7 @@ from keras.saving import register_keras_serializable
 from keras.src.backend import get_keras_mask, set_keras_mask  # not public, but the only way to a layer's mask
 
 from binxent import losses
-from binxent.keras import _evaluation, _provenance
+from binxent.keras import _evaluation, _logit_tracing
 
 __all__ = [
     "AsymmetricCrossentropy",
@@ -48,7 +48,7 @@ class Metric(keras.metrics.Metric):
         self.spec = spec
         self._own_dtype = None if dtype is None else self.dtype
         self._direction = "down"
-        self._looks_left = _provenance.LOOKS
+        self._looks_left = _logit_tracing.LOOKS
         kept = "float64" if self.dtype == "float64" else "float32"
         self._sums = self.add_variable((2,), initializer="zeros", name="sums", dtype=kept)
         self._lost = self.add_variable((2,), initializer="zeros", name="lost", dtype=kept)
@@ -70,7 +70,7 @@ class Metric(keras.metrics.Metric):
             ValueError: Shapes do not match.
         """
         if self._looks_left:
-            self._looks_left = _provenance.look(self.name, self.from_logits, y_pred, self._looks_left)
+            self._looks_left = _logit_tracing.look(self.name, self.from_logits, y_pred, self._looks_left)
         mask = get_keras_mask(y_pred)
         added: Any = ops.stack(_evaluation.totals(self.spec, self.dtype, y_true, y_pred, sample_weight, mask))
         # Knuth's TwoSum: what a sum rounds away, exactly.

@@ -1,0 +1,297 @@
+"""The losses in optax's dialect: one loss per element, predictions first, options by keyword."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from binxent import losses
+from binxent._core.shapes import require_same_shape
+from binxent.jax._derivatives import derivative
+
+_ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
+_LEAST_POWER = 1e-30  # of a probability of 0, which to the power of 0 would be NaN
+
+
+def sigmoid_binary_cross_entropy(logits, labels, *, pos_weight=None, label_smoothing=0.0, ignore_label=None):
+    """Binary cross-entropy of logits: c y log(1 + exp(-z)) + (1 - y) log(1 + exp(z)).
+
+    Args:
+        logits: z, any real number.
+        labels: y in [0, 1], in the shape of `logits`.
+        pos_weight: c, what a positive counts: a number, or one for each label on the last axis.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+
+    Example:
+        >>> print(sigmoid_binary_cross_entropy(jnp.array([-20.0, 0.0]), jnp.array([0, 1])))
+        [2.0611537e-09 6.9314718e-01]
+    """
+    spec = losses.BinaryCrossentropy(True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels, pos_weight)
+
+
+def binary_cross_entropy(
+    probabilities, labels, *, pos_weight=None, label_smoothing=0.0, ignore_label=None, epsilon=1e-7
+):
+    """Binary cross-entropy of probabilities: -c y log(p) - (1 - y) log(1 - p).
+
+    Args:
+        probabilities: p in [0, 1].
+        labels: y in [0, 1], in the shape of `probabilities`.
+        pos_weight: c, what a positive counts: a number, or one for each label on the last axis.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+        epsilon: p is clipped to [epsilon, 1 - epsilon], and has the clipped point's gradient; None takes p exactly.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `probabilities` are not floating, or `labels` are not real.
+
+    Example:
+        >>> print(binary_cross_entropy(jnp.array([0.9, 0.0]), jnp.array([1, 1])).round(4))
+        [ 0.1054 16.1181]
+    """
+    spec = losses.BinaryCrossentropy(False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
+    return elementwise(spec, probabilities, labels, pos_weight)
+
+
+def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0, *, label_smoothing=0.0, ignore_label=None):
+    """Focal loss of logits: (1 - p_t)^gamma times binary cross-entropy, p_t the probability of the truth.
+
+    Args:
+        logits: Any real number.
+        labels: y in [0, 1], in the shape of `logits`.
+        alpha: What positives count, in [0, 1], a number or one for each label on the last axis; negatives count
+            1 - alpha. None or -1 counts both fully.
+        gamma: How strongly easy entries fade, >= 0, a number or one for each label; 0 is binary cross-entropy.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+
+    Example:
+        >>> print(sigmoid_focal_loss(jnp.array([0.0, 20.0]), jnp.array([1, 1]), alpha=0.25).round(4))
+        [0.0433 0.    ]
+    """
+    return _focal(logits, labels, alpha, gamma, True, label_smoothing, ignore_label=ignore_label)
+
+
+def binary_focal_loss(
+    probabilities, labels, alpha=None, gamma=2.0, *, label_smoothing=0.0, ignore_label=None, epsilon=1e-7
+):
+    """Focal loss of probabilities: `sigmoid_focal_loss`, with the clip of `binary_cross_entropy`.
+
+    Example:
+        >>> print(binary_focal_loss(jnp.array([0.9, 0.4]), jnp.array([1, 0])).round(4))
+        [0.0011 0.0817]
+    """
+    return _focal(
+        probabilities, labels, alpha, gamma, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
+    )
+
+
+def sigmoid_asymmetric_loss(
+    logits, labels, *, gamma_pos=1.0, gamma_neg=4.0, margin=0.05, label_smoothing=0.0, ignore_label=None
+):
+    """Asymmetric loss of logits, for labels most of which are 0: easy negatives fade faster, and in the end entirely.
+
+    Positives cost -(1 - p)^gamma_pos log(p), negatives -p_m^gamma_neg log(1 - p_m), where p_m = max(p - margin, 0).
+    From Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021, equations 4 to 6.
+
+    Args:
+        logits: Any real number.
+        labels: y in [0, 1], in the shape of `logits`.
+        gamma_pos: How strongly easy positives fade, any number >= 0.
+        gamma_neg: How strongly easy negatives fade, any number >= 0.
+        margin: Negatives with a probability up to this cost nothing, in [0, 1).
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+
+    Example:
+        >>> print(sigmoid_asymmetric_loss(jnp.array([2.0, -3.5]), jnp.array([1, 0])).round(4))
+        [0.0151 0.    ]
+    """
+    spec = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, margin, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels)
+
+
+def binary_asymmetric_loss(
+    probabilities,
+    labels,
+    *,
+    gamma_pos=1.0,
+    gamma_neg=4.0,
+    margin=0.05,
+    label_smoothing=0.0,
+    ignore_label=None,
+    epsilon=1e-7,
+):
+    """Asymmetric loss of probabilities: `sigmoid_asymmetric_loss`, with the clip of `binary_cross_entropy`.
+
+    Example:
+        >>> print(binary_asymmetric_loss(jnp.array([0.9, 0.03]), jnp.array([1, 0])).round(4))
+        [0.0105 0.    ]
+    """
+    spec = losses.AsymmetricCrossentropy(
+        gamma_pos, gamma_neg, margin, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
+    )
+    return elementwise(spec, probabilities, labels)
+
+
+def sigmoid_poly_loss(logits, labels, *, epsilon_1=1.0, label_smoothing=0.0, ignore_label=None):
+    """Poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
+
+    From Leng et al., "PolyLoss", 2022, equation 5.
+
+    Args:
+        logits: Any real number.
+        labels: y in [0, 1], in the shape of `logits`.
+        epsilon_1: How much the first term of the loss's polynomial in 1 - p_t counts on top.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+
+    Example:
+        >>> print(sigmoid_poly_loss(jnp.array([0.0]), jnp.array([1])).round(4))
+        [1.1931]
+    """
+    spec = losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels)
+
+
+def binary_poly_loss(probabilities, labels, *, epsilon_1=1.0, label_smoothing=0.0, ignore_label=None, epsilon=1e-7):
+    """Poly-1 loss of probabilities: `sigmoid_poly_loss`, with the clip of `binary_cross_entropy`.
+
+    Example:
+        >>> print(binary_poly_loss(jnp.array([0.5]), jnp.array([1])).round(4))
+        [1.1931]
+    """
+    spec = losses.PolyBinaryCrossentropy(epsilon_1, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
+    return elementwise(spec, probabilities, labels)
+
+
+def elementwise(spec, predictions, labels, pos_weight=None, reading=None):
+    """The loss of each element under a loss of `binxent.losses`, which the functions above and the Keras door call.
+
+    Args:
+        spec: The loss. Its axis, reduction and dtype play no part here.
+        predictions: Logits or probabilities, as the loss says.
+        labels: In the shape of `predictions`.
+        pos_weight: Takes the place of the loss's own, and may be traced.
+        reading: Takes the place of the loss's own, one of those of `binxent.formulas.define`.
+
+    Returns:
+        An array in the shape and dtype of `predictions`.
+
+    Raises:
+        ValueError: Shapes differ.
+        TypeError: `predictions` are not floating, or `labels` are not real.
+    """
+    form, constants = spec.form, spec.constants
+    if pos_weight is not None:
+        # The class refuses impossible weights, where their values can be seen.
+        traced = isinstance(pos_weight, Tracer)
+        constants = (pos_weight,) if traced else losses.BinaryCrossentropy(pos_weight=pos_weight).constants
+    elif form == ("bce",) and constants == (1.0,):
+        form = ("unweighted_bce",)
+    return _evaluate(spec, form, reading or spec.reading, predictions, labels, constants)
+
+
+def _focal(predictions, labels, alpha, gamma, *common, **options):
+    """The focal loss, of which plain numbers choose the formula, and arrays and traced values are its arguments."""
+    if alpha is None or (not _varies(alpha) and alpha == -1):
+        balance = (False, 0.25)
+    else:
+        balance = (True, 0.25 if _varies(alpha) else float(alpha))
+    spec = losses.BinaryFocalCrossentropy(*balance, 2.0 if _varies(gamma) else float(gamma), *common, **options)
+    form, (positive, negative, power) = spec.form, spec.constants
+    if _varies(alpha):
+        positive = _checked("alpha", alpha, 1)
+        negative = 1 - positive
+    if _varies(gamma):
+        form, power = ("focal", "any"), jnp.maximum(_checked("gamma", gamma, math.inf), _LEAST_POWER)
+    return _evaluate(spec, form, spec.reading, predictions, labels, (positive, negative, power))
+
+
+def _varies(option):
+    return isinstance(option, Tracer) or np.ndim(option) > 0
+
+
+def _checked(name, values, most):
+    if isinstance(values, Tracer):
+        return values
+    values = np.asarray(values, float)
+    if not np.all((values >= 0) & (values <= most)):
+        raise ValueError(f"`{name}` must lie in [0, {most}]; got {values.tolist()}.")
+    return values
+
+
+def _evaluate(spec, form, reading, predictions, labels, constants):
+    name = "logits" if spec.from_logits else "probabilities"
+    predictions, labels = jnp.asarray(predictions), jnp.asarray(labels)
+    if not jnp.issubdtype(predictions.dtype, jnp.floating):
+        raise TypeError(f"`{name}` must be floating; got {predictions.dtype}. They come first, then the labels.")
+    if jnp.issubdtype(labels.dtype, jnp.complexfloating):
+        raise TypeError(f"`labels` must be real; got {labels.dtype}.")
+    require_same_shape("labels", labels.shape, name, predictions.shape)
+    constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
+    return _elementwise(spec, form, reading, predictions, labels, constants)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.checkpoint, static_argnums=(0, 1, 2), prevent_cse=False)  # keeps the arguments, and nothing else
+def _elementwise(spec, form, reading, predictions, labels, constants):
+    kind = jnp.promote_types(predictions.dtype, jnp.float32)
+    x, y = predictions.astype(kind), labels.astype(kind)
+    keep = None
+    if spec.ignore_label is not None:
+        keep = ~jnp.isnan(y) if math.isnan(spec.ignore_label) else y != spec.ignore_label
+        x, y = jnp.where(keep, x, _ANYWHERE), jnp.where(keep, y, _ANYWHERE)
+    if spec.label_smoothing:
+        y = y * (1 - spec.label_smoothing) + spec.label_smoothing / 2
+    names = {"focal": ("alpha", "alpha", "gamma")}.get(form[0], ("pos_weight",) * len(constants))
+    constants = tuple(_along_last_axis(*pair, x.shape) for pair in zip(names, constants, strict=True))
+    constants = tuple(constant.astype(kind) for constant in constants)
+    loss = derivative(form, reading, spec.epsilon or 0.0, 0)(x, y, constants)
+    return (loss if keep is None else jnp.where(keep, loss, 0)).astype(predictions.dtype)
+
+
+def _along_last_axis(name, constant, shape):
+    if constant.shape not in ((), shape[-1:]):
+        raise ValueError(
+            f"`{name}` must be a number or hold one number per label of the last axis; "
+            f"got shape {constant.shape} for predictions of shape {shape}."
+        )
+    return constant.reshape((1,) * (len(shape) - 1) + constant.shape) if constant.ndim else constant

@@ -1,0 +1,177 @@
+"""Where predictions come from, as far as it can be known: the logits behind them, and the layer that made them.
+
+A saturated sigmoid has no gradient, and a loss told the wrong kind of predictions trains the wrong model; both go
+unnoticed when only values are seen. Nothing here looks at values to tell logits from probabilities.
+"""
+
+import sys
+import warnings
+from typing import Any
+
+import keras
+
+from binxent.keras._output_activations import is_kerass_own, outputs_of, source
+
+LOOKS = 8  # the first calls: a model is traced a few times, and each of several outputs is looked at
+KERASS_OWN = ("call", "train_step", "test_step", "compute_loss", "compute_metrics")
+# TensorFlow's names for operations, and torch's.
+SIGMOIDS = ("Sigmoid", "SigmoidBackward0")
+RESHAPING = {"ExpandDims", "Identity", "Reshape", "Squeeze"} | {
+    f"{name}Backward{number}" for name in ("Permute", "Squeeze", "Unsqueeze", "View") for number in (0, 1)
+}
+SUMS = ("AddV2", "BiasAdd", "AddBackward0", "AddmmBackward0")
+PRODUCTS = ("Conv2D", "MatMul", "ConvolutionBackward0", "MmBackward0", "TBackward0")
+VARIABLES = ("ReadVariableOp", "AccumulateGrad")
+
+
+def logits_behind(y_pred):
+    """The logits of which predictions are known to be the sigmoid, or None.
+
+    TensorFlow's graphs tell. Elsewhere Keras leaves the input of its sigmoid on what comes out, but that of its softmax
+    as well, so torch's graph is asked, or the sigmoid taken again. JAX leaves no trace.
+    """
+    if keras.backend.backend() == "tensorflow":
+        if _is_symbolic(y_pred):
+            return y_pred.op.inputs[0] if y_pred.op.type == "Sigmoid" else None
+    elif keras.backend.backend() != "torch" or _is_transformed():
+        return None
+    logits = getattr(y_pred, "_keras_logits", None)
+    if logits is None or getattr(y_pred, "grad_fn", None) is None:
+        return logits if logits is not None and _is_sigmoid(y_pred, logits) else None
+    return logits if y_pred.grad_fn.name() == "SigmoidBackward0" else None
+
+
+def look(name, from_logits, y_pred, looks_left):
+    """Warns if predictions are known to be of the other kind than a loss or metric takes them for.
+
+    Args:
+        name: Of the loss.
+        from_logits: Whether it takes predictions for logits.
+        y_pred: The predictions, as they were handed to it.
+        looks_left: How many looks are left, this one included: a loss warns once, and later calls are not to pay.
+
+    Returns:
+        How many looks are left now.
+    """
+    if keras.backend.backend() == "torch" and _is_transformed():
+        return looks_left - 1
+    if _has_several_labels(y_pred) and _is_class_weighted():
+        message = (
+            f"`{name}`: for several labels, class_weight of `fit` is not a weight of labels. Keras takes the argmax of "
+            "each row for its class, which is right only if exactly one label of each row is 1. Give the loss "
+            "pos_weight instead, one number for each label."
+        )
+        warnings.warn(message, UserWarning, stacklevel=3)
+    kind, where = _by_model(y_pred) or _by_graph(y_pred) or (None, "")
+    if from_logits and kind == "sigmoid":
+        message = (
+            f"`{name}` has from_logits=True, but the predictions come straight out of a sigmoid{where}: they are "
+            "probabilities. Drop from_logits=True; or better, drop the sigmoid: `binxent.keras.logits_model(model)` is "
+            "the same model without it."
+        )
+    elif not from_logits and kind == "linear":
+        message = (
+            f"`{name}` takes probabilities, but the predictions come straight out of a layer without activation"
+            f"{where}: they are logits. Pass from_logits=True, or give the layer activation='sigmoid'."
+        )
+    else:
+        return looks_left - 1
+    warnings.warn(message, UserWarning, stacklevel=3)
+    return 0
+
+
+def _by_model(y_pred):
+    """The source of predictions in the model that is being trained or evaluated, if one further up the stack is."""
+    for frame, model in _models_at_work():
+        # What a model's own steps do with its outputs before they come here is not known.
+        if outputs_of(model) and is_kerass_own(model, *KERASS_OWN):
+            outputs = keras.tree.flatten(frame.f_locals.get("y_pred"))
+            found = [index for index, output in enumerate(outputs) if output is y_pred]
+            if found and len(outputs) == len(outputs_of(model)):
+                kind, layer = source(outputs_of(model)[found[0]])
+                return kind, f" (layer '{layer.name}')"
+    return None
+
+
+def _has_several_labels(y_pred):
+    try:
+        shape = tuple(y_pred.shape)
+    except (AttributeError, ValueError):  # a list; a tensor of unknown rank
+        return False
+    return len(shape) > 1 and shape[-1] != 1
+
+
+def _is_class_weighted():
+    return any(
+        frame.f_code.co_name == "fit" and frame.f_locals.get("class_weight") is not None
+        for frame, _ in _models_at_work()
+    )
+
+
+def _models_at_work():
+    """The frames up the stack in which a method of a model is running, and the model."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, keras.Model):
+            yield frame, owner
+        frame = frame.f_back
+
+
+def _by_graph(y_pred):
+    """The source of predictions in TensorFlow's graph, in torch's, or in what Keras left on them."""
+    if keras.backend.backend() == "tensorflow" and _is_symbolic(y_pred):
+        return _kind(y_pred.op, _tensorflows_name, _tensorflows_inputs), f" ('{y_pred.op.name}')"
+    if getattr(y_pred, "grad_fn", None) is not None:
+        return _kind(y_pred.grad_fn, _torchs_name, _torchs_inputs), ""
+    return None if logits_behind(y_pred) is None else ("sigmoid", "")
+
+
+def _kind(operation, name_of, inputs_of):
+    """What an operation of a graph ends: a sigmoid, or an affine map, a product to which a variable is added."""
+
+    def before_reshaping(operation):
+        while name_of(operation) in RESHAPING:
+            operation = inputs_of(operation)[0]
+        return operation
+
+    operation = before_reshaping(operation)
+    if name_of(operation) in SIGMOIDS:
+        return "sigmoid"
+    terms = [name_of(before_reshaping(one)) for one in inputs_of(operation)] if name_of(operation) in SUMS else []
+    affine = any(one in PRODUCTS for one in terms) and any(one in VARIABLES for one in terms)
+    return "linear" if affine else None
+
+
+def _tensorflows_name(op):
+    return op.type
+
+
+def _tensorflows_inputs(op):
+    return [one.op for one in op.inputs]
+
+
+def _torchs_name(step):
+    return step.name().removeprefix("torch::autograd::")
+
+
+def _torchs_inputs(step):
+    return [one for one, _ in step.next_functions if one is not None]
+
+
+def _is_symbolic(tensor):
+    import tensorflow as tf
+
+    return tf.is_symbolic_tensor(tensor)
+
+
+def _is_transformed():
+    """Whether torch is compiling or transforming, when there is no telling where a tensor comes from."""
+    import torch
+
+    return torch.compiler.is_dynamo_compiling() or torch._C._are_functorch_transforms_active()
+
+
+def _is_sigmoid(y_pred, logits):
+    again: Any = keras.ops.sigmoid(logits)
+    return again.shape == y_pred.shape and again.dtype == y_pred.dtype and bool(keras.ops.all(again == y_pred))

@@ -1,0 +1,165 @@
+"""Compiles a model like another one, whose outputs are the sigmoids of its own, or the logits."""
+
+import math
+import warnings
+
+import keras
+
+from binxent.keras import losses, metrics
+from binxent.keras._functions import (
+    asymmetric_crossentropy,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    poly_binary_crossentropy,
+)
+
+# Every spelling of a binary loss but for its objects, by the class that takes its place.
+SPELLINGS = {
+    "BinaryCrossentropy": ("binary_crossentropy", "bce", "BCE", keras.losses.binary_crossentropy, binary_crossentropy),
+    "BinaryFocalCrossentropy": (
+        "binary_focal_crossentropy",
+        keras.losses.binary_focal_crossentropy,
+        binary_focal_crossentropy,
+    ),
+    "AsymmetricCrossentropy": (asymmetric_crossentropy,),
+    "PolyBinaryCrossentropy": (poly_binary_crossentropy,),
+}
+NAMES = {spelling: name for name, spellings in SPELLINGS.items() for spelling in (name, *spellings)}
+BINARY_LOSSES = (losses.Loss, keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
+ACCURACIES = ("accuracy", "acc", "binary_accuracy", "BinaryAccuracy")
+
+
+class NotBinary(Exception):
+    """A loss that cannot be made to take other predictions."""
+
+
+def compile_alike(result, model, turned, names, *, from_logits):
+    """Compiles `result` as `model` is.
+
+    Args:
+        result: The model to compile.
+        model: The compiled model.
+        turned: Which outputs are of the other kind in `result`.
+        names: The names of the outputs of `model`, and those of `result`.
+        from_logits: Whether `turned` are logits in `result`.
+    """
+    compiled_metrics = model._compile_metrics
+    try:
+        loss = _per_output(model.loss, turned, names, lambda one: _loss(one, from_logits))
+    except NotBinary as error:
+        warnings.warn(
+            f"Model '{model.name}' is compiled with the loss {error}, of which it is not known how it takes "
+            f"{'logits' if from_logits else 'probabilities'}: the new model is not compiled. Compile it yourself.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return
+
+    def renewed(metric):
+        return (
+            [_metric(one, from_logits) for one in metric] if isinstance(metric, list) else _metric(metric, from_logits)
+        )
+
+    def renewed_for_outputs(given):
+        if given is None:
+            return None
+        single = len(names[0]) == 1 and not isinstance(given, dict)
+        return (
+            renewed([*given] if isinstance(given, tuple) else given)
+            if single
+            else _per_output(given, turned, names, renewed, others=_fresh)
+        )
+
+    result.compile(
+        optimizer=model.optimizer,
+        loss=loss,
+        loss_weights=_renamed(model._compile_loss._user_loss_weights if model._compile_loss else None, names),
+        metrics=renewed_for_outputs(compiled_metrics._user_metrics if compiled_metrics else None),
+        weighted_metrics=renewed_for_outputs(compiled_metrics._user_weighted_metrics if compiled_metrics else None),
+        run_eagerly=model.run_eagerly,
+        steps_per_execution=model.steps_per_execution,
+        jit_compile=model.jit_compile,
+    )
+
+
+def losses_of_outputs(model):
+    """The compiled loss of each output, by its number."""
+    loss, count = getattr(model, "loss", None) if model.compiled else None, len(keras.tree.flatten(model.outputs))
+    if isinstance(loss, dict):
+        order = sorted(loss) if isinstance(model._outputs_struct, dict) else model.output_names
+        return {index: loss[name] for index, name in enumerate(order) if name in loss}
+    if isinstance(loss, (list, tuple)):
+        return dict(enumerate(loss))
+    return dict.fromkeys(range(count), loss)
+
+
+def is_binary_loss_of_logits(loss):
+    """Whether a loss is a binary one that takes predictions for logits."""
+    return isinstance(loss, BINARY_LOSSES) and bool(loss.get_config()["from_logits"])
+
+
+def _per_output(given, turned, names, renew, others=lambda one: one):
+    """An argument of `compile`, which may be one for all outputs, a sequence or a dictionary, with some renewed."""
+    before, after = names
+    if isinstance(given, dict):
+        numbers = {name: index for index, name in enumerate(before)}
+        return {
+            after[numbers[name]] if name in numbers else name: (renew if numbers.get(name) in turned else others)(one)
+            for name, one in given.items()
+        }
+    if isinstance(given, (list, tuple)):
+        return [(renew if index in turned else others)(one) for index, one in enumerate(given)]
+    if len(turned) == len(before):
+        return renew(given)
+    return {name: (renew if index in turned else others)(given) for index, name in enumerate(after)}
+
+
+def _renamed(weights, names):
+    return _per_output(weights, (), names, None) if isinstance(weights, dict) else weights
+
+
+def _loss(loss, from_logits):
+    if loss is None:
+        return None
+    if isinstance(loss, BINARY_LOSSES):
+        return type(loss).from_config(loss.get_config() | {"from_logits": from_logits})
+    name = _named(loss)
+    if name is None:
+        raise NotBinary(repr(loss))
+    return getattr(losses, name)(from_logits=from_logits)
+
+
+def _metric(metric, from_logits):
+    if isinstance(metric, metrics.FromLogits):
+        return _fresh(metric if from_logits else metric.metric)
+    if isinstance(metric, str) and metric in ACCURACIES:
+        name = metric if metric != "BinaryAccuracy" else "binary_accuracy"
+        return keras.metrics.BinaryAccuracy(name, threshold=0.0 if from_logits else 0.5)
+    name = _named(metric)
+    if name is not None:
+        return getattr(metrics, name)(from_logits=from_logits)
+    if isinstance(metric, keras.metrics.BinaryAccuracy):
+        return type(metric).from_config(metric.get_config() | {"threshold": _moved(metric.threshold, from_logits)})
+    if isinstance(metric, keras.metrics.Metric) and "from_logits" in metric.get_config():
+        return type(metric).from_config(metric.get_config() | {"from_logits": from_logits})
+    return metrics.FromLogits(_fresh(metric)) if from_logits else _fresh(metric)
+
+
+def _named(spelling):
+    """The class that takes the place of a name or a function."""
+    return NAMES.get(spelling) if isinstance(spelling, str) or callable(spelling) else None
+
+
+def _fresh(metric):
+    """A metric without a state, where Keras is given an object."""
+    if isinstance(metric, (list, tuple)):
+        return [_fresh(one) for one in metric]
+    return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.metrics.Metric) else metric
+
+
+def _moved(threshold, from_logits):
+    if not from_logits:
+        return 1 / (1 + math.exp(-threshold))
+    return (
+        math.log(threshold) - math.log1p(-threshold) if 0 < threshold < 1 else math.copysign(math.inf, threshold - 0.5)
+    )

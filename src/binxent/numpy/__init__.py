@@ -1,0 +1,42 @@
+"""The NumPy door: the losses, in Keras's words and with Keras's numbers, on arrays. `import binxent` opens it."""
+
+from binxent._core.public_names import claim
+from binxent.numpy._functions import (
+    AsymmetricCrossentropy,
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    PolyBinaryCrossentropy,
+    asymmetric_crossentropy,
+    balanced_pos_weight,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    get_num_threads,
+    poly_binary_crossentropy,
+    prior_logit,
+    set_num_threads,
+    sigmoid_cross_entropy_with_logits,
+    value_and_grad,
+    value_grad_hess,
+    weighted_cross_entropy_with_logits,
+)
+
+__all__ = [
+    "AsymmetricCrossentropy",
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "PolyBinaryCrossentropy",
+    "asymmetric_crossentropy",
+    "balanced_pos_weight",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "get_num_threads",
+    "poly_binary_crossentropy",
+    "prior_logit",
+    "set_num_threads",
+    "sigmoid_cross_entropy_with_logits",
+    "value_and_grad",
+    "value_grad_hess",
+    "weighted_cross_entropy_with_logits",
+]
+
+claim(globals())

@@ -1,0 +1,1 @@
+"""How good predictions are: statistics of labels and probabilities, on NumPy arrays."""

@@ -1,0 +1,277 @@
+"""A loss, its slope and its curvature as TensorFlow functions, each of which knows the next as its own derivative.
+
+What TensorFlow would make of a formula's spelling is not its derivative: `maximum(z, 0)` has slope 0 or 1 where the
+truth is 1/2. Nothing but the inputs is kept for the way back.
+
+A function is worked out in one of three ways: eagerly on a CPU by the Numba kernels; in a graph, where there are many
+elements and their number is known, by XLA, which makes one loop of all operations; else by the operations as they are.
+"""
+
+# pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false
+# (what `tf.custom_gradient` decorates no longer returns a pair)
+
+import functools
+import itertools
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+from tensorflow.python.eager import record  # not public, but the only way to see whether anybody differentiates
+
+from binxent.tensorflow import _eager
+from binxent.tensorflow._maths import DIFFERENTIABLE, FUSED, SINGLE
+from binxent.tensorflow._shapes import is_left_to_xla
+
+ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
+BESIDE_ZERO = 1e-30
+WORTH_COMPILING = 1 << 15  # elements; below, calling what XLA has compiled costs more than it saves
+
+
+class Recipe(NamedTuple):
+    """What there is to know of a loss to compute it."""
+
+    reading: str
+    form: tuple
+    constants: tuple
+    label_smoothing: float
+    ignore_label: float | None
+    epsilon: float | None
+
+
+def derivative(recipe, order, x, y, pos_weight=None, upstream=None, known=True):
+    """The loss of each element (order 0), its slope (1) or its curvature (2), times upstream, in the dtype of x.
+
+    Args:
+        recipe: The loss.
+        order: Which derivative.
+        x: Predictions, of any floating dtype.
+        y: Labels, of any real dtype, in the shape of the predictions.
+        pos_weight: None or a floating tensor that broadcasts to the predictions, in place of the recipe's own.
+        upstream: None or a tensor in the shape and dtype of the predictions.
+        known: Whether it knows its own derivative, or is spelled out for TensorFlow to differentiate.
+
+    Returns:
+        A tensor that can be differentiated in everything floating, any number of times.
+    """
+    if order == 2 or not known:
+        # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
+        beside = tf.cast(x, _working(x.dtype))
+        beside += tf.cast(tf.equal(x, 0), beside.dtype) * BESIDE_ZERO
+        return tf.cast(_spelled_out(DIFFERENTIABLE, recipe, order, beside, y, pos_weight, upstream), x.dtype)
+    inputs = {"x": x, "y": y, "pos_weight": pos_weight, "upstream": upstream}
+    inputs = {name: tensor for name, tensor in inputs.items() if tensor is not None}
+    if tf.executing_eagerly() and not record.could_possibly_record():
+        return _evaluate(recipe, order, **inputs)
+
+    # Few differentiate in labels, and the others need not pay for it: the gradient in the label comes in two steps, of
+    # which nobody asks for the second.
+    def gradients(up, *tensors, known=True):
+        found = _gradients(recipe, order, up, known, **dict(zip(inputs, tensors, strict=True)))
+        return [*found, tf.cast(up, y.dtype) if y.dtype.is_floating else None]
+
+    def gradient_in_label(up, *tensors, known=True):
+        x, y, pos_weight, product = _multiplied(up, **dict(zip(inputs, tensors, strict=True)))
+        return by_label(recipe, order, x, y, pos_weight, product, known)
+
+    tensors = list(inputs.values())
+    with record.stop_recording():
+        result = _evaluate(recipe, order, **inputs)
+        if tf.executing_eagerly():
+            label = tf.identity(y)
+        else:
+            result, label = _with_gradients(result, tensors, gradients, gradient_in_label)
+    if y.dtype.is_floating:
+        record.record_operation("label", [label], [y], lambda up: [gradient_in_label(up, *tensors)])
+    record.record_operation("loss", [result], [*tensors, label], lambda up: gradients(up, *tensors))
+    return result
+
+
+def _multiplied(up, x, y, pos_weight=None, upstream=None):
+    """The inputs, where what comes from upstream is multiplied."""
+    up = tf.convert_to_tensor(up)  # a gather hands on slices
+    return x, y, pos_weight, up if upstream is None else upstream * up
+
+
+def _gradients(recipe, order, up, known, **inputs):
+    """The gradient in each of the inputs, but for the label."""
+    x, y, pos_weight, product = _multiplied(up, **inputs)
+    found = {"x": derivative(recipe, order + 1, x, y, pos_weight, product, known), "y": None}
+    if pos_weight is not None:
+        found["pos_weight"] = by_pos_weight(recipe, order, x, y, pos_weight, product, known)
+    if "upstream" in inputs:
+        found["upstream"] = derivative(recipe, order, x, y, pos_weight, tf.convert_to_tensor(up), known)
+    return found.values()
+
+
+def _with_gradients(result, tensors, gradients, gradient_in_label):
+    """The result of a graph, whose gradients in the tensors are known, and the label, the second of them.
+
+    `tf.custom_gradient` would do, but for two things. A forward accumulator looks inside, and finds the derivatives of
+    what is spelled out there. And the gradients are made of the tensors that were there when it was called, which are
+    out of reach in the copy of the graph that second derivatives are taken of. Only a SavedModel wants them so: it
+    asks without an operation, and once. It does not save what gradients know of their own gradients.
+    """
+    number = next(_numbers)
+    of_loss, of_label = f"BinxentLoss-{number}", f"BinxentLabel-{number}"
+
+    @tf.RegisterGradient(of_loss)
+    def _(operation, up, *_):
+        if operation is None:
+            return [None, *gradients(up, *tensors, known=False)]
+        return [None, *gradients(up, *operation.inputs[1:-1])]
+
+    @tf.RegisterGradient(of_label)
+    def _(operation, up):
+        if operation is None:
+            return gradient_in_label(up, *tensors, known=False)
+        (loss,) = operation.outputs[0].consumers()
+        return gradient_in_label(up, *loss.inputs[1:-1])
+
+    graph = tf.compat.v1.get_default_graph()
+    with graph.gradient_override_map({"IdentityN": of_label}):
+        (label,) = tf.identity_n([tensors[1]])
+    with graph.gradient_override_map({"IdentityN": of_loss}):
+        return tf.identity_n([result, *tensors, label])[0], label
+
+
+_numbers = itertools.count()
+
+
+# Derivatives in what is not a prediction.
+
+
+def by_label(recipe, order, x, y, pos_weight, upstream, known=True):
+    """Upstream times the derivative in the label, in its dtype."""
+    z, t, keep = _read(recipe, x, y)
+    upstream = tf.cast(upstream, z.dtype)
+    plain = recipe._replace(label_smoothing=0.0, ignore_label=None)
+    if recipe.form[0] == "focal":
+        rate = functools.partial(_focal_by_label, plain, t, known)
+        for _ in range(order):
+            rate = functools.partial(_differentiate, rate)
+        change = upstream * rate(z)
+    else:  # linear in the label
+        change = derivative(plain, order, z, tf.ones_like(z), pos_weight, upstream, known)
+        change -= derivative(plain, order, z, tf.zeros_like(z), pos_weight, upstream, known)
+    change *= 1 - recipe.label_smoothing
+    return tf.cast(change if keep is None else tf.where(keep, change, tf.zeros_like(change)), y.dtype)
+
+
+def by_pos_weight(recipe, order, x, y, pos_weight, upstream, known=True):
+    """Upstream times the derivative in the weight of positives, in its shape and dtype."""
+    z, t, keep = _read(recipe, x, y)
+    plain = recipe._replace(label_smoothing=0.0, ignore_label=None)
+    # c y a, where y stands in for c and one for y
+    change = derivative(plain, order, z, tf.ones_like(z), t, tf.cast(upstream, z.dtype), known)
+    if keep is not None:
+        change = tf.where(keep, change, tf.zeros_like(change))
+    _, axes = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(change), s1=tf.shape(pos_weight))
+    return tf.cast(tf.reshape(tf.reduce_sum(change, axes), tf.shape(pos_weight)), pos_weight.dtype)
+
+
+def _focal_by_label(recipe, y, known, x):
+    """d/dy of (y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
+    alpha, beta, gamma = recipe.constants
+    bce = recipe._replace(form=("bce",), constants=(1.0,))
+    # Infinite costs are made finite, as 0 * inf is NaN.
+    hard = tf.ones_like(x), tf.zeros_like(x)
+    a, b = (tf.minimum(derivative(bce, 0, x, label, known=known), 1e30) for label in hard)
+    p, q = tf.exp(-a), tf.exp(-b)
+    u, h = y * q + (1 - y) * p, y * a + (1 - y) * b
+    share = tf.math.divide_no_nan(h, u)  # where the label is certain, h is 0 too, and so is what u' brings
+    balance = y * alpha + (1 - y) * beta
+    return u**gamma * ((alpha - beta) * h + balance * (gamma * (q - p) * share + a - b))
+
+
+def _differentiate(function, x):
+    """Not by a tape: it records nothing while a forward accumulator asks for gradients."""
+
+    def rate(x):
+        x = tf.identity(x)
+        return tf.gradients(function(x), x)[0]
+
+    return (tf.function(rate, autograph=False) if tf.executing_eagerly() else rate)(x)
+
+
+# Ways to work a function out.
+
+
+def _evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
+    if tf.executing_eagerly():
+        if _lies_on_cpu(x):
+            return _eager.evaluate(recipe, order, x, y, pos_weight, upstream)
+        compute = _traced(recipe, order)
+    elif is_left_to_xla():
+        compute = functools.partial(_spelled_out, FUSED, recipe, order)
+    elif _is_worth_compiling(x):
+        compute = _compiled(recipe, order)
+    else:
+        compute = functools.partial(_spelled_out, SINGLE, recipe, order)
+    return compute(x, y, pos_weight, upstream)
+
+
+def _lies_on_cpu(tensor):
+    return "/device:CPU:" in tensor.device
+
+
+@functools.lru_cache(maxsize=256)
+def _traced(recipe, order):
+    return tf.function(functools.partial(_spelled_out, SINGLE, recipe, order), autograph=False, reduce_retracing=True)
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(recipe, order):
+    return tf.function(functools.partial(_spelled_out, FUSED, recipe, order), autograph=False, jit_compile=True)
+
+
+def _is_worth_compiling(x):
+    """Whether XLA is at hand, and compiles once for many elements: it compiles anew for each shape."""
+    size = x.shape.num_elements()
+    return size is not None and size >= WORTH_COMPILING and tf.inside_function() and _has_compiler()
+
+
+@functools.cache
+def _has_compiler():
+    """Whether this TensorFlow has XLA and nothing but a CPU to run on: other devices may not know it."""
+    if not tf.compat.v1.executing_eagerly_outside_functions():
+        return False
+    if any(device.device_type != "CPU" for device in tf.config.list_physical_devices()):
+        return False
+    with tf.init_scope():
+        try:
+            tf.function(tf.negative, autograph=False, jit_compile=True)(tf.zeros(()))
+        except tf.errors.OpError:
+            return False
+    return True
+
+
+def _working(dtype):
+    return tf.float64 if dtype == tf.float64 else tf.float32
+
+
+def _read(recipe, x, y):
+    """Predictions and smoothed labels in working precision, a harmless pair where they are ignored, and where not."""
+    kind = _working(x.dtype)
+    x, y, keep = tf.cast(x, kind), tf.cast(y, kind), None
+    if recipe.ignore_label is not None:
+        ignored = recipe.ignore_label
+        keep = tf.logical_not(tf.math.is_nan(y)) if math.isnan(ignored) else tf.not_equal(y, ignored)
+        anywhere = tf.constant(ANYWHERE, kind)
+        x, y = tf.where(keep, x, anywhere), tf.where(keep, y, anywhere)
+    if recipe.label_smoothing:
+        y = y * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
+    return x, y, keep
+
+
+def _spelled_out(formulas, recipe, order, x, y, pos_weight=None, upstream=None):
+    dtype = x.dtype
+    x, y, keep = _read(recipe, x, y)
+    form, constants = recipe.form, tuple(tf.constant(constant, x.dtype) for constant in recipe.constants)
+    if pos_weight is not None:
+        constants = (tf.cast(pos_weight, x.dtype),)
+    elif form == ("bce",) and recipe.constants == (1.0,):
+        form = ("unweighted_bce",)
+    result = formulas(recipe.reading, *form)(x, y, recipe.epsilon or 0.0, constants)[order]
+    if upstream is not None:
+        result *= tf.cast(upstream, x.dtype)
+    return tf.cast(result if keep is None else tf.where(keep, result, tf.zeros_like(result)), dtype)

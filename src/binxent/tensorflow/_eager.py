@@ -1,0 +1,53 @@
+"""The driver of eager TensorFlow tensors on a CPU: it shows the Numba kernels where they lie, and copies nothing.
+
+One pass over memory takes the place of a dozen operations, each with a result of its own.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from binxent._kernels.allocator import allocate
+
+HALF_WORD = np.dtype(np.uint16)
+
+
+def evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
+    """The loss of each element (order 0), or its slope (1), times upstream, in one pass.
+
+    Args:
+        recipe: A `Recipe` of `_derivatives.py`.
+        order: 0 or 1.
+        x: Predictions, in whose dtype the result comes.
+        y: Labels, in the shape of the predictions.
+        pos_weight: None or a tensor that broadcasts to the predictions, in place of the recipe's own.
+        upstream: None or a tensor in the shape of the predictions.
+    """
+    from binxent._kernels.fused import DOUBLE, SINGLE, fuse  # loads Numba
+    from binxent._kernels.operands import NOWHERE, describe, gather, scatter
+
+    predictions, labels = np.asarray(x.numpy()), np.asarray(y.numpy())  # of a scalar NumPy makes no array
+    shape, size, dtype = predictions.shape, predictions.size, predictions.dtype
+    real = DOUBLE if dtype == DOUBLE else SINGLE
+    # NumPy has no bfloat16 to hand on.
+    stored = HALF_WORD if dtype.name == "bfloat16" else dtype
+    memory = allocate(size * dtype.itemsize).view(stored).reshape(shape)
+    if size:
+        result = describe(memory.view(dtype), real, scatter)
+        weights = None if pos_weight is None else pos_weight.numpy()
+        if isinstance(recipe.constants[0], tuple):
+            weights = np.array(recipe.constants[0])
+        fuse(
+            recipe,
+            describe(predictions, real, gather),
+            describe(labels, real, gather),
+            () if upstream is None else (describe(np.asarray(upstream.numpy()), real, gather),),
+            real=real,
+            size=size,
+            row=size,
+            pos_weight=NOWHERE if weights is None else describe(np.broadcast_to(weights, shape), real, gather),
+            losses=NOWHERE if order else result,
+            derivatives=(result,) if order else (),
+            most_threads=tf.config.threading.get_intra_op_parallelism_threads() or None,
+        )
+    tensor = tf.experimental.dlpack.from_dlpack(memory.__dlpack__())
+    return tensor if stored is dtype else tf.bitcast(tensor, x.dtype)

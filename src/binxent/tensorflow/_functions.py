@@ -1,0 +1,364 @@
+"""The losses in tf.nn's dialect: one loss per element, labels first, options by keyword."""
+
+import numpy as np
+import tensorflow as tf
+
+from binxent import losses
+from binxent.tensorflow._derivatives import Recipe, derivative
+from binxent.tensorflow._shapes import broadcasting_to, in_the_same_shape
+
+
+def sigmoid_cross_entropy_with_logits(
+    labels=None, logits=None, name=None, *, pos_weight=None, label_smoothing=0.0, ignore_label=None
+):
+    """Binary cross-entropy of logits: c y log(1 + exp(-x)) + (1 - y) log(1 + exp(x)).
+
+    `tf.nn.sigmoid_cross_entropy_with_logits`, with options.
+
+    Args:
+        labels: y in [0, 1], in the shape of `logits`.
+        logits: x, any real number.
+        name: Name of the operation.
+        pos_weight: c, what a positive counts: a number, or an array or tensor that broadcasts to `logits`.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
+
+    Example:
+        >>> print(sigmoid_cross_entropy_with_logits(labels=[0.0, 1.0], logits=[-20.0, 0.0]).numpy())
+        [2.0611537e-09 6.9314718e-01]
+    """
+    spec = losses.BinaryCrossentropy(True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels, pos_weight, name=name)
+
+
+def weighted_cross_entropy_with_logits(
+    labels, logits, pos_weight, name=None, *, label_smoothing=0.0, ignore_label=None
+):
+    """Binary cross-entropy of logits whose positives count `pos_weight`: `sigmoid_cross_entropy_with_logits`.
+
+    `tf.nn.weighted_cross_entropy_with_logits`, whose gradient at 0 is wrong and whose negatives cost nothing from -17.
+
+    Example:
+        >>> print(weighted_cross_entropy_with_logits([1.0, 0.0], [0.0, -20.0], pos_weight=2.0).numpy())
+        [1.3862944e+00 2.0611537e-09]
+    """
+    return sigmoid_cross_entropy_with_logits(
+        labels,
+        logits,
+        name,
+        pos_weight=pos_weight,
+        label_smoothing=label_smoothing,
+        ignore_label=ignore_label,
+    )
+
+
+def sigmoid_focal_cross_entropy_with_logits(
+    labels, logits, alpha=None, gamma=2.0, name=None, *, label_smoothing=0.0, ignore_label=None
+):
+    """Focal loss of logits: (1 - p_t)^gamma times binary cross-entropy, p_t the probability of the truth.
+
+    From Lin et al., "Focal Loss for Dense Object Detection", 2017, section 3.
+
+    Args:
+        labels: y in [0, 1], in the shape of `logits`.
+        logits: Any real number.
+        alpha: What positives count, in [0, 1]; negatives count 1 - alpha. None or -1 counts both fully.
+        gamma: How strongly easy entries fade, any number >= 0; 0 is binary cross-entropy.
+        name: Name of the operation.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
+
+    Example:
+        >>> print(sigmoid_focal_cross_entropy_with_logits([1, 1], [0.0, 2.0], alpha=0.25).numpy().round(5))
+        [0.04332 0.00045]
+    """
+    balancing = (False, 0.25) if alpha is None or alpha == -1 else (True, alpha)
+    spec = losses.BinaryFocalCrossentropy(*balancing, gamma, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels, name=name)
+
+
+def sigmoid_asymmetric_cross_entropy_with_logits(
+    labels,
+    logits,
+    gamma_pos=1.0,
+    gamma_neg=4.0,
+    margin=0.05,
+    name=None,
+    *,
+    label_smoothing=0.0,
+    ignore_label=None,
+):
+    """Asymmetric loss of logits, for labels most of which are 0: easy negatives fade faster, and in the end entirely.
+
+    Positives cost -(1 - p)^gamma_pos log(p), negatives -p_m^gamma_neg log(1 - p_m), where p_m = max(p - margin, 0).
+    From Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021, equations 4 to 6.
+
+    Args:
+        labels: y in [0, 1], in the shape of `logits`.
+        logits: Any real number.
+        gamma_pos: How strongly easy positives fade, any number >= 0.
+        gamma_neg: How strongly easy negatives fade, any number >= 0.
+        margin: Negatives with a probability up to this cost nothing, in [0, 1).
+        name: Name of the operation.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
+
+    Example:
+        >>> print(sigmoid_asymmetric_cross_entropy_with_logits([1, 0], [2.0, -3.5]).numpy().round(4))
+        [0.0151 0.    ]
+    """
+    spec = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, margin, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels, name=name)
+
+
+def sigmoid_poly_cross_entropy_with_logits(
+    labels, logits, epsilon_1=1.0, name=None, *, label_smoothing=0.0, ignore_label=None
+):
+    """Poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
+
+    From Leng et al., "PolyLoss", 2022, equation 5.
+
+    Args:
+        labels: y in [0, 1], in the shape of `logits`.
+        logits: Any real number.
+        epsilon_1: How much the first term of the loss's polynomial in 1 - p_t counts on top.
+        name: Name of the operation.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, or `labels` are not real.
+        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
+
+    Example:
+        >>> print(sigmoid_poly_cross_entropy_with_logits([1], [0.0]).numpy().round(4))
+        [1.1931]
+    """
+    spec = losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(spec, logits, labels, name=name)
+
+
+def binary_crossentropy(
+    target,
+    output,
+    from_logits=False,
+    *,
+    pos_weight=None,
+    label_smoothing=0.0,
+    ignore_label=None,
+    epsilon=1e-7,
+):
+    """Binary cross-entropy of probabilities or logits, per element: the `binary_crossentropy` of Keras's backend.
+
+    Args:
+        target: Labels in [0, 1], in the shape of `output`.
+        output: Probabilities in [0, 1], or logits.
+        from_logits: Whether `output` holds logits; this is never guessed.
+        pos_weight: What a positive counts: a number, or an array or tensor that broadcasts to `output`.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+        epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] and have the clipped point's gradient; None takes
+            them exactly.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `output` is not floating, or `target` is not real.
+        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
+
+    Example:
+        >>> print(binary_crossentropy([1.0, 1.0], [0.9, 0.0]).numpy().round(4))
+        [ 0.1054 16.1181]
+    """
+    spec = losses.BinaryCrossentropy(from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
+    return elementwise(spec, output, target, pos_weight)
+
+
+def binary_focal_crossentropy(
+    target,
+    output,
+    apply_class_balancing=False,
+    alpha=0.25,
+    gamma=2.0,
+    from_logits=False,
+    *,
+    label_smoothing=0.0,
+    ignore_label=None,
+    epsilon=1e-7,
+):
+    """Focal loss of probabilities or logits, per element: the `binary_focal_crossentropy` of Keras's backend.
+
+    The loss is `sigmoid_focal_cross_entropy_with_logits`'s, the other arguments are `binary_crossentropy`'s.
+
+    Args:
+        target: Labels in [0, 1], in the shape of `output`.
+        output: Probabilities in [0, 1], or logits.
+        apply_class_balancing: Whether positives count alpha, and negatives 1 - alpha.
+        alpha: In [0, 1].
+        gamma: How strongly easy entries fade, any number >= 0.
+        from_logits: Whether `output` holds logits.
+        label_smoothing: s in [0, 1].
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+        epsilon: Where probabilities are clipped; None takes them exactly.
+
+    Example:
+        >>> print(binary_focal_crossentropy([1.0, 0.0], [0.9, 0.4]).numpy().round(4))
+        [0.0011 0.0817]
+    """
+    spec = losses.BinaryFocalCrossentropy(
+        apply_class_balancing, alpha, gamma, from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
+    )
+    return elementwise(spec, output, target)
+
+
+def asymmetric_crossentropy(
+    target,
+    output,
+    gamma_pos=1.0,
+    gamma_neg=4.0,
+    margin=0.05,
+    from_logits=False,
+    *,
+    label_smoothing=0.0,
+    ignore_label=None,
+    epsilon=1e-7,
+):
+    """Asymmetric loss of probabilities or logits, per element: `sigmoid_asymmetric_cross_entropy_with_logits`.
+
+    `from_logits` and `epsilon` are `binary_crossentropy`'s.
+
+    Example:
+        >>> print(asymmetric_crossentropy([1.0, 0.0], [0.9, 0.03]).numpy().round(4))
+        [0.0105 0.    ]
+    """
+    spec = losses.AsymmetricCrossentropy(
+        gamma_pos, gamma_neg, margin, from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
+    )
+    return elementwise(spec, output, target)
+
+
+def poly_binary_crossentropy(
+    target, output, epsilon_1=1.0, from_logits=False, *, label_smoothing=0.0, ignore_label=None, epsilon=1e-7
+):
+    """Poly-1 loss of probabilities or logits, per element: `sigmoid_poly_cross_entropy_with_logits`.
+
+    `from_logits` and `epsilon` are `binary_crossentropy`'s.
+
+    Example:
+        >>> print(poly_binary_crossentropy([1.0], [0.5]).numpy().round(4))
+        [1.1931]
+    """
+    spec = losses.PolyBinaryCrossentropy(
+        epsilon_1, from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
+    )
+    return elementwise(spec, output, target)
+
+
+def elementwise(spec, predictions, labels, pos_weight=None, reading=None, name=None):
+    """The loss of each element under a loss of `binxent.losses`, which the functions above and the Keras doors call.
+
+    Args:
+        spec: The loss. Its axis, reduction and dtype play no part here.
+        predictions: Logits or probabilities, as the loss says.
+        labels: In the shape of `predictions`.
+        pos_weight: Takes the place of the loss's own: a number, or an array or tensor that broadcasts to `predictions`.
+        reading: Takes the place of `spec.reading`, how predictions are read.
+        name: Name of the operation.
+
+    Returns:
+        A tensor in the shape and dtype of `predictions`.
+
+    Raises:
+        ValueError: Shapes differ.
+        TypeError: `predictions` are not floating, or `labels` are not real.
+        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
+    """
+    if tf.executing_eagerly():
+        return _elementwise(spec, predictions, labels, pos_weight, reading)
+    with tf.name_scope(name or spec.name or "loss") as scope:
+        loss = _elementwise(spec, predictions, labels, pos_weight, reading)
+        return tf.identity(loss, name=scope) if name and tf.is_tensor(loss) else loss
+
+
+def _elementwise(spec, predictions, labels, pos_weight, reading):
+    reading = reading or spec.reading
+    names = ("labels", "logits") if reading == "logit" else ("target", "output")
+    if isinstance(predictions, tf.RaggedTensor) or isinstance(labels, tf.RaggedTensor):
+        labels, predictions = _with_same_splits(names, labels, predictions)
+        flat = _elementwise(spec, predictions.flat_values, labels.flat_values, pos_weight, reading)
+        return predictions.with_flat_values(flat)
+    labels, predictions = tf.convert_to_tensor(labels), tf.convert_to_tensor(predictions)
+    if not predictions.dtype.is_floating:
+        raise TypeError(f"`{names[1]}` must be floating; got {predictions.dtype.name}. Labels come first.")
+    if not (labels.dtype.is_floating or labels.dtype.is_integer or labels.dtype.is_bool):
+        raise TypeError(f"`{names[0]}` must be real numbers; got {labels.dtype.name}.")
+    labels = in_the_same_shape(names, labels, predictions)
+    constants, pos_weight = _weights_of_positives(spec.constants, pos_weight, names, predictions)
+    recipe = Recipe(reading, spec.form, constants, spec.label_smoothing, spec.ignore_label, spec.epsilon)
+    return derivative(recipe, 0, predictions, labels, pos_weight)
+
+
+def _weights_of_positives(constants, pos_weight, names, predictions):
+    """The constants of the formula, and what takes their place: a tensor that broadcasts to the predictions."""
+    if pos_weight is not None and not tf.is_tensor(pos_weight) and np.ndim(pos_weight) < 2:
+        constants, pos_weight = losses.BinaryCrossentropy(pos_weight=pos_weight).constants, None
+    if pos_weight is None:
+        if not isinstance(constants[0], tuple) or (len(constants[0]),) == tuple(predictions.shape[-1:]):
+            return constants, None
+        pos_weight = constants[0]
+    pos_weight = tf.convert_to_tensor(pos_weight)
+    if not pos_weight.dtype.is_floating:
+        pos_weight = tf.cast(pos_weight, tf.float32)
+    return (1.0,), broadcasting_to(pos_weight, names[1], predictions)
+
+
+def _with_same_splits(names, labels, predictions):
+    """Two ragged tensors, whose rows are compared, when the graph runs if they are not known before."""
+    for name, given, other in ((names[0], labels, names[1]), (names[1], predictions, names[0])):
+        if not isinstance(given, tf.RaggedTensor):
+            raise ValueError(f"`{name}` must be ragged as `{other}` is; got {type(given).__name__}.")
+    if labels.ragged_rank != predictions.ragged_rank:
+        raise ValueError(
+            f"`{names[0]}` and `{names[1]}` must be ragged in the same axes; "
+            f"got ragged ranks {labels.ragged_rank} and {predictions.ragged_rank}."
+        )
+    checks = [
+        tf.debugging.assert_equal(
+            tf.cast(one, tf.int64),
+            tf.cast(other, tf.int64),
+            f"`{names[0]}` and `{names[1]}` must have rows of the same lengths; got these ends of rows.",
+        )
+        for one, other in zip(labels.nested_row_splits, predictions.nested_row_splits, strict=True)
+    ]
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return labels.with_flat_values(tf.identity(labels.flat_values)), predictions

@@ -1,0 +1,73 @@
+"""Means over a batch that the replicas of a `tf.distribute` strategy share.
+
+Replicas seldom weigh the same: one has more masked entries, or a heavier sample, or the shorter part of the last batch.
+The mean of their means is then not the mean of the batch. Here every divisor is added up over the replicas first.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from binxent._core.weighted_reduction import aligned
+from binxent.tensorflow import _ops as operations
+
+
+def whole_mean(total, divisor) -> Any:
+    """The sum over all replicas of `total`, divided by that of `divisor`, for a trainer that averages over replicas.
+
+    Each replica gets the value for the whole batch. Its gradient is that of its own share times the number of
+    replicas, because Keras's trainers, having taken each replica's loss for a mean, divide by that number.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return tf.math.divide_no_nan(total, divisor)
+
+    @tf.custom_gradient
+    def mean(total, divisor):
+        whole_total, whole_divisor = tf.unstack(_added_up(context, tf.stack([total, divisor])))
+        value = tf.math.divide_no_nan(whole_total, whole_divisor)
+
+        def gradient(upstream):
+            share = tf.math.divide_no_nan(upstream * context.num_replicas_in_sync, whole_divisor)
+            return share, -share * value
+
+        return value, gradient
+
+    return mean(total, divisor)
+
+
+def compute_weighted_average_loss(per_example_loss, sample_weight=None):
+    """A replica's share of a weighted mean: its sum of losses times weights, over the sum of the weights everywhere.
+
+    The shares add up to the mean of the batch, and so do their gradients, however unequally weights and examples are
+    spread. `tf.nn.compute_average_loss`, which is called at the same place, divides by the size of the batch whatever
+    the weights are, and takes every replica's part to be as large as this one's. Where nothing is distributed this is
+    the weighted mean.
+
+    Args:
+        per_example_loss: The losses of the examples that this replica has, one per example or per element.
+        sample_weight: A number, or weights in the shape of `per_example_loss` or of its leading axes. A weight of 0
+            hides the loss, NaN included, but not what made it NaN from the gradient; `ignore_label` does that.
+
+    Returns:
+        A scalar in the dtype of `per_example_loss`, float32 for halves. It is 0 if all weights are.
+
+    Raises:
+        ValueError: The shape of `sample_weight` does not fit.
+
+    Example:
+        >>> losses, weights = tf.constant([1.0, 4.0]), tf.constant([1.0, 3.0])
+        >>> print(compute_weighted_average_loss(losses, weights).numpy())
+        3.25
+    """
+    losses = tf.convert_to_tensor(per_example_loss)
+    losses = tf.cast(losses, "float64" if losses.dtype == tf.float64 else "float32")
+    weights = aligned(operations, 1.0 if sample_weight is None else sample_weight, losses.dtype, losses)
+    total = tf.reduce_sum(tf.math.multiply_no_nan(losses, weights))
+    divisor = tf.reduce_sum(tf.broadcast_to(weights, tf.shape(losses)))
+    context = tf.distribute.get_replica_context()
+    return tf.math.divide_no_nan(total, divisor if context is None else _added_up(context, divisor))
+
+
+def _added_up(context, values):
+    return values if context.num_replicas_in_sync == 1 else context.all_reduce(tf.distribute.ReduceOp.SUM, values)

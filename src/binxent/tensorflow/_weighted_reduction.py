@@ -1,0 +1,112 @@
+"""The weighted reduction for TensorFlow: with rows of ragged tensors, and ranks and shapes that only running tells."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from binxent._core import weighted_reduction
+from binxent._core.shapes import reduced_axes
+from binxent.tensorflow import _ops as operations
+from binxent.tensorflow._replicas import whole_mean
+from binxent.tensorflow._shapes import in_the_same_shape
+
+
+def reduced(cost, spec, reduction, y_true, y_pred, sample_weight=None, mask=None) -> Any:
+    """As `weighted_reduction.reduced`, of labels whose rank may differ by a last axis of one.
+
+    Args:
+        cost: The loss of each element, a function of (spec, predictions, labels).
+        spec: A loss of `binxent.losses`.
+        reduction: One of `shapes.REDUCTIONS`.
+        y_true: Labels, perhaps ragged, in the dtype of `y_pred`.
+        y_pred: Predictions, perhaps ragged, in the dtype to compute in.
+        sample_weight: None, or values in the shape of `y_pred` or of its leading axes.
+        mask: None, or the same of truth values, for tensors that are not ragged.
+    """
+    if isinstance(y_true, tf.RaggedTensor) or isinstance(y_pred, tf.RaggedTensor):
+        return _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight)
+    operands = _prepared(y_true, y_pred, sample_weight)
+    return weighted_reduction.reduced(operations, cost, spec, reduction, *operands, mask, whole_mean)
+
+
+def per_sample(cost, spec, y_true, y_pred) -> Any:
+    """The mean over the axis of a loss, of labels in the shape of the predictions."""
+    if isinstance(y_true, tf.RaggedTensor) or isinstance(y_pred, tf.RaggedTensor):
+        return _reduced_rows(cost, spec, "none", y_true, y_pred, None)
+    return weighted_reduction.reduced(operations, cost, spec, "none", _ranked(y_true, y_pred), y_pred)
+
+
+def totals(cost, spec, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
+    """The sum of the weighted losses, and that of the weights, of tensors that are not ragged."""
+    return weighted_reduction.totals(operations, cost, spec, *_prepared(y_true, y_pred, sample_weight), mask)
+
+
+def _prepared(y_true, y_pred, sample_weight) -> tuple[Any, Any, Any]:
+    """Labels, predictions and weights in shapes that are known to match, or that are refused while running."""
+    y_true, y_pred = weighted_reduction.with_matching_ranks(operations, _ranked(y_true, y_pred), y_pred)
+    y_true = in_the_same_shape(("y_true", "y_pred"), y_true, y_pred)  # before a weight can broadcast it
+    if sample_weight is not None:
+        sample_weight = _ranked(operations.convert_to_tensor(sample_weight, y_pred.dtype), y_pred, leading=True)
+    return y_true, y_pred, sample_weight
+
+
+def _ranked(values, y_pred, leading=False):
+    """Values whose rank only running tells, with axes of one added or taken away at the end until they have y_pred's.
+
+    Args:
+        values: A tensor.
+        y_pred: The predictions, whose rank is known.
+        leading: Whether to repeat values of which there is one for many predictions, whose axes they lead.
+    """
+    if values.shape.rank is not None:
+        return values
+    wanted = tf.shape(y_pred)
+    shape = tf.concat([tf.shape(values), tf.ones_like(wanted)], 0)[: y_pred.shape.rank]
+    values = tf.ensure_shape(tf.reshape(values, shape), [None] * y_pred.shape.rank)
+    if not leading:
+        return values
+    only_ones_from_here = tf.math.cumprod(tf.cast(shape == 1, tf.int32), reverse=True) > 0
+    fits = tf.debugging.Assert(
+        tf.reduce_all((shape == wanted) | only_ones_from_here),
+        ["`sample_weight` must have the shape of the predictions or of their leading axes; got", shape, "for", wanted],
+    )
+    with tf.control_dependencies([] if fits is None else [fits]):
+        return tf.broadcast_to(values, wanted)
+
+
+def _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight):
+    """The reduced loss of ragged tensors: one per row, and means are those of rows that have anything in them."""
+    ragged: Any = y_pred if isinstance(y_pred, tf.RaggedTensor) else y_true
+    if isinstance(y_true, tf.RaggedTensor) and isinstance(y_pred, tf.RaggedTensor):
+        y_true = _in_equal_rows(y_true, y_pred)
+    inside = ragged.with_flat_values(tf.ones_like(ragged.flat_values, tf.bool)).to_tensor()
+    y_true, y_pred = (one.to_tensor() if isinstance(one, tf.RaggedTensor) else one for one in (y_true, y_pred))
+    y_true, y_pred = weighted_reduction.with_matching_ranks(operations, y_true, y_pred)
+
+    def samples(cost, sample_weight):
+        return weighted_reduction.reduced(operations, cost, spec, "none", y_true, y_pred, sample_weight, inside)
+
+    def ones(spec, y_pred, y_true):
+        return tf.ones_like(y_pred)
+
+    values = samples(cost, sample_weight)
+    if reduction == "none":
+        rank = y_pred.shape.rank
+        deepest = min(ragged.ragged_rank, min(reduced_axes(spec.axis, rank), default=rank) - 1)
+        lengths = ragged.nested_row_lengths()[: max(deepest, 0)]
+        ragged_from = tf.RaggedTensor.from_tensor  # pyright: ignore[reportAttributeAccessIssue]
+        return ragged_from(values, lengths) if lengths else values
+    total = tf.reduce_sum(values)
+    if reduction == "sum":
+        return total
+    weighted = reduction == "mean_with_sample_weight"
+    return whole_mean(total, tf.reduce_sum(samples(ones, sample_weight if weighted else None)))
+
+
+def _in_equal_rows(y_true, y_pred):
+    """The labels, once it is known that their rows are as long as those of the predictions."""
+    pairs = zip(y_true.nested_row_splits, y_pred.nested_row_splits, strict=False)
+    message = "The rows of `y_true` must be as long as those of `y_pred`."
+    checks = [tf.debugging.assert_equal(one, other, message=message) for one, other in pairs]
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return tf.identity(y_true)

@@ -1,0 +1,227 @@
+"""A loss composed of torch's own operations: on any device, under any transformation, with exact derivatives.
+
+What autograd would make of a formula's spelling is not its derivative: `clamp` has slope 0 or 1 where the truth is 1/2,
+and a sigmoid that has been rounded to 1 has none. So each of the three numbers of a formula is a `Function` of its own
+that knows the next one as its derivative.
+"""
+
+import math
+from types import SimpleNamespace
+
+import torch
+from torch._C import _functorch as functorch  # pyright: ignore[reportAttributeAccessIssue]
+from torch.autograd import forward_ad
+
+from binxent._core.formulas import define
+from binxent.torch._dynamo import Recipe
+
+ANYWHERE = 0.5  # an input and a target that no formula stumbles over: it stands in for hidden entries
+SINGLE_ONLY = ("mps",)  # devices without float64
+
+
+def _minimum(a, b):
+    if not isinstance(a, torch.Tensor):
+        return min(a, b)
+    return torch.minimum(a, b) if isinstance(b, torch.Tensor) else torch.clamp(a, max=b)
+
+
+def _maximum(a, b):
+    if not isinstance(a, torch.Tensor):
+        return max(a, b)
+    return torch.maximum(a, b) if isinstance(b, torch.Tensor) else torch.clamp(a, min=b)
+
+
+_formulas = define(
+    SimpleNamespace(
+        abs=torch.abs,
+        where=torch.where,
+        minimum=_minimum,
+        maximum=_maximum,
+        exp=torch.exp,
+        log=torch.log,
+        log1p=torch.log1p,
+    )
+)
+
+
+def compute(loss, input, target, weight, pos_weight, reduction, process_group, dtype):
+    """The reduced loss."""
+    x, y, shown = _read(loss, input, target, weight)
+    each = _elementwise(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype))
+    each = _weigh(each, shown, weight)
+    if reduction == "none":
+        return each.to(dtype)
+    return (_add_up(each) / divisor_of(loss, target, weight, reduction, process_group)).to(dtype)
+
+
+def divisor_of(loss, target, weight, reduction, process_group):
+    """What a reduction divides the sum by, differentiable in the weight."""
+    keep = _kept(loss, target)
+    if reduction == "weighted_mean" and weight is not None:
+        weight = weight.expand(target.shape)
+        divisor = _add_up(weight if keep is None else torch.where(keep, weight, 0.0))
+    elif reduction.endswith("mean"):
+        divisor = target.numel() if keep is None else _add_up(keep)
+    else:
+        divisor = 1
+    if process_group is None:
+        return divisor
+    shared = share(torch.as_tensor(divisor).detach(), process_group, target.device)
+    if isinstance(divisor, torch.Tensor) and divisor.requires_grad:
+        shared = shared + (divisor - divisor.detach()) / torch.distributed.get_world_size(process_group)
+    return shared
+
+
+def gradient(loss, tensors, divisor, upstream):
+    """Upstream times slope, to be differentiated further, at input, target, weight and pos_weight."""
+    input, target, weight, pos_weight = tensors
+    x, y, shown = _read(loss, input, target, weight)
+    slope = _derivative(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype), 1)
+    # Upstream comes before the weights, which hide what becomes of it over 0.
+    return _weigh(slope * (upstream.to(slope.dtype) / divisor), shown, weight).to(input.dtype)
+
+
+def working(dtype):
+    """The precision in which a dtype is computed."""
+    return torch.float64 if dtype is torch.float64 else torch.float32
+
+
+def _read(loss, input, target, weight):
+    """Inputs and smoothed targets in working precision, a harmless pair where they are hidden, and where not."""
+    kind = working(input.dtype)
+    x, y, shown = input.to(kind), target.to(kind), _kept(loss, target)
+    if weight is not None:
+        # Other entries of weight 0 cost 0 by themselves, and their derivative in the weight is their loss.
+        visible = (weight != 0) | (x.isfinite() & y.isfinite())
+        shown = visible if shown is None else visible & shown
+    if shown is not None:
+        x, y = torch.where(shown, x, ANYWHERE), torch.where(shown, y, ANYWHERE)
+    if loss.label_smoothing:
+        y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
+    return x, y, shown
+
+
+def _kept(loss, target):
+    """Where a target is not ignored, or None if that is everywhere."""
+    if loss.ignore_label is None:
+        return None
+    return ~target.isnan() if math.isnan(loss.ignore_label) else target != loss.ignore_label
+
+
+def _weigh(each, shown, weight):
+    """Values times weights, 0 where they are hidden."""
+    if weight is not None:
+        weight = weight.to(each.dtype)
+        each = weight * torch.where((weight == 0) & each.isinf(), 0.0, each)
+    return each if shown is None else torch.where(shown, each, 0.0)
+
+
+def _add_up(values):
+    return values.sum(dtype=torch.float32 if values.device.type in SINGLE_ONLY else torch.float64)
+
+
+def _elementwise(loss, x, y, pos_weight):
+    """The loss of each entry, differentiable in all that is given."""
+    if not (_is_differentiated(y) or _is_differentiated(pos_weight)):
+        return _derivative(loss, x, y, pos_weight, 0)
+    if loss.form[0] == "focal":
+        return _focal_in_target(loss, x, y)
+    # The others are linear in the target.
+    positive, negative = _costs(loss, x)
+    if pos_weight is not None:
+        positive = positive * pos_weight
+    return _portion(y, positive) + _portion(1 - y, negative)
+
+
+def _focal_in_target(loss, x, y):
+    """(y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
+    alpha, beta, gamma = loss.constants
+    bce = Recipe(loss.reading, ("bce",), (1.0,), 0.0, None, loss.epsilon)
+    a, b = _costs(bce, x)
+    u = y * torch.exp(-b) + (1 - y) * torch.exp(-a)
+    return (y * alpha + (1 - y) * beta) * u**gamma * (_portion(y, a) + _portion(1 - y, b))
+
+
+def _costs(loss, x):
+    """What each entry costs if its target is 1, and if it is 0."""
+    return _derivative(loss, x, torch.ones_like(x), None, 0), _derivative(loss, x, torch.zeros_like(x), None, 0)
+
+
+def _portion(mass, cost):
+    """Mass times cost, where no mass has no share in an infinite cost, and a derivative in the mass in a finite one."""
+    return mass * torch.where((mass == 0) & cost.isinf(), 0.0, cost)
+
+
+def _is_differentiated(tensor):
+    """Whether a derivative in the tensor is asked for, by autograd or by a transformation of any level."""
+    if tensor is None:
+        return False
+    if torch.compiler.is_dynamo_compiling():
+        if torch._C._are_functorch_transforms_active():  # of which one may be about this tensor
+            return True
+    else:
+        while functorch.is_functorch_wrapped_tensor(tensor):
+            if functorch.is_gradtrackingtensor(tensor):
+                return True
+            tensor = functorch.get_unwrapped(tensor)
+    dual = forward_ad._current_level >= 0 and forward_ad.unpack_dual(tensor).tangent is not None
+    return dual or tensor.requires_grad
+
+
+def _derivative(loss, x, y, pos_weight, order):
+    """The loss of each entry (order 0), its slope (1) or its curvature (2), differentiable in x."""
+    compiling = torch.compiler.is_dynamo_compiling()
+    if order == 2 or (torch._C._are_functorch_transforms_active() if compiling else _forward_levels() > 1):
+        # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
+        return _spelled_out(loss, x + (x == 0) * 1e-30, y, pos_weight, order)
+    kind = Derivative if compiling else DerivativeWithTangents
+    return kind.apply(x, y, pos_weight, loss, order)
+
+
+def _forward_levels():
+    """How many forward-mode transformations are nested: a `Function` cannot pass on tangents of tangents."""
+    stack = functorch.get_interpreter_stack() or ()
+    return sum(one.key() == functorch.TransformType.Jvp for one in stack)
+
+
+def _spelled_out(loss, x, y, pos_weight, order):
+    constants = loss.constants if pos_weight is None else (pos_weight,)
+    return _formulas(loss.reading, *loss.form)(x, y, loss.epsilon or 0.0, constants)[order]
+
+
+class Derivative(torch.autograd.Function):
+    """One of the three numbers of a formula, which knows the next one as its derivative."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, y, pos_weight, loss, order):
+        return _spelled_out(loss, x, y, pos_weight, order)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, y, pos_weight, ctx.loss, ctx.order = inputs
+        ctx.save_for_backward(x, y, pos_weight)
+        ctx.save_for_forward(x, y, pos_weight)
+
+    @staticmethod
+    def backward(ctx, upstream):  # pyright: ignore[reportIncompatibleMethodOverride]
+        x, y, pos_weight = ctx.saved_tensors
+        step = _spelled_out if torch.compiler.is_compiling() else _derivative  # compiled graphs are differentiated once
+        return upstream * step(ctx.loss, x, y, pos_weight, ctx.order + 1), None, None, None, None
+
+
+class DerivativeWithTangents(Derivative):
+    """A `Derivative` for forward mode, too, which torch.compile cannot look into."""
+
+    @staticmethod
+    def jvp(ctx, tangent, *_):  # pyright: ignore[reportIncompatibleMethodOverride]
+        x, y, pos_weight = ctx.saved_tensors
+        return tangent * _derivative(ctx.loss, x, y, pos_weight, ctx.order + 1)
+
+
+def share(divisor, process_group, device):
+    """The divisor that makes the mean over processes of all their losses the mean over all their entries."""
+    total = torch.as_tensor(divisor, dtype=torch.float64, device=device).clone()
+    torch.distributed.all_reduce(total, group=process_group)
+    return total / torch.distributed.get_world_size(process_group)

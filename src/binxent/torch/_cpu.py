@@ -1,0 +1,169 @@
+"""The driver of torch tensors on a CPU: it shows the Numba kernels where the tensors lie, and copies nothing.
+
+`_triton.py` has the same functions for tensors on a GPU.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from binxent._kernels import fused
+from binxent._kernels.fused import DOUBLE, SINGLE
+from binxent._kernels.operands import NOWHERE, gather, lay_out, scatter
+from binxent.torch._buffers import empty
+
+# What NumPy calls the dtypes that kernels read.
+NAMES = {getattr(torch, name): name for name in ("bool", "float64", "float32", "float16", "bfloat16")}
+NAMES |= {getattr(torch, f"{sign}int{bits}"): f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+WORKING = {torch.float64: DOUBLE, torch.float32: SINGLE}
+
+
+def fuse(
+    loss,
+    input,
+    target,
+    weight=None,
+    pos_weight=None,
+    *,
+    divisor=1,
+    upstream=None,
+    dtype=None,
+    elementwise=False,
+    slope=False,
+):
+    """One pass over memory: the loss, and its slope if that is wanted.
+
+    Args:
+        loss: A `Recipe` of `_dynamo.py`.
+        input: Tensor with at least one element; float64 is computed in float64, all else in float32.
+        target: Tensor in the shape of `input`, of any real dtype.
+        weight: None or a tensor that broadcasts to the input: multiplies each entry's loss; 0 hides the entry.
+        pos_weight: None or a tensor that broadcasts to the input, in place of the loss's own.
+        divisor: Number or 0-d tensor that the sum of the losses, and the slopes, are divided by; over 0, slopes are 0.
+        upstream: None or a 0-d tensor that the slopes are multiplied by.
+        dtype: That of the loss; None takes the input's.
+        elementwise: Whether to return each entry's loss instead of their sum over the divisor.
+        slope: Whether to return the derivative with respect to the input, in its dtype.
+
+    Returns:
+        The loss, and the slope or None.
+
+    Raises:
+        RuntimeError: A probability, or its target, lies outside [0, 1] or is NaN.
+        ValueError: A target of logits lies outside [0, 1], or a weight is infinite.
+    """
+    if not input.is_contiguous():
+        order = sorted(range(input.dim()), key=input.stride, reverse=True)
+        if order != list(range(input.dim())):
+            return _fuse_in_order(
+                order, loss, input, target, weight, pos_weight,
+                divisor=divisor, upstream=upstream, dtype=dtype, elementwise=elementwise, slope=slope,
+            )  # fmt: skip
+    kind, shape, size = input.dtype, input.shape, input.numel()
+    real = DOUBLE if kind is torch.float64 else SINGLE
+    dtype, divisor = dtype or kind, float(divisor)
+    scale = 1 / divisor if divisor else 0.0
+    if upstream is not None:
+        scale *= upstream.item()
+    losses = empty(input, dtype) if elementwise else None
+    slopes = empty(input, kind) if slope else None
+    sums, suspicious = fused.fuse(
+        loss,
+        _describe(input, real, gather),
+        _describe(target, real, gather),
+        () if weight is None else (_describe(weight.expand(shape), real, gather),),
+        real=real,
+        size=size,
+        row=size,
+        scale=scale,
+        pos_weight=NOWHERE if pos_weight is None else _describe(pos_weight.expand(shape), real, gather),
+        losses=NOWHERE if losses is None else _describe(losses, real, scatter),
+        derivatives=() if slopes is None else (_describe(slopes, real, scatter),),
+        most_threads=torch.get_num_threads(),
+    )
+    if suspicious:
+        _explain(loss, input, target, weight)
+    if losses is None:
+        total = float(sums[0] if sums.size == 1 else sums.sum())
+        losses = _scalar(total / divisor if divisor else math.nan, dtype)
+    return losses, slopes
+
+
+def _fuse_in_order(order, loss, input, target, weight, pos_weight, *, elementwise, slope, **options):
+    """As `fuse`, with the axes in an order in which memory is read from end to end."""
+    weight, pos_weight = (
+        one if one is None else one.expand(input.shape).permute(order) for one in (weight, pos_weight)
+    )
+    value, slopes = fuse(
+        loss, input.permute(order), target.permute(order), weight, pos_weight,
+        elementwise=elementwise, slope=slope, **options,
+    )  # fmt: skip
+    back = [order.index(axis) for axis in range(input.dim())]
+    return value.permute(back) if elementwise else value, slopes.permute(back) if slope else None
+
+
+def tally(loss, target, weight=None):
+    """Sum of the weights, or the number, of the entries whose label is not ignored.
+
+    Returns:
+        A number.
+    """
+    size = target.numel()
+    real = DOUBLE if torch.float64 in (target.dtype, None if weight is None else weight.dtype) else SINGLE
+    labels = _describe(target, real, gather)
+    weights = () if weight is None else (_describe(weight.expand(target.shape), real, gather),)
+    sums, _ = fused.fuse(
+        loss, labels, labels, weights,
+        real=real, size=size, row=size, tallied=True, most_threads=torch.get_num_threads(),
+    )  # fmt: skip
+    return float(sums.sum())
+
+
+def scale_(tensor, factor):
+    """Multiplies a tensor by a 0-d tensor in place, but not by 1."""
+    number = factor.item()
+    return tensor if number == 1 else tensor.mul_(number)
+
+
+def _scalar(value, dtype):
+    """A 0-d tensor; NumPy makes it in a third of torch's time."""
+    if dtype in WORKING:
+        return torch.from_numpy(np.array(value, WORKING[dtype]))
+    return torch.scalar_tensor(value, dtype=dtype, device="cpu")
+
+
+def _describe(tensor, real, mover):
+    """A tensor as an operand of a kernel."""
+    if WORKING.get(tensor.dtype) is real and tensor.is_contiguous() and not tensor.is_neg():
+        return 0, tensor.data_ptr(), tensor
+    if tensor.dtype not in NAMES or tensor.is_neg():
+        tensor = tensor.resolve_neg().to(torch.float64)
+    width = tensor.element_size()
+    steps = [step * width for step in tensor.stride()]
+    return lay_out(tensor, tensor.data_ptr(), NAMES[tensor.dtype], tensor.shape, steps, real, mover)
+
+
+def _explain(loss, input, target, weight):
+    """Raises the error that says which values are impossible, if any is."""
+    if weight is not None and torch.isinf(weight).any():
+        raise ValueError("`weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
+    target = target.to(torch.float64)
+    shown = torch.ones_like(target, dtype=torch.bool)
+    if weight is not None:
+        shown &= weight.expand(target.shape) != 0
+    if loss.ignore_label is not None:
+        shown &= ~target.isnan() if math.isnan(loss.ignore_label) else target != loss.ignore_label
+    checked = [("target", target, "Map the two classes to 0 and 1, or name the value to leave out as `ignore_index`.")]
+    if loss.reading != "logit":
+        checked.append(("input", input.to(torch.float64), "Logits belong to `binary_cross_entropy_with_logits`."))
+    for name, values, advice in checked:
+        values = values[shown]
+        outside = (values < 0) | (values > 1)
+        if loss.reading != "logit":
+            outside |= values.isnan()
+        if outside.any():
+            least, most = values.min().item(), values.max().item()
+            found = f"{outside.sum().item()} of {values.numel()} are not, from {least:.9g} to {most:.9g}"
+            kind = ValueError if loss.reading == "logit" else RuntimeError  # torch's own, where it checks at all
+            raise kind(f"all elements of {name} should be between 0 and 1; {found}. {advice}")

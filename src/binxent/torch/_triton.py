@@ -1,0 +1,400 @@
+"""How fast on a GPU: one fused Triton kernel that reads each prediction and label once, at the speed of memory.
+
+A program works through a few blocks of elements and leaves the sum of their losses in a slot of its own; a second,
+small kernel adds up the slots in order. How elements are cut depends on their number alone, so the same input gives
+the same bits from run to run. Nothing here waits for the GPU or decides from its data, so all of it can be captured in
+a graph.
+
+`_cpu.py` has the same functions for tensors on a CPU.
+"""
+
+# pyright: reportCallIssue=false, reportIndexIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportInvalidTypeForm=false
+# (Triton's types tell about the compiler's side of a call, not about the caller's)
+import math
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+
+from binxent._core import formulas
+from binxent.torch import _triton_maths
+from binxent.torch._composite import working
+
+OPTIONS = {"num_warps": 4, "enable_fp_fusion": True}  # fusion: a * b + c is one instruction, with one rounding
+# A block has 8 elements for each thread of a program, 16 bytes of bfloat16, which is the widest load there is, or two
+# such loads of float32. float64 takes twice the registers, so it gets half as many.
+BLOCKS = {torch.float32: 1024, torch.float64: 512}
+REALS = {torch.float32: tl.float32, torch.float64: tl.float64}
+# A program takes one block while programs are few, for then they must fill the GPU. From there on it takes more, but no
+# more than a float32 sum of as many halves can bear.
+MANY_PROGRAMS, MOST_STEPS = 2**14, 16
+LONE_STEPS = 4  # so few blocks go to a single program, which needs no second kernel to add up
+SUMS = 1024  # that are added up at a time
+MOST_AXES = 3
+LARGEST_INDEX = 2**31 - 1
+
+HALVES = (torch.float16, torch.bfloat16)
+
+
+def jit(function):
+    """`triton.jit` for closures: whole numbers that they close over decide what is compiled, so they are constants."""
+    for cell in function.__closure__ or ():
+        if isinstance(cell.cell_contents, int):
+            cell.cell_contents = tl.constexpr(cell.cell_contents)
+    return triton.jit(function)
+
+
+@cache
+def formulas_for_blocks():
+    return formulas.define(_triton_maths, jit, tl.constexpr)
+
+
+# Kernels. An operand is a tuple, its address and its strides along one to three axes, or None. The sizes beside it are
+# those of all elements, of the last axis and of the one before. Outputs are dense.
+
+
+@triton.jit
+def offsets(start, lane, sizes, operand, WIDE: tl.constexpr):
+    """Where in an operand the elements of a block are."""
+    if len(operand) == 2:
+        return start * operand[1] + lane.to(tl.int64) * operand[1]
+    else:
+        i = (start if WIDE else start.to(tl.int32)) + lane
+        rest = i // sizes[1]
+        inner = i - rest * sizes[1]
+        if len(operand) == 3:
+            return rest * operand[1] + inner * operand[2]
+        else:
+            outer = rest // sizes[2]
+            return outer * operand[1] + (rest - outer * sizes[2]) * operand[2] + inner * operand[3]
+
+
+@triton.jit
+def read(start, lane, sizes, operand, REAL: tl.constexpr, WIDE: tl.constexpr):
+    """The block of an operand that begins with element `start`, in the working precision."""
+    return tl.load(operand[0] + offsets(start, lane, sizes, operand, WIDE), lane < sizes[0] - start, 0).to(REAL)
+
+
+@triton.jit
+def number(given, known: tl.constexpr, REAL: tl.constexpr):
+    """A number of the loss: compiled in where it is known."""
+    return tl.full([], given if known is None else known, REAL)
+
+
+@triton.jit
+def divided(total, divisor_at, divisor):
+    """A float64 over the divisor, a number if there is no address."""
+    return total / (tl.full([], divisor, tl.float64) if divisor_at is None else tl.load(divisor_at).to(tl.float64))
+
+
+@triton.jit
+def slope_factor(divisor_at, scale, upstream_at, REAL: tl.constexpr):
+    """Upstream over the divisor; 0 over 0. In the working precision, for many GPUs divide float64 slowly."""
+    if divisor_at is None:
+        factor = tl.full([], scale, REAL)
+    else:
+        divisor = tl.load(divisor_at).to(REAL)
+        factor = tl.where(divisor == 0, 0.0, 1.0 / divisor)
+    return factor if upstream_at is None else factor * tl.load(upstream_at).to(REAL)
+
+
+@triton.jit
+def write(at, value, inside):
+    """Stores a value in the type of the address; float64 becomes a half by way of float32."""
+    if at.dtype.element_ty != tl.float64:
+        value = value.to(tl.float32)
+    tl.store(at, value.to(at.dtype.element_ty), inside)
+
+
+@triton.jit(do_not_specialize=["steps"])
+def evaluate(
+    x, y, w, c, elements, slopes, sums, divisor_at, divisor: tl.float64, scale: tl.float64, upstream_at,
+    sizes, steps,
+    ignored: tl.float64, keep: tl.float64, shift: tl.float64, epsilon: tl.float64,
+    first: tl.float64, second: tl.float64, third: tl.float64,
+    FORMULA: tl.constexpr, KNOWN: tl.constexpr, SMOOTH: tl.constexpr, IGNORE: tl.constexpr,
+    REAL: tl.constexpr, SUM: tl.constexpr, LONE: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """The losses and slopes of one program's blocks, and their sum; without a formula, weights stand in for losses."""
+    lane = tl.arange(0, BLOCK)
+    total = tl.zeros([BLOCK], SUM)
+    factor = slope_factor(divisor_at, scale, upstream_at, REAL)
+    for step in range(steps):
+        start = (tl.program_id(0).to(tl.int64) * steps + step) * BLOCK
+        inside = lane < sizes[0] - start
+        if y is not None:
+            label = read(start, lane, sizes, y, REAL, WIDE)
+        weight = tl.full([BLOCK], 1.0, REAL) if w is None else read(start, lane, sizes, w, REAL, WIDE)
+        if IGNORE == "number":
+            # In float32, whatever the precision, so that all kernels ignore the same labels.
+            weight = tl.where(label.to(tl.float32) == number(ignored, None, tl.float32), 0.0, weight)
+        elif IGNORE == "nan":
+            weight = tl.where(label != label, 0.0, weight)
+        if FORMULA is None:
+            value = weight
+        else:
+            prediction = read(start, lane, sizes, x, REAL, WIDE)
+            if IGNORE != "nothing" or w is not None:
+                # What has no weight is hidden before any maths, behind a pair that every loss can take.
+                prediction = tl.where(weight == 0, 0.5, prediction)
+                label = tl.where(weight == 0, 0.0, label)
+            if SMOOTH:
+                label = label * number(keep, None, REAL) + number(shift, None, REAL)
+            if c is not None:
+                constants = (read(start, lane, sizes, c, REAL, WIDE),)
+            elif len(KNOWN) == 2:
+                constants = (number(first, KNOWN[1], REAL),)
+            else:
+                constants = (
+                    number(first, KNOWN[1], REAL),
+                    number(second, KNOWN[2], REAL),
+                    number(third, KNOWN[3], REAL),
+                )
+            value, slope, _ = FORMULA(prediction, label, number(epsilon, KNOWN[0], REAL), constants)
+            value = value * weight
+            if slopes is not None:
+                write(slopes + start + lane, slope * factor * weight, inside)
+        if elements is not None:
+            write(elements + start + lane, value, inside)
+        if sums is not None:
+            total = tl.where(inside, total + value.to(SUM), total)
+    if sums is not None:
+        partial = tl.sum(total).to(tl.float64)
+        if LONE:
+            partial = divided(partial, divisor_at, divisor)
+        write(sums + tl.program_id(0), partial, True)
+
+
+@triton.jit
+def add_up(sums, total_at, divisor_at, divisor: tl.float64, count, BLOCK: tl.constexpr):
+    """The sum of all programs' sums over the divisor, by a single program."""
+    lane = tl.arange(0, BLOCK)
+    total = tl.zeros([BLOCK], tl.float64)
+    for start in range(0, count, BLOCK):
+        total += tl.load(sums + start + lane, lane < count - start, 0)
+    write(total_at, divided(tl.sum(total), divisor_at, divisor), True)
+
+
+@triton.jit(do_not_specialize=["steps"])
+def multiply(values, factor_at, size, steps, REAL: tl.constexpr, BLOCK: tl.constexpr):
+    """Multiplies in place, unless the factor is 1."""
+    factor = tl.load(factor_at)
+    if factor != 1:
+        lane = tl.arange(0, BLOCK)
+        for step in range(steps):
+            start = (tl.program_id(0).to(tl.int64) * steps + step) * BLOCK
+            inside = lane < size - start
+            write(values + start + lane, tl.load(values + start + lane, inside).to(REAL) * factor.to(REAL), inside)
+
+
+# The driver: from tensors to launches.
+
+
+class Layout(NamedTuple):
+    """How tensors of one shape lie when their axes are merged as far as they all allow.
+
+    Attributes:
+        sizes: The number of elements, and the sizes of the axes from the last to the second.
+        strides: For each tensor its strides, outermost axis first, or one if all its axes could be merged.
+        reach: The greatest index there is, of an element or in a tensor.
+        dense: The strides of what torch makes like the first tensor: in the same order, without gaps.
+    """
+
+    sizes: tuple
+    strides: tuple
+    reach: int
+    dense: tuple
+
+
+@lru_cache
+def layout(shape, strides):
+    """The layout of tensors of one shape, given the strides of each."""
+    dense = torch.empty_like(torch.empty_strided(shape, strides[0], device="meta")).stride()
+    axes = []  # innermost first: the size, and each tensor's stride
+    for axis in sorted(range(len(shape)), key=lambda axis: (dense[axis], -axis)):
+        along = tuple(one[axis] for one in strides)
+        if axes and all(outer == inner * axes[-1][0] for outer, inner in zip(along, axes[-1][1], strict=True)):
+            axes[-1] = axes[-1][0] * shape[axis], axes[-1][1]
+        elif shape[axis] != 1:
+            axes.append((shape[axis], along))
+    axes = axes or [(1, (1,) * len(strides))]
+    own = []
+    for along in zip(*(along for _, along in axes), strict=True):
+        # What needs one axis alone, as all that is contiguous, gets one: it is read in wider loads.
+        alone = all(along[k + 1] == along[k] * axes[k][0] for k in range(len(axes) - 1))
+        own.append(along[:1] if alone else along[::-1])
+    size = math.prod(shape)
+    reach = max(size, *(sum((extent - 1) * along[k] for extent, along in axes) for k in range(len(strides))))
+    return Layout((size, *(extent for extent, _ in axes[:-1])), tuple(own), reach, dense)
+
+
+def lay_out(*tensors):
+    """Operands for the kernels of tensors of one shape, some of them None, and their layout.
+
+    Tensors are copied if their axes cannot be merged to a few.
+    """
+    given = [tensor.resolve_neg() for tensor in tensors if tensor is not None]
+    shape = given[0].shape
+    found = layout(shape, tuple(tensor.stride() for tensor in given))
+    for k, tensor in enumerate(given):
+        if len(found.sizes) > MOST_AXES and tensor.stride() != found.dense:
+            given[k] = like(tensor, found, tensor.dtype).copy_(tensor)
+            found = layout(shape, tuple(tensor.stride() for tensor in given))
+    operands = ((tensor, *strides) for tensor, strides in zip(given, found.strides, strict=True))
+    return [None if tensor is None else next(operands) for tensor in tensors], found
+
+
+def like(tensor, found, dtype):
+    """A new tensor of the shape of another, without gaps."""
+    return torch.empty_strided(tensor.shape, found.dense, dtype=dtype, device=tensor.device)
+
+
+def cut(size, block):
+    """How many blocks each program takes, and how many programs there are."""
+    blocks = max(1, -(-size // block))
+    if blocks <= LONE_STEPS:
+        return blocks, 1
+    steps = min(max(1, blocks // MANY_PROGRAMS), MOST_STEPS)
+    return steps, -(-blocks // steps)
+
+
+class Plan(NamedTuple):
+    """What the kernel must know of a loss: its formula, and numbers, of which the usual ones are compiled in."""
+
+    formula: object
+    known: tuple
+    smooth: bool
+    ignore: str
+    numbers: tuple
+
+
+@lru_cache
+def plan_for(loss, constants):
+    """The plan for a loss with these constants.
+
+    Zeros and ones are compiled in, for they spare work. Other numbers are arguments, so that none of them, changed from
+    step to step, makes the kernel compile anew.
+    """
+    epsilon, smoothing, ignored = loss.epsilon or 0.0, loss.label_smoothing, loss.ignore_label
+    ignore = "nothing" if ignored is None else "nan" if ignored != ignored else "number"
+    return Plan(
+        formulas_for_blocks()(loss.reading, *loss.form),
+        tuple(float(value) if value in (0, 1) else None for value in (epsilon, *constants)),
+        smoothing != 0,
+        ignore,
+        tuple(
+            map(float, (ignored or 0, 1 - smoothing, smoothing / 2, epsilon, *constants, *(0, 0)[: 3 - len(constants)]))
+        ),
+    )
+
+
+def launch(
+    plan, operands, found, real, *, elements=None, slopes=None, total=None, divisor=1, upstream=None, exact=True
+):
+    """Launches the kernels on operands x, y, w and c, of which some are None.
+
+    Args:
+        plan: What to compute.
+        operands: The operands as `lay_out` makes them.
+        found: Their layout.
+        real: Working precision, torch.float32 or torch.float64.
+        elements: Dense tensor to write losses to, or None.
+        slopes: Dense tensor to write slopes to, or None.
+        total: 0-d tensor to write the sum of the losses over the divisor to, or None.
+        divisor: A number, or a 0-d tensor.
+        upstream: A 0-d tensor that multiplies slopes, or None.
+        exact: Whether a program adds up its losses in float64, too, and not in float32.
+    """
+    size, block = found.sizes[0], BLOCKS[real]
+    steps, programs = cut(size, block)
+    divisor_at, divisor = (divisor, 1) if isinstance(divisor, torch.Tensor) else (None, divisor)
+    device, sums = next(one for one in operands if one is not None)[0].device, total
+    if total is not None and programs > 1:
+        sums = torch.empty(programs, dtype=torch.float64, device=device)
+    with torch.cuda.device(device.index if device.type == "cuda" else -1):
+        evaluate[(programs,)](
+            *operands, elements, slopes, sums, divisor_at, divisor, 1 / divisor if divisor else 0.0, upstream,
+            found.sizes, steps, *plan.numbers,
+            FORMULA=plan.formula, KNOWN=plan.known, SMOOTH=plan.smooth, IGNORE=plan.ignore, REAL=REALS[real],
+            SUM=tl.float64 if exact else tl.float32, LONE=programs == 1, WIDE=found.reach + block > LARGEST_INDEX,
+            BLOCK=block, **OPTIONS,
+        )  # fmt: skip
+        if sums is not total:
+            add_up[(1,)](sums, total, divisor_at, divisor, programs, BLOCK=SUMS, **OPTIONS)
+
+
+def fuse(
+    loss,
+    input,
+    target,
+    weight=None,
+    pos_weight=None,
+    *,
+    divisor=1,
+    upstream=None,
+    dtype=None,
+    elementwise=False,
+    slope=False,
+):
+    """One pass over memory: the loss, and its slope if that is wanted.
+
+    Args:
+        loss: A `Recipe` of `_dynamo.py`.
+        input: CUDA tensor; float64 is computed in float64, all else in float32.
+        target: Tensor in the shape of `input`, of any real dtype. Its values are not checked, nor are probabilities.
+        weight: None or a tensor that broadcasts to the input: multiplies each entry's loss; 0 hides the entry.
+        pos_weight: None or a tensor that broadcasts to the input, in place of the loss's own.
+        divisor: Number or 0-d tensor that the sum of the losses, and the slopes, are divided by; over 0, slopes are 0.
+        upstream: None or a 0-d tensor that the slopes are multiplied by.
+        dtype: That of the loss; None takes the input's.
+        elementwise: Whether to return each entry's loss instead of their sum over the divisor.
+        slope: Whether to return the derivative with respect to the input, in its dtype.
+
+    Returns:
+        The loss, and the slope or None.
+    """
+    shape, dtype = input.shape, dtype or input.dtype
+    weight, pos_weight = (one if one is None else one.expand(shape) for one in (weight, pos_weight))
+    operands, found = lay_out(input, target, weight, pos_weight)
+    value = like(input, found, dtype) if elementwise else torch.empty((), dtype=dtype, device=input.device)
+    slopes = like(input, found, input.dtype) if slope else None
+    launch(
+        plan_for(loss, loss.constants if pos_weight is None else (1.0,)),
+        operands,
+        found,
+        working(input.dtype),
+        divisor=divisor,
+        upstream=upstream,
+        slopes=slopes,
+        exact=input.dtype not in HALVES,
+        **{"elements" if elementwise else "total": value},
+    )
+    return value, slopes
+
+
+def tally(loss, target, weight=None):
+    """Sum of the weights, or the number, of the entries whose label is not ignored.
+
+    Returns:
+        A 0-d float64 tensor.
+    """
+    total = torch.empty((), dtype=torch.float64, device=target.device)
+    weight = weight if weight is None else weight.expand(target.shape)
+    operands, found = lay_out(None, target, weight, None)
+    launch(plan_for(loss, (1.0,))._replace(formula=None), operands, found, torch.float64, total=total)
+    return total
+
+
+def scale_(tensor, factor):
+    """Multiplies a tensor by a 0-d tensor in place, but touches no memory if that is 1."""
+    found = layout(tensor.shape, (tensor.stride(),))
+    if found.strides != ((1,),):
+        return tensor.mul_(factor)
+    real = working(tensor.dtype)
+    steps, programs = cut(tensor.numel(), BLOCKS[real])
+    with torch.cuda.device(tensor.device.index if tensor.is_cuda else -1):
+        multiply[(programs,)](tensor, factor, tensor.numel(), steps, REAL=REALS[real], BLOCK=BLOCKS[real], **OPTIONS)
+    return tensor

@@ -1,0 +1,210 @@
+"""The commands and their options. Everything heavy is imported inside a command, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Workbench(click.Group):
+    """A group of commands whose errors are sentences: status 2, or 130 after Ctrl-C, and no traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command and turn what a user can mend into a sentence on stderr."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            sentence, status = str(stop) or "Interrupted.", 130
+        except BrokenPipeError:
+            raise
+        except ModuleNotFoundError as missing:
+            if (missing.name or "binxent").startswith("binxent"):
+                raise
+            sentence, status = f"this command needs the package `{missing.name}`: pip install 'binxent[train]'", 2
+        except OSError as error:
+            sentence, status = _sentence(error), 2
+        except (ValueError, MemoryError) as error:
+            sentence, status = str(error) or "not enough memory for this table.", 2
+        click.echo(f"binxent: {sentence}", err=True)
+        return ctx.exit(status)
+
+
+def _sentence(error: OSError) -> str:
+    from binxent.workbench.run_folder import reason
+
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{reason(error)}."
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    # Words hang under the first column's; a list's under the list.
+    indent = "  " if text.startswith("- ") else " " * 12
+    wrap = functools.partial(textwrap.fill, width=100, break_long_words=False, break_on_hyphens=False)
+    click.echo(wrap(text, subsequent_indent=indent), err=err)
+
+
+def _names(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _widths(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    if value.strip().lower() == "none":
+        return ()
+    try:
+        return tuple(int(width) for width in value.split(","))
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is not a list of layer widths; write for example 64,32, or none for a linear model."
+        ) from None
+
+
+def _auto_or_number(_context: click.Context, _option: click.Parameter, value: str | None) -> str | float | None:
+    if value is None or value == "auto":
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither auto nor a number.") from None
+
+
+_table_options = [
+    click.option("--target", metavar="COLUMN", help="The column to predict: 0/1, true/false, or two strings."),
+    click.option("--positive", metavar="VALUE", help="The target's value that counts as positive."),
+    click.option("--group", metavar="COLUMN", help="Keep rows of one group in the same part of the split."),
+    click.option("--weight", metavar="COLUMN", help="Non-negative weights of the rows, for the loss and the metrics."),
+    click.option("--exclude", metavar="COLUMNS", callback=_names, help="Columns not to learn from, as A,B."),
+    click.option("--include", metavar="COLUMNS", callback=_names, help="Columns to keep though they look like ids."),
+    click.option(
+        "--drop-missing",
+        is_flag=True,
+        default=None,
+        help="Drop the rows whose target, weight or group is missing.",
+    ),
+]
+_loss_options = [
+    click.option(
+        "--loss",
+        type=click.Choice(["bce", "focal", "asymmetric", "poly"]),
+        help="Binary cross-entropy, or a variation of it.  [default: bce]",
+    ),
+    click.option("--gamma", type=float, help="focal: the focusing exponent.  [default: 2]"),
+    click.option("--alpha", type=float, help="focal: the positives' share of class balancing.  [default: off]"),
+    click.option("--gamma-pos", type=float, help="asymmetric: the positives' exponent.  [default: 1]"),
+    click.option("--gamma-neg", type=float, help="asymmetric: the negatives' exponent.  [default: 4]"),
+    click.option("--margin", type=float, help="asymmetric: taken off the negatives' probability.  [default: 0.05]"),
+    click.option("--epsilon-1", type=float, help="poly: the coefficient of 1 - p_t.  [default: 1]"),
+    click.option("--label-smoothing", type=float, help="Squeeze the labels towards 0.5.  [default: 0]"),
+    click.option(
+        "--pos-weight",
+        metavar="auto|NUMBER",
+        callback=_auto_or_number,
+        help="bce: count positives so many times; auto balances the classes. The probabilities are corrected.",
+    ),
+]
+_fit_options = [
+    click.option(
+        "--hidden", metavar="WIDTHS", callback=_widths, help="Hidden layers' widths, or none.  [default: 64,32]"
+    ),
+    click.option("--learning-rate", type=float, help="Adam's learning rate.  [default: 0.001]"),
+    click.option("--batch-size", type=int, help="Rows per step.  [default: 32 to 1024, by the number of rows]"),
+    click.option("--epochs", type=int, help="The most epochs to train.  [default: 100]"),
+    click.option("--patience", type=int, help="Epochs without a lower validation loss before stopping.  [default: 10]"),
+    click.option("--seed", type=int, help="Decides the split, the first weights and the shuffling.  [default: 0]"),
+]
+
+
+def _with(options: list[Callable]) -> Callable[[Callable], Callable]:
+    return lambda command: functools.reduce(lambda inner, option: option(inner), reversed(options), command)
+
+
+@click.group(cls=Workbench, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="binxent")
+def workbench() -> None:
+    """Train and apply a classifier of two classes with binary cross-entropy."""
+
+
+@workbench.command()
+@click.argument("data", nargs=-1)
+@_with(_table_options)
+@_with(_loss_options)
+@_with(_fit_options)
+@click.option("--name", help="The run's name.  [default: the data's name and the next free number]")
+@click.option("--output", type=click.Path(path_type=Path), help="The folder of the runs.  [default: runs]")
+@click.option("--config", type=click.Path(path_type=Path), help="Repeat the run of this config.toml; options override.")
+@click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Continue this interrupted run.")
+@click.option("--dry-run", is_flag=True, help="Say what the table holds and what would be done; train nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Write the metrics to stdout as JSON, the text to stderr.")
+def train(
+    data: tuple[str, ...],
+    name: str | None,
+    output: Path | None,
+    config: Path | None,
+    resume: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    r"""Train a network on DATA and write a run folder with the model, its metrics and a report.
+
+    DATA is one or more CSV, Parquet or Arrow files, or a quoted glob of them. Without DATA the network learns the
+    breast-cancer data that ships in scikit-learn.
+
+    \b
+    Examples:
+      binxent train
+      binxent train patients.csv --target readmitted --positive yes
+      binxent train 'visits/*.parquet' --target bought --group customer --pos-weight auto
+      binxent train --config runs/patients-1/config.toml
+      binxent train --resume runs/patients-2
+    """
+    backend = os.environ.setdefault("KERAS_BACKEND", "jax")
+    if backend != "jax":
+        raise ValueError(f"training runs on Keras's backend jax, and KERAS_BACKEND is {backend!r}; unset it.")
+    from binxent.workbench.training import train as job
+
+    given = {option: value for option, value in options.items() if value is not None}
+    if data:
+        given["data"] = tuple(data)
+    say = functools.partial(_say, err=as_json)
+    stream = sys.stderr if as_json else sys.stdout
+    if resume is not None:
+        for option, value in (("--config", config), ("--name", name), ("--output", output)):
+            if value is not None:
+                raise ValueError(f"--resume continues a run as it was set up; {option} cannot be given with it.")
+        result = job.resume(resume, given, dry_run=dry_run, say=say, stream=stream)
+    else:
+        result = job.start(given, config, name, output or Path("runs"), dry_run=dry_run, say=say, stream=stream)
+    if as_json:
+        click.echo(json.dumps(result, indent=2, allow_nan=False))
+
+
+@workbench.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("data", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The file to write: .parquet or .csv."
+)
+@click.option(
+    "--keep", metavar="COLUMNS", callback=_names, help="Columns of DATA to copy beside the predictions, as A,B."
+)
+def predict(run: Path, data: tuple[str, ...], output: Path, keep: tuple[str, ...] | None) -> None:
+    """Apply the model of the run folder RUN to DATA: a logit and a probability for every row, in the rows' order.
+
+    DATA may be larger than memory. Its columns must be those of the training data; others are ignored. A run folder
+    holds pickled Python objects: apply only runs that you trust as you would trust a program.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    from binxent.workbench.training import predict as job
+
+    rows = job.predict(run, data, output, keep=keep or (), note=functools.partial(click.echo, err=True))
+    click.echo(f"Wrote {rows:,} rows to {output}")

@@ -1,0 +1,170 @@
+"""The problem: a table's target, features, weights and groups, and its split into three parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from binxent.workbench.data.features import Features, find_features
+from binxent.workbench.data.table import breast_cancer, read, require_columns
+from binxent.workbench.data.target import binary_target
+from binxent.workbench.training.settings import Settings, nearest
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What there is to learn.
+
+    Attributes:
+        table: The rows that are used.
+        row: Their positions in the input (int64).
+        features: The columns to learn from.
+        target: 1 for positive (int8).
+        negative: The target's value that is 0.
+        positive: The target's value that is 1.
+        weight: Row weights (float64), or None.
+        group: Group numbers (int64), or None.
+        dropped: How many rows were dropped for missing values.
+    """
+
+    table: pl.DataFrame
+    row: np.ndarray
+    features: Features
+    target: np.ndarray
+    negative: str
+    positive: str
+    weight: np.ndarray | None
+    group: np.ndarray | None
+    dropped: int
+
+    @property
+    def base_rate(self) -> float:
+        """The weighted share of positives."""
+        return float(np.average(self.target, weights=self.weight))
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows of the three parts, each in the table's order."""
+
+    training: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def load(settings: Settings) -> tuple[Problem, Settings]:
+    """Read the data and find the problem in it.
+
+    Args:
+        settings: Of the run.
+
+    Returns:
+        The problem, and the settings with the data's fingerprint and the target.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If the data has changed since the settings were written, or does not hold such a problem.
+    """
+    table, fingerprint = read(settings.data) if settings.data else breast_cancer()
+    if settings.data_fingerprint not in (None, fingerprint):
+        raise ValueError(
+            "the data has changed since this run: its fingerprint is another. "
+            "To train on it as it is now, name it on the command line: binxent train DATA --config FILE"
+        )
+    target = settings.target or (None if settings.data else "malignant")
+    if target is None:
+        raise ValueError(f"say which column to predict: --target COLUMN.{nearest('', table.columns)}")
+    settings = settings.replace(data_fingerprint=fingerprint, target=target)
+    return _find_problem(table, target, settings), settings
+
+
+def _find_problem(table: pl.DataFrame, target_name: str, settings: Settings) -> Problem:
+    roles = {"--target": target_name, "--weight": settings.weight, "--group": settings.group}
+    columns = {option: name for option, name in roles.items() if name is not None}
+    for option, name in columns.items():
+        require_columns([name], table.columns, option)
+    if len(set(columns.values())) < len(columns):
+        raise ValueError(f"{', '.join(columns)} must be different columns; got {', '.join(columns.values())}.")
+    if settings.weight is not None and not table.schema[settings.weight].is_numeric():
+        raise ValueError(
+            f"--weight: the column `{settings.weight}` holds {table.schema[settings.weight]}; weights must be numbers."
+        )
+    lacking = table.select(pl.any_horizontal(pl.col(*columns.values()).is_null())).to_series()
+    if lacking.any() and not settings.drop_missing:
+        option, name = next((option, name) for option, name in columns.items() if table[name].null_count())
+        raise ValueError(
+            f"{option}: the column `{name}` is missing in {table[name].null_count():,} of {table.height:,} rows. "
+            "Fill them in, or pass --drop-missing to leave these rows out."
+        )
+    kept = table.filter(~lacking)
+    if kept.height == 0:
+        raise ValueError(f"every row lacks a value of {', '.join(columns.values())}: nothing is left to learn from.")
+    features = find_features(kept, tuple(columns.values()), settings.exclude, settings.include)
+    target, negative, positive = binary_target(kept[target_name], settings.positive)
+    return Problem(
+        table=kept,
+        row=np.flatnonzero(~lacking.to_numpy()),
+        features=features,
+        target=target,
+        negative=negative,
+        positive=positive,
+        weight=None if settings.weight is None else _weights(kept[settings.weight]),
+        group=None if settings.group is None else _numbered(kept[settings.group]),
+        dropped=table.height - kept.height,
+    )
+
+
+def _weights(column: pl.Series) -> np.ndarray:
+    weight = column.cast(pl.Float64).to_numpy()
+    wrong = ~(np.isfinite(weight) & (weight >= 0))
+    if wrong.any():
+        raise ValueError(
+            f"--weight: weights must be finite and at least 0; row {wrong.argmax() + 1:,} of `{column.name}` "
+            f"has {weight[wrong.argmax()]:g}."
+        )
+    return weight
+
+
+def _numbered(column: pl.Series) -> np.ndarray:
+    return np.unique(column.cast(pl.String).to_numpy(), return_inverse=True)[1]
+
+
+def split(problem: Problem, seed: int) -> Split:
+    """Split the rows 60/20/20 into training, validation and test, with equal shares of positives.
+
+    Args:
+        problem: With groups or without; groups stay whole.
+        seed: Decides the split alone.
+
+    Raises:
+        ValueError: If a part would lack one of the classes.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    if problem.group is None:
+        folds, counted, unit = StratifiedKFold(5, shuffle=True, random_state=seed), problem.target, "rows"
+    else:
+        folds, unit = StratifiedGroupKFold(5, shuffle=True, random_state=seed), "groups"
+        first = np.unique(np.column_stack([problem.group, problem.target]), axis=0)
+        counted = first[:, 1]
+    fewest = min(np.bincount(counted, minlength=2))
+    if fewest < 5:
+        rare = problem.positive if np.bincount(counted, minlength=2).argmin() else problem.negative
+        raise ValueError(
+            f"too few {unit} to split into training, validation and test: the class `{rare}` has {fewest} {unit}, and "
+            "at least 5 of each class are needed."
+        )
+    parts = [held_out for _, held_out in folds.split(problem.target, problem.target, problem.group)]
+    found = Split(training=np.sort(np.concatenate(parts[2:])), validation=parts[1], test=parts[0])
+    for part, rows in vars(found).items():
+        weight = None if problem.weight is None else problem.weight[rows]
+        mass = np.bincount(problem.target[rows], weights=weight, minlength=2)
+        if mass.min() == 0:
+            empty = problem.positive if mass.argmin() else problem.negative
+            raise ValueError(
+                f"the {part} part has no {'weight' if mass.sum() else 'rows'} of the class `{empty}`. Add rows, use "
+                "smaller groups or other weights, or try another --seed."
+            )
+    return found

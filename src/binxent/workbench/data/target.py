@@ -1,0 +1,73 @@
+"""The target: which of its two values counts as positive."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from binxent.workbench.training.settings import nearest
+
+# Pairs of words whose positive member nobody disputes, as (negative, positive).
+KNOWN_PAIRS = [
+    ("0", "1"), ("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("negative", "positive"), ("neg", "pos"),
+    ("-", "+"), ("off", "on"), ("absent", "present"), ("benign", "malignant"), ("healthy", "sick"), ("ham", "spam"),
+    ("normal", "abnormal"), ("legitimate", "fraud"),
+]  # fmt: skip
+
+
+def binary_target(values: pl.Series, positive: str | None = None) -> tuple[np.ndarray, str, str]:
+    """Find the two classes of a column.
+
+    Args:
+        values: The column, without missing values.
+        positive: The value that counts as positive; None where it is plain: 1 of 0/1, true, yes, and so on.
+
+    Returns:
+        The labels (int8, 1 for positive), the negative value and the positive value as text.
+
+    Raises:
+        ValueError: If the column has not exactly two values, or which is positive is not plain.
+
+    Example:
+        >>> binary_target(pl.Series("bought", ["no", "yes", "no"]))
+        (array([0, 1, 0], dtype=int8), 'no', 'yes')
+    """
+    dtype, name = values.dtype, values.name
+    if not (dtype.is_numeric() or dtype == pl.Boolean or dtype in (pl.String, pl.Categorical, pl.Enum)):
+        raise ValueError(f"the target `{name}` must be 0/1, true/false or two strings; its values are of type {dtype}.")
+    counts = values.value_counts(sort=True)
+    texts = {_text(value): value for value in counts[name].to_list()}
+    found = ", ".join(f"{_text(value)} ({count:,})" for value, count in counts.head(8).iter_rows())
+    found += f" and {counts.height - 8:,} more" if counts.height > 8 else ""
+    if counts.height == 1:
+        raise ValueError(f"the target `{name}` has one class only: {found} rows. There is nothing to tell apart.")
+    if counts.height > 2:
+        raise ValueError(
+            f"the target `{name}` must have two values; it has {counts.height:,}: {found}. "
+            "Leave the other rows out, or join classes into two."
+        )
+    if positive is None:
+        positive = _plain_positive(list(texts))
+        if positive is None:
+            raise ValueError(
+                f"the target `{name}` has the values {found}. Say which one is positive: --positive '{min(texts)}' "
+                f"or --positive '{max(texts)}'."
+            )
+    elif positive not in texts:
+        raise ValueError(f"--positive: the target `{name}` has no value `{positive}`.{nearest(positive, texts)}")
+    (negative,) = set(texts) - {positive}
+    return (values == texts[positive]).to_numpy().astype(np.int8), negative, positive
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _plain_positive(texts: list[str]) -> str | None:
+    by_word = {text.strip().casefold(): text for text in texts}
+    for pair in KNOWN_PAIRS:
+        if set(by_word) == set(pair):
+            return by_word[pair[1]]
+    return None

@@ -1,0 +1,1 @@
+"""The report of a run: the page, its pictures and its sentences."""

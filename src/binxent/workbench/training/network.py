@@ -1,0 +1,239 @@
+"""The network and its training: epochs that can be interrupted anywhere and continued to the same bits."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from binxent.workbench.run_folder import replacing
+from binxent.workbench.training.settings import Settings
+
+# Predictions are made in blocks of one size: one compiled program, and the same bits for a row wherever it stands.
+BLOCK = 4096
+# Keras's evenly spaced thresholds see nothing of rare events; these are even in the logit, a tenth apart.
+AUC_THRESHOLDS = (1 / (1 + np.exp(-np.linspace(-15, 15, 301)))).tolist()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the split, ready for the network.
+
+    Attributes:
+        inputs: Shape (rows, features), float32.
+        target: Shape (rows, 1), float32, 0 or 1.
+        weight: Shape (rows,), float32, of mean 1: the mean loss is then the weighted mean, batch by batch unbiased.
+    """
+
+    inputs: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def of(cls, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> Part:
+        """Make a part from a matrix of inputs, 0/1 labels and row weights or None."""
+        relative = np.ones(len(target)) if weight is None else weight / weight.mean()
+        return cls(inputs, target.astype(np.float32)[:, None], relative.astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+class _Batches(keras.utils.PyDataset):
+    """The rows of one epoch, in an order that the seed and the epoch decide and nothing else."""
+
+    def __init__(self, part: Part, batch_size: int, seed: int, epoch: int):
+        super().__init__()
+        self._part, self._batch_size = part, batch_size
+        self._order = np.random.default_rng([seed, epoch]).permutation(len(part))
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._order) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self._part.inputs[rows], self._part.target[rows], self._part.weight[rows]
+
+
+def build(inputs: int, prior: float, settings: Settings) -> keras.Sequential:
+    """Build the network: dense ReLU layers and one logit, whose bias starts at the prior.
+
+    Args:
+        inputs: The number of features.
+        prior: The logit of the training labels' base rate: the loss then starts at the base rate's, not above it.
+        settings: For the layers' widths and the seed.
+    """
+    layers: Any = keras.layers  # Keras's annotations know only the names of initializers
+    # Children of the seed, one for each layer, so that equally wide layers start differently.
+    seeds = np.random.default_rng([settings.seed, 0xB1]).integers(2**31, size=len(settings.hidden) + 1).tolist()
+    hidden = [
+        layers.Dense(width, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed), name=f"hidden_{index}")
+        for index, (width, seed) in enumerate(zip(settings.hidden, seeds, strict=False), start=1)
+    ]
+    logit = layers.Dense(
+        1,
+        kernel_initializer=keras.initializers.GlorotUniform(seeds[-1]),
+        bias_initializer=keras.initializers.Constant(prior),
+        name="logit",
+    )
+    return keras.Sequential([keras.Input((inputs,), name="features"), *hidden, logit], name="binxent")
+
+
+def predict_logits(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """Return the logit of each row, float64."""
+    rows = len(inputs)
+    if rows == 0:
+        return np.empty(0)
+    padded = np.zeros((math.ceil(rows / BLOCK) * BLOCK, inputs.shape[1]), np.float32)
+    padded[:rows] = inputs
+    logits = model.predict(padded, batch_size=BLOCK, verbose=0)  # pyright: ignore[reportArgumentType]
+    return np.asarray(logits, np.float64)[:rows, 0]
+
+
+@dataclass
+class Course:
+    """How far a training has come: all that is needed to continue it.
+
+    Attributes:
+        history: The metrics of each finished epoch.
+        weights: The network's weights after the last one.
+        optimizer: Adam's state after the last one.
+        best: The network's weights after the best one.
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    weights: list[np.ndarray] = field(default_factory=list)
+    optimizer: list[np.ndarray] = field(default_factory=list)
+    best: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch, counted from 1, of the lowest validation loss; 0 before any."""
+        losses = [epoch["val_loss"] for epoch in self.history]
+        return losses.index(min(losses)) + 1 if losses else 0
+
+    def is_over(self, settings: Settings) -> bool:
+        """Return whether the epochs or the patience are spent."""
+        done = len(self.history)
+        return done >= settings.epochs or done - self.best_epoch >= settings.patience
+
+    def save(self, path: Path, settings: Settings) -> None:
+        """Write a checkpoint, in one piece."""
+        saved: dict[str, Any] = {
+            f"{part}_{i}": array for part in _ARRAYS for i, array in enumerate(getattr(self, part))
+        }
+        saved |= {"history": json.dumps(self.history), "settings": settings.to_toml()}
+        with replacing(path) as temporary:
+            np.savez(temporary, **saved)
+
+    @classmethod
+    def load(cls, path: Path, settings: Settings) -> Course:
+        """Read a checkpoint; the beginning of a course if there is none yet.
+
+        Raises:
+            ValueError: If it cannot be read, or belongs to other settings.
+        """
+        if not path.exists():
+            return cls()
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                stored = {name: saved[name] for name in saved.files}
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"the checkpoint {path} cannot be read ({error}). Delete it to train from the start."
+            ) from None
+        if stored["settings"].item() != settings.to_toml():
+            raise ValueError(
+                f"{path.with_name('config.toml')} is not what the run was started with, so it cannot be continued. "
+                "Start a new run with: binxent train --config"
+            )
+        arrays = {part: [stored[f"{part}_{i}"] for i in range(_count(stored, part))] for part in _ARRAYS}
+        return cls(json.loads(stored["history"].item()), **arrays)
+
+
+_ARRAYS = ("weights", "optimizer", "best")
+
+
+def _count(stored: dict[str, np.ndarray], part: str) -> int:
+    return sum(name.startswith(f"{part}_") for name in stored)
+
+
+def train(
+    model: keras.Model,
+    loss: keras.losses.Loss,
+    training: Part,
+    validation: Part,
+    settings: Settings,
+    checkpoint: Path,
+    report: Callable[[int, dict[str, float]], None],
+) -> Course:
+    """Train until the epochs or the patience are spent, and return the course with the best weights.
+
+    Every epoch ends in a checkpoint; where one exists, training continues from it.
+
+    Args:
+        model: As `build` made it.
+        loss: Of a logit.
+        training: The rows to learn from.
+        validation: The rows that say when to stop.
+        settings: Of the run, with its batch size.
+        checkpoint: The file of checkpoints.
+        report: Called after each epoch with its number, from 1, and its metrics.
+
+    Raises:
+        ValueError: If the loss is not finite any more.
+    """
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss=loss,
+        weighted_metrics=[
+            keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
+            keras.metrics.AUC(name="auc", from_logits=True, thresholds=AUC_THRESHOLDS),
+        ],
+    )
+    model.optimizer.build(model.trainable_variables)
+    course = Course.load(checkpoint, settings)
+    if course.history:
+        model.set_weights(course.weights)
+        _assign(model.optimizer.variables, course.optimizer)
+        report(len(course.history), course.history[-1])
+    batch_size = settings.batch_size or len(training)
+    while not course.is_over(settings):
+        epoch = len(course.history)
+        # One call of `fit` an epoch: whatever interrupts it, the course still is that of the epochs before.
+        history = model.fit(
+            _Batches(training, batch_size, settings.seed, epoch),
+            validation_data=(validation.inputs, validation.target, validation.weight),
+            validation_batch_size=min(BLOCK, len(validation)),
+            shuffle=False,
+            verbose=0,  # pyright: ignore[reportArgumentType]
+        ).history
+        metrics = {name: float(history[name][0]) for name in METRICS}
+        if not (math.isfinite(metrics["loss"]) and math.isfinite(metrics["val_loss"])):
+            raise ValueError(
+                f"the loss became {metrics['loss']} in epoch {epoch + 1}. Train with a lower --learning-rate "
+                f"(it was {settings.learning_rate:g}), and look for extreme weights or parameters of the loss."
+            )
+        course.history.append(metrics)
+        course.weights = model.get_weights()
+        course.optimizer = [np.asarray(variable) for variable in model.optimizer.variables]
+        if course.best_epoch == len(course.history):
+            course.best = course.weights
+        course.save(checkpoint, settings)
+        report(len(course.history), metrics)
+    return course
+
+
+METRICS = ("loss", "val_loss", "accuracy", "val_accuracy", "auc", "val_auc")
+
+
+def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

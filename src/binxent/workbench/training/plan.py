@@ -1,0 +1,211 @@
+"""The plan of a run: what the data hold and what will be done, known and said before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+import binxent as bx
+from binxent.workbench.data.dataset import Problem, Split, load, split
+from binxent.workbench.training.settings import Settings
+
+Say = Callable[[str], None]
+LOSS_CLASSES = {
+    "bce": "BinaryCrossentropy",
+    "focal": "BinaryFocalCrossentropy",
+    "asymmetric": "AsymmetricCrossentropy",
+    "poly": "PolyBinaryCrossentropy",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run before it is run.
+
+    Attributes:
+        settings: Without gaps: the data's fingerprint, the target and the batch size are filled in.
+        problem: What there is to learn.
+        split: The rows of the three parts.
+    """
+
+    settings: Settings
+    problem: Problem
+    split: Split
+
+    @classmethod
+    def of(cls, settings: Settings) -> Plan:
+        """Read the data and make a plan.
+
+        Raises:
+            OSError: If a file cannot be read.
+            ValueError: If the data or the settings do not allow a run.
+        """
+        problem, settings = load(settings)
+        parts = split(problem, settings.seed)
+        if settings.batch_size is None:
+            # About a hundred steps an epoch, for as long as a step is not too coarse to learn from.
+            steady = 2 ** round(math.log2(max(len(parts.training) / 100, 1)))
+            settings = settings.replace(batch_size=min(max(steady, 32), 1024))
+        plan = cls(settings, problem, parts)
+        _ = plan.loss  # refuses impossible parameters
+        return plan
+
+    def labels(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the target and the weight (or None) of some rows."""
+        weight = self.problem.weight
+        return self.problem.target[rows], None if weight is None else weight[rows]
+
+    @cached_property
+    def base_rate(self) -> float:
+        """The weighted share of positives in the training part."""
+        target, weight = self.labels(self.split.training)
+        return float(np.average(target, weights=weight))
+
+    @property
+    def _mean_label(self) -> np.ndarray:
+        return np.array([self.base_rate])  # one soft label that stands for all rows and their weights
+
+    @property
+    def prior(self) -> float:
+        """The base rate as a logit."""
+        return float(bx.prior_logit(self._mean_label))
+
+    @cached_property
+    def loss_options(self) -> dict[str, Any]:
+        """The arguments of the loss class, in every door."""
+        settings = self.settings
+        options = {key: value for key, value in settings.loss_parameters.items() if value is not None}
+        if options.get("pos_weight") == "auto":
+            options["pos_weight"] = float(bx.balanced_pos_weight(self._mean_label))
+        if "alpha" in options:
+            options["apply_class_balancing"] = True
+        return {**options, "from_logits": True, "label_smoothing": settings.label_smoothing}
+
+    @cached_property
+    def loss(self) -> Callable:
+        """The loss of NumPy arrays of shape (rows, 1), one value for each row."""
+        return getattr(bx, LOSS_CLASSES[self.settings.loss])(**self.loss_options, reduction="none")
+
+    @property
+    def correction_kind(self) -> str:
+        """How the logits become those of probabilities: "none", exact for a "pos_weight", or "fitted"."""
+        if self.settings.loss != "bce" or self.settings.label_smoothing:
+            return "fitted"
+        return "none" if self.settings.pos_weight is None else "pos_weight"
+
+    @property
+    def base_rate_loss(self) -> float:
+        """The log loss of validation when the training part's base rate is predicted for every row."""
+        plain = bx.BinaryCrossentropy(from_logits=True, reduction="none")
+        return self._constant_loss(plain, self.prior, self._validation_rate)
+
+    @property
+    def training_base_rate_loss(self) -> float:
+        """The chosen loss of validation when the best constant of the training part is predicted for every row."""
+        if self.correction_kind == "none":
+            return self.base_rate_loss
+        from scipy.optimize import minimize_scalar
+
+        best: Any = minimize_scalar(
+            lambda logit: self._constant_loss(self.loss, logit, self.base_rate), bounds=(-40, 40), method="bounded"
+        )
+        return self._constant_loss(self.loss, best.x, self._validation_rate)
+
+    @property
+    def _validation_rate(self) -> float:
+        target, weight = self.labels(self.split.validation)
+        return float(np.average(target, weights=weight))
+
+    @staticmethod
+    def _constant_loss(loss: Callable, logit: float, rate: float) -> float:
+        of_positive, of_negative = loss(np.array([[1.0], [0.0]]), np.full((2, 1), logit))
+        return float(rate * of_positive + (1 - rate) * of_negative)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the plan as plain values, ready for JSON."""
+        problem = self.problem
+        return {
+            "rows": len(problem.target),
+            "dropped_rows": problem.dropped,
+            "features": problem.features.kinds,
+            "left_out": problem.features.left_out,
+            "positive": problem.positive,
+            "negative": problem.negative,
+            **self.counts(),
+            "settings": dataclasses.asdict(self.settings),
+        }
+
+    def counts(self) -> dict[str, Any]:
+        """Return the sizes of the parts, the positives and the losses that a model has to beat."""
+        return {
+            "train_rows": len(self.split.training),
+            "validation_rows": len(self.split.validation),
+            "test_rows": len(self.split.test),
+            "positives": int(self.problem.target.sum()),
+            "base_rate": self.base_rate,
+            "base_rate_loss": self.base_rate_loss,
+            "training_base_rate_loss": self.training_base_rate_loss,
+        }
+
+    def describe(self, say: Say) -> None:
+        """Tell the user what the data hold and what will be done."""
+        settings, problem = self.settings, self.problem
+        source = ", ".join(settings.data) or "breast-cancer data of scikit-learn"
+        dropped = f", {problem.dropped:,} more dropped for missing values" if problem.dropped else ""
+        say(f"Data        {len(problem.target):,} rows{dropped} ({source})")
+        say(f"Columns     {problem.features.summary}")
+        for name, reason in problem.features.left_out.items():
+            say(f"Left out    {name}: {reason}")
+        weighted = "" if problem.weight is None else f", {problem.base_rate:.2%} by weight"
+        say(
+            f"Target      {settings.target}: {problem.target.sum():,} rows ({problem.target.mean():.2%}{weighted}) are "
+            f"`{problem.positive}`, the positives; the others are `{problem.negative}`"
+        )
+        sizes = ", ".join(f"{len(rows):,} {part}" for part, rows in vars(self.split).items())
+        grouped = "" if settings.group is None else f", groups of `{settings.group}` whole"
+        say(f"Split       {sizes} rows{grouped} (seed {settings.seed})")
+        say(
+            f"Base rate   always predicting {self.base_rate:.4g} costs {self.base_rate_loss:.4f} on validation: "
+            "the log loss to beat"
+        )
+        say(f"Loss        {settings.loss}{self._options_in_words()}{_CORRECTIONS[self.correction_kind]}")
+        widths = " -> ".join(str(width) for width in (*settings.hidden, 1))
+        say(f"Network     {widths}; Adam {settings.learning_rate:g}, batches of {settings.batch_size}")
+        if not 0.2 <= self.base_rate <= 0.8:
+            self._advise(say)
+
+    def _options_in_words(self) -> str:
+        silent = ("from_logits", "apply_class_balancing")
+        shown = [f"{key} {value:.4g}" for key, value in self.loss_options.items() if value and key not in silent]
+        return f" ({', '.join(shown)})" if shown else ""
+
+    def _advise(self, say: Say) -> None:
+        rate, balance = self.base_rate, float(bx.balanced_pos_weight(self._mean_label))
+        direction = "up" if balance > 1 else "down"
+        say(f"Unbalanced  {rate:.2%} positives. What each option would do, and what it costs in calibration:")
+        say(
+            "- bce, the default, with another threshold: costs nothing, the probabilities stay right. Flag rows above "
+            f"{rate:.3g} instead of 0.5, or above a / (a + m) where a false alarm costs a and a miss costs m."
+        )
+        say(
+            f"- --pos-weight auto (here {balance:.4g}): moves every logit {direction} by {abs(math.log(balance)):.2f}, "
+            f"so that raw probabilities average near 50 % instead of {rate:.2%}; undone exactly after training. "
+            "The ranking (AUC) hardly changes."
+        )
+        say(
+            "- --loss focal: learns most from hard rows and pulls probabilities to 0.5 (calibration slope about 2.5 "
+            "at gamma 2); undone after training by a slope and intercept fitted on validation, not exactly."
+        )
+
+
+_CORRECTIONS = {
+    "none": "",
+    "pos_weight": "; its shift of the probabilities is undone exactly after training",
+    "fitted": "; its distortion of the probabilities is undone by a slope and intercept fitted on validation",
+}

@@ -1,0 +1,247 @@
+"""``binxent train``: from a table to a run folder with a model, its metrics and a report."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import joblib
+import numpy as np
+import polars as pl
+
+from binxent.workbench import run_folder
+from binxent.workbench.data.features import Preparation
+from binxent.workbench.training.plan import LOSS_CLASSES, Plan, Say
+from binxent.workbench.training.settings import Settings
+
+CHECKPOINT = "checkpoint.npz"
+
+
+def start(
+    given: Mapping[str, Any],
+    config: Path | None,
+    name: str | None,
+    output: Path,
+    *,
+    dry_run: bool,
+    say: Say,
+    stream: TextIO,
+) -> dict[str, Any]:
+    """Begin a run.
+
+    Args:
+        given: The settings given on the command line.
+        config: A config.toml to start from.
+        name: The run's name; None for a numbered one.
+        output: The folder of the runs.
+        dry_run: Whether to stop before training.
+        say: Writes a line for the user.
+        stream: Where progress is shown.
+
+    Returns:
+        The run's metrics and folder; what the data hold if it is a dry run.
+
+    Raises:
+        OSError: If a file cannot be read or written.
+        ValueError: If a setting or the data do not allow a run.
+    """
+    settings = (Settings() if config is None else Settings.from_toml(config)).overridden(_absolute(given))
+    if name is not None:
+        run_folder.require_free(output, name)
+    plan = Plan.of(settings)
+    plan.describe(say)
+    stem = Path(settings.data[0]).name.split(".")[0] if settings.data else "breast-cancer"
+    if dry_run:
+        say(f"Would train into {output / (name or run_folder.next_free(output, stem))}; --dry-run stops here.")
+        return plan.facts()
+    files = {"config.toml": plan.settings.to_toml(), "environment.json": _json(_environment())}
+    return _run(plan, run_folder.create(output, name, stem, files), say, stream)
+
+
+def resume(run: Path, given: Mapping[str, Any], *, dry_run: bool, say: Say, stream: TextIO) -> dict[str, Any]:
+    """Continue an interrupted run, to the same result as if it had never been interrupted.
+
+    Args:
+        run: The run folder.
+        given: The settings given on the command line; they must be the run's.
+        dry_run: Whether to stop before training.
+        say: Writes a line for the user.
+        stream: Where progress is shown.
+
+    Returns:
+        The run's metrics and folder; what the data hold if it is a dry run.
+
+    Raises:
+        OSError: If a file cannot be read or written.
+        ValueError: If the run is complete, or the data or the settings are not those it began with.
+    """
+    run_folder.require_run(run)
+    if not run_folder.is_interrupted(run):
+        raise ValueError(f"the run {run} is complete: there is nothing to resume. See {run / 'report.html'}.")
+    settings = Settings.from_toml(run / "config.toml")
+    for key, value in _absolute(given).items():
+        stored = getattr(settings, key)
+        if value != stored:
+            raise ValueError(
+                f"--{key.replace('_', '-')} is {value!r}, but the run {run} began with {stored!r}. "
+                f"Leave it out to continue that run, or start a new one: binxent train --config {run / 'config.toml'}"
+            )
+    plan = Plan.of(settings)
+    plan.describe(say)
+    before, now = json.loads((run / "environment.json").read_text(encoding="utf-8")), _environment()
+    if changed := ", ".join(sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))):
+        say(f"Note        the last bits may differ from an uninterrupted run's: since it began, {changed} changed")
+    if dry_run:
+        say(f"Would continue {run}; --dry-run stops here.")
+        return plan.facts()
+    return _run(plan, run, say, stream)
+
+
+def _absolute(given: Mapping[str, Any]) -> dict[str, Any]:
+    # So that config.toml repeats the run from any folder.
+    paths = {"data": tuple(os.path.abspath(pattern) for pattern in given["data"])} if "data" in given else {}
+    return {**given, **paths}
+
+
+def _run(plan: Plan, run: Path, say: Say, stream: TextIO) -> dict[str, Any]:
+    """Do everything in a run folder that is marked as interrupted, and take the mark off at the end."""
+    how_to_continue = f"continue with: binxent train --resume {run}"
+    try:
+        metrics = _train_and_evaluate(plan, run, stream)
+        from binxent.workbench.report.page import write_report
+
+        report = write_report(run)
+        (run / CHECKPOINT).unlink(missing_ok=True)
+        run_folder.finish(run)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; {how_to_continue}") from None
+    except OSError as error:
+        raise OSError(f"{run_folder.reason(error)}. The run is marked as interrupted; {how_to_continue}") from error
+    _conclude(metrics, say)
+    say(f"Report      {report}")
+    return {"run": str(run), **metrics}
+
+
+def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]:
+    # Keras and JAX take seconds to import: errors in the data are found before.
+    import binxent.keras as losses
+    from binxent.workbench.training import network
+    from binxent.workbench.training.progress import epochs_shown
+
+    settings, table, parts = plan.settings, plan.problem.table, plan.split
+    preparation = Preparation(plan.problem.features, settings.seed).fit(table[parts.training])
+    with run_folder.replacing(run / "preparation.joblib") as temporary:
+        joblib.dump(preparation, temporary)
+    training, validation = (
+        network.Part.of(preparation.transform(table[rows]), *plan.labels(rows))
+        for rows in (parts.training, parts.validation)
+    )
+    loss = getattr(losses, LOSS_CLASSES[settings.loss])(**plan.loss_options)
+    model = network.build(training.inputs.shape[1], plan.prior, settings)
+    with epochs_shown(settings.epochs, stream) as report:
+        course = network.train(model, loss, training, validation, settings, run / CHECKPOINT, report)
+    # A network that was never compiled loads without binxent, and without Adam's state, which is not the best epoch's.
+    model = network.build(training.inputs.shape[1], plan.prior, settings)
+    model.set_weights(course.best)
+    with run_folder.replacing(run / "model.keras") as temporary:
+        model.save(temporary)
+    _write_history(course.history, run / "history.csv")
+    correction = _correction(plan, network.predict_logits(model, validation.inputs))
+    logit = network.predict_logits(model, preparation.transform(table[parts.test]))
+    metrics = {
+        **plan.counts(),
+        "best_epoch": course.best_epoch,
+        "epochs": len(course.history),
+        "correction": correction,
+        **_write_predictions(plan, logit, correction, run / "predictions.parquet"),
+    }
+    with run_folder.replacing(run / "metrics.json") as temporary:
+        temporary.write_text(_json(metrics), encoding="utf-8")
+    return metrics
+
+
+def _correction(plan: Plan, logit: np.ndarray) -> dict[str, Any]:
+    """Return what makes the network's logits those of probabilities again: slope * logit + intercept."""
+    from binxent.scoring._statistics import fit_correction
+
+    slope, intercept = 1.0, 0.0
+    if plan.correction_kind == "pos_weight":
+        # The weight w multiplied p / (1 - p).
+        intercept = -math.log(plan.loss_options["pos_weight"])
+    elif plan.correction_kind == "fitted":
+        target, weight = plan.labels(plan.split.validation)
+        slope, intercept = fit_correction(target, logit, weight)
+    return {"kind": plan.correction_kind, "slope": float(slope), "intercept": float(intercept)}
+
+
+def _write_predictions(plan: Plan, raw: np.ndarray, correction: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Write the predictions of the held-out rows and return their scores, corrected and raw."""
+    from scipy.special import expit
+
+    from binxent.scoring._statistics import evaluate
+
+    target, weight = plan.labels(plan.split.test)
+    logit = correction["slope"] * raw + correction["intercept"]
+    columns = {"row": plan.problem.row[plan.split.test], "target": target}
+    if weight is not None:
+        columns["weight"] = weight
+    columns |= {"logit": logit, "probability": expit(logit)}
+    corrected = correction["kind"] != "none"
+    if corrected:
+        columns |= {"raw_logit": raw, "raw_probability": expit(raw)}
+    with run_folder.replacing(path) as temporary:
+        pl.DataFrame(columns).write_parquet(temporary)
+    scores = evaluate(target, logit, weight)
+    return {"test": scores, "test_raw": evaluate(target, raw, weight) if corrected else None}
+
+
+def _write_history(history: list[dict[str, float]], path: Path) -> None:
+    with run_folder.replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["epoch", *history[0]])
+        writer.writeheader()
+        writer.writerows({"epoch": epoch, **metrics} for epoch, metrics in enumerate(history, start=1))
+
+
+def _conclude(metrics: dict[str, Any], say: Say) -> None:
+    def shown(scores: dict[str, Any], name: str) -> str:
+        value, low, high = (scores[name][key] for key in ("value", "low", "high"))
+        if value is None:
+            return "unknown"
+        return f"{value:.4f}" + ("" if low is None else f" ({low:.4f} to {high:.4f})")
+
+    test, raw, correction = metrics["test"], metrics["test_raw"], metrics["correction"]
+    say(f"Trained     epochs: {metrics['epochs']}; the best, whose weights are kept: {metrics['best_epoch']}")
+    say(f"Test        log loss {shown(test, 'log_loss')}, AUC {shown(test, 'auc')}, Brier {shown(test, 'brier')}")
+    if raw is not None:
+        say(
+            f"Corrected   logit x {correction['slope']:.4g} {correction['intercept']:+.4g}; "
+            f"without that the log loss is {shown(raw, 'log_loss')}"
+        )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def _environment() -> dict[str, str]:
+    packages = ("binxent", "numpy", "numba", "keras", "jax", "jaxlib", "polars", "scikit-learn", "skrub", "scipy")
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "keras_backend": os.environ.get("KERAS_BACKEND", "jax"),
+        **versions,
+    }

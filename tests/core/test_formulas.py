@@ -1,0 +1,77 @@
+"""Loss, slope and curvature against the truth, over the whole range of floats."""
+
+from dataclasses import replace
+
+import mpmath
+import numpy as np
+import pytest
+from support import oracle
+from support.accuracy import ULPS, accurate, case, formulas_are_exact
+from support.cases import ELEMENTWISE, READINGS, SPELLINGS, points
+
+import binxent as bx
+from binxent._core import formulas
+
+each_spelling = pytest.mark.parametrize("name", SPELLINGS)
+each_reading = pytest.mark.parametrize("reading", READINGS)
+each_precision = pytest.mark.parametrize(
+    "real", [pytest.param(np.float32, id="float32"), pytest.param(np.float64, id="float64", marks=pytest.mark.slow)]
+)
+
+
+@each_spelling
+@each_reading
+@each_precision
+def test_loss_slope_and_curvature_are_exact(name, reading, real):
+    loss, x, y, truth = case(name, reading, real)
+    results = bx.value_grad_hess(loss, y, x)
+    assert all(result.dtype == real and result.shape == x.shape for result in results)
+    accurate(results, truth, ULPS[name])
+
+
+@pytest.mark.parametrize("name", ["bce", "poly", "focal 2, balanced", "focal 7.3", "asymmetric"])
+@pytest.mark.parametrize("reading", ["logits", "probabilities"])
+def test_loss_and_slope_are_exact_without_the_rest(name, reading):
+    loss, x, y, truth = case(name, reading, np.float32)
+    accurate([loss(y, x)], truth, ULPS[name])
+    accurate(bx.value_and_grad(loss, y, x), truth, ULPS[name])
+
+
+@pytest.mark.parametrize("reading", ["logits", "probabilities"])
+def test_a_weight_per_label_is_exact(reading):
+    loss, x, y, truth = case("bce, positives 2.5", reading, np.float32)
+    per_label = replace(loss, pos_weight=[2.5] * x.size)
+    accurate(bx.value_grad_hess(per_label, y, x), truth, ULPS["bce, positives 2.5"])
+
+
+@each_spelling
+@each_reading
+def test_formulas_are_exact_on_numpy(name, reading):
+    """The reference driver, which compiles nothing: the quick way to see that a formula is right."""
+    formulas_are_exact(formulas, name, reading)
+
+
+@each_spelling
+def test_probabilities_as_keras_2_reads_them(name):
+    """In float32, where 1 - epsilon leaves more than epsilon; in float64 rounding makes a cost of 0 negative."""
+    real, loss = np.float32, SPELLINGS[name](**ELEMENTWISE)
+    x, y = points(loss.from_logits, real)
+    formula = formulas.define(np, real=real)("keras2_probability", *loss.form)
+    results = formula(x, y, real(loss.epsilon), tuple(map(real, loss.constants)))
+    accurate(results, oracle.truth(loss, x, y, added=loss.epsilon), ULPS[name])
+
+
+def test_the_oracle_differentiates_as_the_definition():
+    for name, define in SPELLINGS.items():
+        for reading, options in READINGS.items():
+            loss = define(**options)
+            for x, y in [(0.3, 0.0), (0.3, 1.0), (0.71, 0.3), (0.9, 1.0), (0.6, 0.0)]:
+
+                def value(x, loss=loss, y=y):
+                    state = oracle.of_logit(x, 0) if loss.from_logits else oracle.of_probability(x, 1 - x)
+                    return oracle.combine(loss, state, y, np.float64).values[0]
+
+                got = oracle.truth_at(loss, x, y, np.float64).values
+                for order, found in enumerate(got):
+                    want = mpmath.diff(value, mpmath.mpf(x), order)
+                    assert abs(found - want) <= 1e-15 * max(abs(want), 1e-10), (name, reading, x, y, order)

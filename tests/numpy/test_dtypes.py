@@ -1,0 +1,195 @@
+"""Any real dtype of labels, predictions, weights and outputs gives what converted copies give."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from support.cases import ELEMENTWISE, FAMILY, SPELLINGS, predictions
+from support.compare import close, same
+
+import binxent as bx
+
+ml_dtypes = pytest.importorskip("ml_dtypes")
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+FLOATS = [np.dtype("float64"), np.dtype("float32"), np.dtype("float16"), BFLOAT16]
+WHOLE = [np.dtype(kind) for kind in ("bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")]
+each_float = pytest.mark.parametrize("dtype", FLOATS, ids=str)
+
+
+def compute(loss, y, x, *weight):
+    """Everything there is, in whatever dtypes."""
+    return loss(y, x, *weight), *bx.value_grad_hess(loss, y, x, *weight)
+
+
+@each_float
+@pytest.mark.parametrize("label", [*FLOATS, *WHOLE], ids=str)
+def test_labels_of_any_dtype(dtype, label):
+    y, x = predictions(True, (37, 5), dtype)
+    loss = bx.BinaryCrossentropy(True, label_smoothing=0.1)
+    got = compute(loss, y.astype(label), x)
+    assert [np.asarray(result).dtype for result in got] == [dtype] * 4
+    same(got, compute(loss, y.astype(np.result_type(x.dtype, np.float32)), x))
+
+
+@pytest.mark.parametrize("label", FLOATS, ids=str)
+def test_soft_labels_of_any_dtype(label):
+    _, x = predictions(True, (300,))
+    y = np.linspace(0, 1, 300).astype(label)
+    loss = bx.BinaryFocalCrossentropy(from_logits=True)
+    same(compute(loss, y, x), compute(loss, y.astype(np.float32), x))
+
+
+@pytest.mark.parametrize("dtype", FLOATS[2:], ids=str)
+@pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.parametrize("kind", FAMILY)
+def test_halves_are_computed_in_float32_and_rounded_once(kind, from_logits, dtype):
+    every = np.arange(2**16, dtype=np.uint16).view(dtype)
+    x = every if from_logits else every[(every >= 0) & (every <= 1)]
+    loss = kind(from_logits=from_logits, **ELEMENTWISE)
+    for label in (0, 1):
+        y = np.full(x.shape, label, np.uint8)
+        with np.errstate(over="ignore"):
+            want = [result.astype(dtype) for result in bx.value_grad_hess(loss, y, x.astype(np.float32))]
+        got = bx.value_grad_hess(loss, y, x)
+        same(got, want)
+        for result in got:
+            assert not np.isnan(result[~np.isnan(x)]).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.parametrize("name", ["bce", "poly", "focal 0.5", "focal 2, balanced", "asymmetric"])
+def test_no_float_becomes_nan(name, from_logits, dtype):
+    integer = np.dtype(f"u{np.dtype(dtype).itemsize}")
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, np.iinfo(integer).max, 40_000, integer, endpoint=True).view(dtype)
+    x = np.concatenate([x[~np.isnan(x)], np.array([np.inf, -np.inf, 0.0, -0.0, 1.0], dtype)])
+    for epsilon in (1e-7, None, 0.0):
+        if not from_logits:
+            x = x[(x >= 0) & (x <= 1)]
+        loss = SPELLINGS[name](from_logits=from_logits, epsilon=epsilon, **ELEMENTWISE)
+        for label in (0, 1, 0.25):
+            results = bx.value_grad_hess(loss, np.full(x.shape, label, dtype), x)
+            for result in results[: 2 if epsilon != 1e-7 else 3]:
+                assert not np.isnan(result).any()
+
+
+@each_float
+@pytest.mark.parametrize("weight", [*FLOATS, *WHOLE], ids=str)
+def test_weights_of_any_dtype(dtype, weight):
+    y, x = predictions(True, (37, 5), dtype)
+    w = np.random.default_rng(0).integers(0, 2, (37, 5))
+    loss = bx.BinaryCrossentropy(True)
+    same(compute(loss, y, x, w.astype(weight)), compute(loss, y, x, w.astype(np.result_type(dtype, np.float32))))
+
+
+@pytest.mark.parametrize("dtype", WHOLE, ids=str)
+def test_predictions_of_whole_numbers_count_as_float32(dtype):
+    x = np.array([0, 1, 1, 0]).astype(dtype)
+    for loss in (bx.BinaryCrossentropy(True), bx.BinaryCrossentropy()):
+        same(compute(loss, [1, 0, 1, 0], x), compute(loss, [1, 0, 1, 0], x.astype(np.float32)))
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2"])
+def test_the_other_byte_order(dtype):
+    y, x = predictions(True, (37, 5), dtype)
+    swapped = x.astype(np.dtype(dtype).newbyteorder())
+    loss = bx.BinaryCrossentropy(True)
+    labels = y.astype(">i4"), y.astype("<i4")
+    for label in labels:
+        same(compute(loss, label, swapped), compute(loss, y, x))
+    same(bx.binary_crossentropy(y, swapped, True), bx.binary_crossentropy(y, x, True))
+
+
+@each_float
+@pytest.mark.parametrize("dtype_of_out", FLOATS, ids=str)
+def test_out_of_any_dtype(dtype, dtype_of_out):
+    y, x = predictions(True, (300, 7), dtype)
+    loss = bx.BinaryFocalCrossentropy(from_logits=True)
+    out = np.full(x.shape, np.nan, dtype_of_out), np.full(x.shape, np.nan, dtype_of_out)
+    value, grad, hess = bx.value_grad_hess(loss, y, x, out=out)
+    assert grad is out[0] and hess is out[1]
+    wide = bx.value_grad_hess(loss, y, x.astype(np.result_type(dtype, np.float32)))
+    same((grad, hess), [result.astype(dtype_of_out) for result in wide[1:]])
+    same(value, loss(y, x))
+
+
+@each_float
+def test_out_that_lies_strided(dtype):
+    y, x = predictions(True, (300, 7), dtype)
+    loss = bx.BinaryCrossentropy(True)
+    want = bx.value_and_grad(loss, y, x)
+    room = np.full((2, 7, 900), np.nan, dtype)
+    out = room[1, ::-1, ::3].T
+    got = bx.value_and_grad(loss, y, x, out=out)
+    assert got[1] is out
+    same(got, want)
+    assert np.count_nonzero(~np.isnan(room)) == x.size, "something was written beside the output"
+
+
+def test_out_must_not_overlap():
+    y, x = predictions(True, (20,))
+    together = np.zeros((2, 20), np.float32)
+    together[0] = x
+    value, grad = bx.value_and_grad(bx.BinaryCrossentropy(True), y, together[0], out=together[1])
+    same((value, grad), bx.value_and_grad(bx.BinaryCrossentropy(True), y, x))
+    weights = np.ones(20, np.float32)
+    for arguments, out in [((y, x), y), ((y, x), x[::-1]), ((y, x, weights), weights), ((y, x[1:19]), x[:18])]:
+        with pytest.raises(ValueError, match="shares memory|same shape"):
+            bx.value_and_grad(bx.BinaryCrossentropy(True), *arguments, out=out)
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_arguments_are_never_written(kind):
+    y, x = predictions(True, (70_000, 2))
+    w = np.ones(70_000, np.float32)
+    y[::7] = -1
+    copies = y.copy(), x.copy(), w.copy()
+    for array in (y, x, w):
+        array.flags.writeable = False
+    for dtype in ("float32", "float64", "float16"):
+        compute(kind(from_logits=True, ignore_label=-1, reduction="none"), y, x.astype(dtype), w)
+    same((y, x, w), copies)
+
+
+def peak_memory(call):
+    """The most bytes held at once while a call runs."""
+    call()
+    tracemalloc.start()
+    call()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def test_no_temporary_has_the_size_of_the_input():
+    y, x = predictions(True, (1 << 23,))
+    out, w, c = np.empty_like(x), np.ones(1 << 22, np.float32), [1.0, 2.0]
+    y2, x2, out2 = (array.reshape(-1, 2) for array in (y, x, out))
+    half, whole, wide = x2.astype(np.float16), y2.astype(np.uint8), x2.astype(np.float64)
+    bce = bx.BinaryCrossentropy
+    calls = {
+        "value": lambda: bce(True)(y, x),
+        "gradient": lambda: bx.value_and_grad(bce(True), y, x, out=out),
+        "curvature": lambda: bx.value_grad_hess(bce(True), y, x, out=(out, wide.reshape(-1))),
+        "weights": lambda: bx.value_and_grad(bce(True), y2, x2, w, out=out2),
+        "halves, weight per label": lambda: bx.value_and_grad(bce(True, pos_weight=c), whole, half, out=out2),
+        "backwards, ignored": lambda: bx.value_and_grad(bce(True, ignore_label=-1), y[::-1], x[::-1], out=out),
+        "mean by weights": lambda: bce(True, reduction="mean_with_sample_weight")(y2, half, w),
+    }
+    peaks = {name: peak_memory(call) for name, call in calls.items()}
+    assert max(peaks.values()) < x.nbytes / 8, peaks
+
+
+def test_a_temporary_would_be_seen():
+    x = np.zeros(1 << 20, np.float32)
+    assert peak_memory(lambda: x + x) >= x.nbytes
+
+
+@each_float
+def test_sums_are_added_in_float64(dtype):
+    y, x = predictions(True, (50_001,), dtype)
+    each = bx.sigmoid_cross_entropy_with_logits(y, x.astype(np.float64))
+    got = bx.BinaryCrossentropy(True, axis=(), reduction="sum", dtype="float64")(y, x)
+    close(got, each.sum(), rtol=1e-7)

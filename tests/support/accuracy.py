@@ -1,0 +1,72 @@
+"""How exact results must be: the one table of tolerances, and losses with the truth at points of the whole range."""
+
+from functools import cache
+
+import numpy as np
+from support import oracle
+from support.cases import ELEMENTWISE, READINGS, SPELLINGS, points
+
+import binxent as bx
+
+# How far loss, slope and curvature may be off, in units in the last place of the sum of their absolute terms, in
+# either precision; a little more than the most that was measured (in brackets).
+ULPS = {
+    "bce": (1.8, 1.8, 2.3),  # 1.4 1.4 1.8
+    "bce, positives 2.5": (2.0, 2.0, 2.4),
+    "poly": (2.0, 2.0, 2.6),
+    "poly -0.5": (2.0, 2.0, 2.6),
+    "focal 0": (1.8, 1.8, 2.3),
+    "focal 0.5": (1.8, 2.0, 2.8),
+    "focal 1": (2.6, 3.0, 3.2),
+    "focal 2, balanced": (4.0, 4.2, 4.2),
+    "focal 3": (5.0, 5.0, 5.2),
+    "focal 4": (6.0, 5.5, 6.5),
+    "focal 7.3": (8.5, 9.0, 6.5),
+    "asymmetric": (3.0, 3.5, 4.0),
+    "asymmetric 0 0 0": (1.8, 1.8, 2.3),
+    "asymmetric 2 3 0": (4.3, 5.3, 5.0),
+    "asymmetric 0.5 7.3 0.05": (2.6, 3.0, 3.0),
+    "asymmetric 0 2.5 0.5": (1.8, 2.0, 2.3),
+}
+
+
+@cache
+def case(name, reading, real):
+    """A loss, element by element, with predictions, labels and the truth."""
+    loss = SPELLINGS[name](**READINGS[reading], **ELEMENTWISE)
+    x, y = points(loss.from_logits, real)
+    if reading == "exact probabilities" and "any" in loss.form:
+        keep = within_reach(loss, x)
+        x, y = x[keep], y[keep]
+    return loss, x, y, oracle.truth(loss, x, y)
+
+
+def within_reach(loss, x):
+    """Where no term of a fractional power's derivatives overflows: p^(gamma - 2) does so when p is next to nothing."""
+    return (np.minimum(x, 1 - x) > 1e-20) if min(g for g in powers(loss) if g % 1) < 2 else x >= 0
+
+
+def powers(loss):
+    return (loss.gamma,) if isinstance(loss, bx.BinaryFocalCrossentropy) else (loss.gamma_pos, loss.gamma_neg)
+
+
+def accurate(got, truth, allowed):
+    """Raises where an error is larger than allowed."""
+    got = np.stack(got)
+    errors = oracle.ulps(got, oracle.Truth(*(part[: len(got)] for part in truth)))
+    for row, (error, most) in enumerate(zip(errors, allowed, strict=False)):
+        worst = error.argmax()
+        assert error[worst] <= most, (
+            f"{error[worst]:.3g} ulps in derivative {row} at point {worst}: {got[row, worst]!r}"
+        )
+
+
+def formulas_are_exact(formulas, name, reading):
+    """Raises where the formulas of a module are not, run by NumPy as they stand."""
+    loss, x, y, truth = case(name, reading, np.float64)
+    finite = np.isfinite(x)  # NumPy's own sums have no answer to infinity minus infinity
+    formula = formulas.define(np)(loss.reading, *loss.form)
+    with np.errstate(all="ignore"):
+        results = formula(x[finite], y[finite], loss.epsilon or 0.0, loss.constants)
+    results = [np.broadcast_to(result, x[finite].shape) for result in results]
+    accurate(results, oracle.Truth(*(part[:, finite] for part in truth)), np.array(ULPS[name]) + 1)

@@ -1,0 +1,395 @@
+"""The report of a run: whole for every kind of run, self-contained, well-formed, safe, and the same twice."""
+
+import errno
+import json
+import os
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.special import expit
+
+from binxent.scoring._statistics import evaluate, fit_correction, rank
+from binxent.workbench.report import plots
+from binxent.workbench.report.narrative import plain_words
+from binxent.workbench.report.number_format import number
+from binxent.workbench.report.page import write_report
+
+
+def write_run(
+    folder: Path,
+    *,
+    rows=300,
+    shift=-0.5,
+    spread=3.0,
+    weighted=False,
+    correction="none",
+    epochs=12,
+    best_epoch=9,
+    seed=0,
+) -> dict:
+    """A run folder as training leaves it, without having trained."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(seed)
+    with np.errstate(over="ignore"):
+        truth = random.normal(size=rows) * spread + shift
+    target = (random.random(rows) < expit(truth)).astype(np.int8)
+    weight = random.gamma(2.0, size=rows).round(2) if weighted else None
+    if weight is not None:
+        weight[:3] = 0
+    raw = {"none": truth, "pos_weight": truth + 1.2, "fitted": 0.6 * truth + 0.4}[correction]
+    slope, intercept = {"none": (1.0, 0.0), "pos_weight": (1.0, -1.2)}.get(correction) or fit_correction(
+        target, raw, weight
+    )
+    logit = slope * raw + intercept
+    columns = {"row": np.arange(rows), "target": target}
+    columns |= {"weight": weight} if weighted else {}
+    columns |= {"logit": logit, "probability": expit(logit)}
+    columns |= {"raw_logit": raw, "raw_probability": expit(raw)} if correction != "none" else {}
+    pl.DataFrame(columns).write_parquet(folder / "predictions.parquet")
+    test = evaluate(target, logit, weight)
+    metrics = {
+        "train_rows": 3 * rows,
+        "validation_rows": rows,
+        "test_rows": rows,
+        "positives": 4 * int(target.sum()),
+        "base_rate": test["base_rate"] or 0.0,
+        "base_rate_loss": test["base_rate_log_loss"] or 0.0,
+        "training_base_rate_loss": test["base_rate_log_loss"] or 0.0,
+        "best_epoch": best_epoch,
+        "epochs": epochs,
+        "correction": {"kind": correction, "slope": slope, "intercept": intercept},
+        "test": test,
+        "test_raw": evaluate(target, raw, weight) if correction != "none" else None,
+    }
+    (folder / "metrics.json").write_text(json.dumps(metrics, allow_nan=False))
+    best, base = test["log_loss"]["value"] or 0.4, test["base_rate_log_loss"] or 0.7
+    lines = ["epoch,loss,val_loss,accuracy,val_accuracy,auc,val_auc"]
+    for epoch in range(1, epochs + 1):
+        fall = (base - best) * np.exp(-epoch / 3)
+        rise = 0.01 * base * max(0, epoch - best_epoch)
+        lines.append(f"{epoch},{0.8 * best + fall},{best + fall + rise},0.9,0.88,0.95,0.94")
+    (folder / "history.csv").write_text("\n".join(lines) + "\n")
+    (folder / "config.toml").write_text('data = ["flowers.csv"]\ntarget = "bought"\nhidden = [64, 32]\nseed = 7\n')
+    return metrics
+
+
+class Page(HTMLParser):
+    """Checks that tags nest and gathers what the tests ask about."""
+
+    VOID = frozenset({"meta", "link", "br", "img", "hr", "input"})
+
+    def __init__(self, text: str):
+        super().__init__(convert_charrefs=True)
+        self.open, self.ids, self.references, self.headings, self.captions, self.words = [], [], [], [], 0, []
+        self.plots = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.note(tag, dict(attrs))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.note(tag, dict(attrs))
+
+    def note(self, tag, attributes):
+        assert tag != "script"
+        assert not any(name.startswith("on") for name in attributes), attributes
+        self.captions += tag == "caption"
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        self.references += [attributes[name] for name in ("href", "src", "xlink:href") if name in attributes]
+        self.references += re.findall(r"url\(([^)]*)\)", " ".join(filter(None, attributes.values())))
+        if tag == "svg":
+            self.plots.append(attributes)
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+        if "style" not in self.open:
+            self.words += data.split()
+
+
+RUNS = {
+    "plain": {},
+    "weighted": {"weighted": True},
+    "pos_weight": {"correction": "pos_weight"},
+    "fitted": {"correction": "fitted", "weighted": True},
+    "rare": {"rows": 20_000, "shift": -9.0, "spread": 1.8},
+    "rare corrected": {"rows": 20_000, "shift": -9.0, "spread": 1.8, "correction": "fitted", "weighted": True},
+    "common": {"rows": 20_000, "shift": 9.0, "spread": 1.8},
+    "one epoch": {"epochs": 1, "best_epoch": 1},
+    "few rows": {"rows": 12},
+    "perfect": {"rows": 200, "spread": 500.0},
+    "infinite": {"rows": 200, "spread": 1e308},
+    "equal scores": {"rows": 200, "spread": 0.0},
+    "one class": {"rows": 100, "shift": -40.0},
+    "one class, zero weights": {"rows": 3, "weighted": True},
+    "no rows": {"rows": 0},
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.filterwarnings("error")
+def test_a_report_for_every_kind_of_run(tmp_path, name):
+    folder = tmp_path / "flowers-1"
+    write_run(folder, **RUNS[name])
+    path = write_report(folder)
+    assert path == folder / "report.html"
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "config.toml",
+        "history.csv",
+        "metrics.json",
+        "predictions.parquet",
+        "report.html",
+    ]
+    text = path.read_text(encoding="utf-8")
+    page = Page(text)
+    assert len(page.ids) == len(set(page.ids))
+    assert all(reference.startswith("#") and reference[1:] in page.ids for reference in page.references)
+    assert not re.search(r"https?:|//[a-z]|@import|<link", text)
+    words = " ".join(page.words)
+    assert not re.search(r"\b(nan|NaN|inf|None|null|(True|False)(?!-))\b", words)
+    assert page.headings == [
+        "Can the probabilities be believed?",
+        "Does it put positives first?",
+        "Where to draw the line",
+        "How it learned",
+        "All scores",
+        "Settings",
+    ]
+    assert all(plot["role"] == "img" and plot["aria-label"] for plot in page.plots)
+    assert page.captions == (3 if name in ("no rows", "one class, zero weights") else 4)
+    expected = {"no rows": 1, "one class, zero weights": 1, "one class": 2}.get(name, 5)
+    assert len(page.plots) == expected
+    assert len(text) < 400_000
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path, monkeypatch):
+    import matplotlib as mpl
+
+    pages = []
+    for parent in ("a", "b"):
+        write_run(tmp_path / parent / "flowers-1", correction="fitted")
+        monkeypatch.setitem(mpl.rcParams, "font.size", 17.0 if parent == "b" else 10.0)
+        monkeypatch.setitem(mpl.rcParams, "axes.labelpad", 30.0 if parent == "b" else 4.0)
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "0" if parent == "b" else "1000000000")
+        pages.append(write_report(tmp_path / parent / "flowers-1").read_bytes())
+    assert pages[0] == pages[1]
+    assert mpl.rcParams["font.size"] == 17.0
+
+
+def test_another_run_gives_another_page(tmp_path):
+    write_run(tmp_path / "a" / "flowers-1")
+    write_run(tmp_path / "b" / "flowers-1", seed=1)
+    first, second = (write_report(tmp_path / parent / "flowers-1").read_text() for parent in "ab")
+    for label in ("Reliability", "ROC", "Precision-recall", "Histogram"):
+        cut = [re.search(rf'<svg[^>]*aria-label="{label}.*?</svg>', page, re.DOTALL)[0] for page in (first, second)]
+        assert cut[0] != cut[1], label
+
+
+def test_the_page_shows_the_scores(tmp_path):
+    metrics = write_run(tmp_path / "flowers-1", correction="fitted")
+    words = " ".join(Page(write_report(tmp_path / "flowers-1").read_text(encoding="utf-8")).words)
+    for scores in (metrics["test"], metrics["test_raw"]):
+        for name in ("log_loss", "brier", "auc", "average_precision"):
+            assert number(scores[name]["value"]) in words, name
+    assert "flowers-1" in words
+    assert "64, 32" in words
+    assert "Predicts bought; judged on 300 held-out rows" in words
+    assert "bought" in words
+
+
+def test_names_are_escaped(tmp_path):
+    folder = tmp_path / "<b>runs & 'more'"
+    write_run(folder)
+    evil = '<script>alert("1")</script>&amp;$title'
+    (folder / "config.toml").write_text(f"target = '{evil}'\n'<i>' = {{ '\"<u>' = ['<s>'] }}\n")
+    text = write_report(folder).read_text(encoding="utf-8")
+    words = " ".join(Page(text).words)
+    assert words.count(evil) == 2  # among the settings and under the title
+    assert "<b>runs & 'more'" in words
+    assert '<i>."<u>' in words
+    assert "<s>" in words
+
+
+@pytest.mark.parametrize("name", ["config.toml", "history.csv", "metrics.json", "predictions.parquet"])
+def test_a_missing_file_is_named(tmp_path, name):
+    write_run(tmp_path / "flowers-1")
+    (tmp_path / "flowers-1" / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"has no {name}"):
+        write_report(tmp_path / "flowers-1")
+
+
+def test_an_old_report_survives_a_failure(tmp_path, monkeypatch):
+    folder = tmp_path / "flowers-1"
+    write_run(folder)
+    before = write_report(folder).read_bytes()
+    (folder / "config.toml").write_text("seed = 8\n")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match=r"report\.html cannot be written: no space left"):
+        write_report(folder)
+    assert (folder / "report.html").read_bytes() == before
+    assert not list(folder.glob(".*"))
+
+
+def test_many_rows_make_a_small_page(tmp_path):
+    write_run(tmp_path / "flowers-1", rows=200_000, correction="fitted", weighted=True)
+    assert write_report(tmp_path / "flowers-1").stat().st_size < 150_000
+
+
+def words_about(tmp_path, change=None, **options):
+    metrics = write_run(tmp_path / "run", **options)
+    if change:
+        change(metrics)
+    return " ".join(plain_words(metrics))
+
+
+def test_words_about_a_good_model(tmp_path):
+    words = words_about(tmp_path, rows=3000)
+    assert re.search(r"explains \d\d(\.\d)? % of the base-rate loss", words)
+    assert "consistent with the truth: slope" in words
+    assert "On the whole they are right" in words
+    assert "epoch 9 of 12" in words
+    assert "rests on" not in words
+    assert "Without it the log loss" not in words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.6, 0.9, "too extreme"), (1.2, 1.5, "too timid"), (-2.0, -1.0, "wrong way"), (0.9, 1.1, "consistent")],
+)
+def test_words_about_the_slope(tmp_path, low, high, expected):
+    slope = {"value": (low + high) / 2, "low": low, "high": high}
+    words = words_about(tmp_path, lambda metrics: metrics["test"]["calibration"].update(slope=slope))
+    assert expected in words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(1.1, 1.3, "too low"), (0.7, 0.9, "too high"), (0.9, 1.1, "right")]
+)
+def test_words_about_the_level(tmp_path, low, high, expected):
+    ratio = {"value": (low + high) / 2, "low": low, "high": high}
+    words = words_about(tmp_path, lambda metrics: metrics["test"]["calibration"].update(observed_over_expected=ratio))
+    assert f"On the whole they are {expected}" in words
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"correction": "pos_weight"}, r"exact inverse, − 1\.20 on the logit.*Without it the log loss would be"),
+        ({"correction": "fitted"}, r"corrected logit = \d.* × logit [+−] \d"),
+        ({"best_epoch": 12}, "lowest in the last of 12 epochs"),
+        ({"rows": 40}, r"rests on \d+ (positive|negative) rows"),
+        ({"rows": 100, "shift": -40.0}, "all of one class"),
+        ({"rows": 0}, "No held-out row counts"),
+        ({"rows": 6, "spread": 1e6}, "cannot be told from these rows"),
+    ],
+)
+def test_words_about_runs(tmp_path, options, expected):
+    assert re.search(expected, words_about(tmp_path, **options))
+
+
+def test_words_about_a_useless_model(tmp_path):
+    def worse(metrics):
+        metrics["test"]["explained"] = {"value": -0.1, "low": -0.2, "high": 0.1}
+
+    def unsure(metrics):
+        metrics["test"]["explained"] = {"value": 0.1, "low": -0.2, "high": 0.3}
+
+    def infinite(metrics):
+        metrics["test"]["log_loss"] = {"value": None, "low": None, "high": None}
+
+    assert "no better than a constant" in words_about(tmp_path / "1", worse)
+    assert "may still be chance" in words_about(tmp_path / "2", unsure)
+    assert "the log loss is infinite" in words_about(tmp_path / "3", infinite)
+
+
+def test_calibration_bins_hold_every_row_once():
+    random = np.random.default_rng(0)
+    logit, weight = random.normal(size=5000), random.gamma(1.0, size=5000)
+    target = random.random(5000) < expit(logit)
+    predicted, observed, low, high = plots.calibration_bins(target, logit, weight, 0.5)
+    assert len(predicted) == 20
+    assert (np.diff(predicted) > 0).all()
+    assert ((low <= observed) & (observed <= high)).all()
+    assert np.mean((low <= predicted) & (predicted <= high)) > 0.8
+    assert observed.mean() == pytest.approx(np.average(target, weights=weight), abs=0.005)
+
+
+def test_wilson_interval_of_a_bin():
+    """Wilson 1927 for 8 of 10: 0.4902 to 0.9433."""
+    target = np.arange(10) < 8
+    _, observed, low, high = plots.calibration_bins(target, np.zeros(10), np.ones(10), 0.8)
+    assert observed == pytest.approx([0.8])
+    assert low == pytest.approx([0.4902], abs=1e-4)
+    assert high == pytest.approx([0.9433], abs=1e-4)
+
+
+def test_rare_positives_get_bins_of_their_own():
+    random = np.random.default_rng(0)
+    logit = random.normal(size=100_000) * 1.5 - 8
+    target = random.random(100_000) < expit(logit)
+    by_rows = plots.calibration_bins(target, logit, np.ones(100_000), 0.5)
+    by_positives = plots.calibration_bins(target, logit, np.ones(100_000), target.mean())
+    assert by_positives[0].max() > 3 * by_rows[0].max()
+    mirrored = plots.calibration_bins(~target, -logit, np.ones(100_000), 1 - target.mean())
+    assert mirrored[0] == pytest.approx(1 - by_positives[0][::-1], rel=1e-6)
+
+
+def test_a_thinned_curve_keeps_its_shape():
+    x = np.sort(np.random.default_rng(0).random(100_000))
+    y = x**0.2
+    few_x, few_y = plots._thinned(x, y)
+    assert len(few_x) <= 501
+    assert (few_x[0], few_x[-1]) == (x[0], x[-1])
+    assert np.abs(np.interp(x, few_x, few_y) - y).max() < 0.005
+
+
+def chromium():
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(chromium() is None, reason="no Chromium here to open the report with")
+def test_chromium_shows_every_part(tmp_path):
+    write_run(tmp_path / "flowers-1", correction="fitted")
+    path = write_report(tmp_path / "flowers-1")
+    flags = [
+        *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+        *("--disable-component-update", "--disable-sync", "--window-size=1200,5000"),
+    ]
+    command = [chromium(), *flags, f"--user-data-dir={tmp_path / 'profile'}"]
+    image = tmp_path / "page.png"
+    subprocess.run([*command, f"--screenshot={image}", path.as_uri()], check=True, timeout=120, capture_output=True)
+    from matplotlib.image import imread
+
+    # Every figure paints: blue ink in five separate stretches of the page, and nothing wider than the window.
+    pixels = imread(image)[..., :3]
+    blue = np.abs(pixels - np.array([0, 0x72, 0xB2]) / 255).max(axis=2) < 0.03
+    assert blue.sum() > 3000
+    assert pixels.shape[1] == 1200
+
+
+def test_pictures_take_what_rank_gives():
+    target, logit = np.array([True, False]), np.array([1.0, -1.0])
+    ranking = rank(target, logit, np.ones(2))
+    for svg in (plots.roc(ranking), plots.precision_recall(ranking, 0.5)):
+        assert svg.startswith("<svg")
+        assert svg.rstrip().endswith("</svg>")

@@ -1,0 +1,230 @@
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+
+@pytest.fixture(scope="module")
+def run(visits, tmp_path_factory):
+    """A run with a correction; copied where a test changes it."""
+    from binxent.workbench.commands._all import workbench
+
+    folder = tmp_path_factory.mktemp("trained")
+    visits.write_csv(folder / "visits.csv")
+    options = ["--target", "readmitted", "--epochs", "3", "--hidden", "8", "--pos-weight", "2", "--output", str(folder)]
+    result = CliRunner().invoke(workbench, ["train", str(folder / "visits.csv"), *options, "--name", "run"])
+    assert result.exit_code == 0, result.output
+    return folder / "run"
+
+
+@pytest.fixture
+def predicted(binxent, run, tmp_path):
+    def call(table, *options, name="new.parquet", output="out.parquet"):
+        {"csv": table.write_csv, "parquet": table.write_parquet, "arrow": table.write_ipc}[name.rpartition(".")[2]](
+            tmp_path / name
+        )
+        result = binxent("predict", run, name, "-o", output, *options)
+        assert result.exit_code == 0, result.output
+        assert os.path.exists(output)
+        assert f"Wrote {table.height} rows to {output}" in result.stdout
+        read = pl.read_csv if output.endswith("csv") else pl.read_parquet
+        return read(output), " ".join(result.stderr.split())
+
+    return call
+
+
+@pytest.mark.parametrize("name", ["new.csv", "new.parquet", "new.arrow"])
+def test_the_held_out_rows_get_the_bits_that_training_gave_them(predicted, run, visits, name):
+    trained = pl.read_parquet(run / "predictions.parquet")
+    found, _ = predicted(visits, name=name)
+    assert found.columns == ["logit", "probability", "raw_logit", "raw_probability"]
+    assert found[trained["row"].to_numpy()].equals(trained.select(found.columns))
+    np.testing.assert_allclose(found["logit"], found["raw_logit"] - np.log(2))
+
+
+def test_a_csv_is_written_too(predicted, visits):
+    found, _ = predicted(visits, output="out.csv")
+    assert found.equals(predicted(visits)[0])
+
+
+def test_without_a_correction_there_is_one_logit(binxent, visits, tmp_path):
+    visits.write_csv(tmp_path / "visits.csv")
+    binxent("train", "visits.csv", "--target", "readmitted", "--epochs", "1", "--hidden", "none")
+    assert binxent("predict", "runs/visits-1", "visits.csv", "-o", "out.parquet").exit_code == 0
+    assert pl.read_parquet("out.parquet").columns == ["logit", "probability"]
+
+
+def test_order_of_rows_and_columns(predicted, visits):
+    found, _ = predicted(visits)
+    shuffled = visits.select(reversed(visits.columns)).reverse()
+    assert predicted(shuffled)[0].equals(found.reverse())
+
+
+def test_kept_columns_come_first_and_the_rest_is_noted(predicted, visits):
+    found, note = predicted(visits, "--keep", "patient_id,clinic,age")
+    assert found.columns[:4] == ["patient_id", "clinic", "age", "logit"]
+    assert found["patient_id"].to_list() == visits["patient_id"].to_list()
+    assert found["age"].equals(visits["age"])
+    assert note == "Note: ignored columns that the run does not use: country, readmitted"
+
+
+def test_the_target_is_not_needed(predicted, visits):
+    assert predicted(visits.drop("readmitted", "country"))[0].equals(predicted(visits)[0])
+
+
+def test_batches_and_files_do_not_change_a_bit(predicted, visits, binxent, run, tmp_path, monkeypatch):
+    from binxent.workbench.training import predict
+
+    expected, _ = predicted(visits)
+    monkeypatch.setattr(predict, "ROWS", 7)
+    assert predicted(visits)[0].equals(expected)
+    assert predicted(visits, name="new.csv")[0].equals(expected)
+    for part in range(3):
+        visits[part * 40 : (part + 1) * 40].write_csv(tmp_path / f"part-{part}.csv")
+    assert binxent("predict", run, "part-*.csv", "-o", "out.parquet").exit_code == 0
+    assert pl.read_parquet("out.parquet").equals(expected)
+    visits.write_ipc_stream(tmp_path / "stream.arrow")
+    assert binxent("predict", run, "stream.arrow", "-o", "out.parquet").exit_code == 0
+    assert pl.read_parquet("out.parquet").equals(expected)
+
+
+def test_new_values_are_predicted_and_unseen_categories_noted(predicted, visits):
+    strange = visits.with_columns(
+        city=pl.when(pl.int_range(pl.len()) < 5).then(pl.lit("Atlantis")).otherwise("city"), age=pl.lit(float("inf"))
+    )
+    found, note = predicted(strange)
+    assert "5 of 120 values of `city` were never seen in training" in note
+    assert found["logit"].is_finite().all()
+
+
+@pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
+def test_a_column_without_values_is_missing_values(predicted, visits, name):
+    for column in ("age", "city", "smoker", "seen"):
+        found, _ = predicted(visits.with_columns(pl.lit(None).alias(column)), name=name)
+        assert found["logit"].is_finite().all()
+
+
+def test_no_rows_give_no_predictions(predicted, visits):
+    for name in ("new.parquet", "new.csv"):
+        found, _ = predicted(visits[:0], "--keep", "patient_id", name=name)
+        assert found.columns == ["patient_id", "logit", "probability", "raw_logit", "raw_probability"]
+        assert found.height == 0
+
+
+def test_whole_numbers_are_numbers(predicted, visits):
+    whole = visits.with_columns(pl.col("age").round(), pl.col("clinic").cast(pl.Float64))
+    for name in ("new.csv", "new.parquet"):
+        found, _ = predicted(whole.with_columns(pl.col("age").cast(pl.Int32)), name=name)
+        assert found.equals(predicted(whole)[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda table: table.drop("age"), "lacks the column `age` that the run was trained on"),
+        (lambda table: table.drop("age", "city"), "lacks the column `age` (and 1 more)"),
+        (lambda table: table.rename({"age": "Age"}), "Did you mean `Age`?"),
+        (lambda table: table.with_columns(age=pl.lit("old")), "`age` is text and was number in training"),
+        (lambda table: table.with_columns(city=pl.lit(3)), "`city` is number and was text in training"),
+        (lambda table: table.with_columns(seen=pl.lit(3)), "`seen` is number and was date in training"),
+        (lambda table: table.with_columns(smoker=pl.lit(1.5)), "`smoker` is number and was boolean in training"),
+        (lambda table: table.with_columns(age=pl.lit([1])), "`age` is List(Int64) and was number in training"),
+    ],
+)
+def test_other_columns_than_in_training_are_refused(refused, run, visits, tmp_path, change, sentence):
+    change(visits).write_parquet(tmp_path / "new.parquet")
+    assert sentence in refused("predict", run, "new.parquet", "-o", "out.parquet")
+    assert os.listdir(tmp_path) == ["new.parquet"]
+
+
+@pytest.mark.parametrize(("column", "value"), [("age", "old"), ("smoker", "often"), ("seen", "yesterday")])
+def test_a_csv_value_of_another_type_is_refused_with_its_column(refused, run, visits, tmp_path, column, value):
+    text = visits.with_columns(pl.col(column).cast(pl.String))
+    changed = text.with_columns(
+        pl.when(pl.int_range(pl.len()) == 100).then(pl.lit(value)).otherwise(column).alias(column)
+    )
+    changed.write_csv(tmp_path / "new.csv")
+    sentence = refused("predict", run, "new.csv", "-o", "out.csv")
+    assert column in sentence
+    assert os.listdir(tmp_path) == ["new.csv"]
+
+
+def test_what_cannot_be_is_refused(refused, run, visits, tmp_path):
+    visits.write_parquet(tmp_path / "new.parquet")
+    visits.with_columns(logit=1.0).write_parquet(tmp_path / "clash.parquet")
+    assert "must end in .parquet or .csv" in refused("predict", run, "new.parquet", "-o", "out.xlsx")
+    assert "is one of the inputs" in refused("predict", run, "new.parquet", "-o", "./new.parquet")
+    assert "there is no folder nowhere" in refused("predict", run, "new.parquet", "-o", "nowhere/out.csv")
+    assert "there is no file new.csv" in refused("predict", run, "new.csv", "-o", "out.csv")
+    assert "there is no run folder" in refused("predict", "no-run", "new.parquet", "-o", "out.csv")
+    assert "is not a run folder" in refused("predict", tmp_path, "new.parquet", "-o", "out.csv")
+    sentence = refused("predict", run, "new.parquet", "-o", "out.csv", "--keep", "patient")
+    assert "--keep: new.parquet has no column `patient`. Did you mean `patient_id`?" in sentence
+    assert "have a column of this name" in refused("predict", run, "clash.parquet", "-o", "o.csv", "--keep", "logit")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 no parquet")
+    assert "broken.parquet cannot be read" in refused("predict", run, "broken.parquet", "-o", "out.csv")
+
+
+@pytest.mark.parametrize("file", ["model.keras", "preparation.joblib", "metrics.json"])
+def test_a_damaged_run_is_refused(refused, run, visits, tmp_path, file):
+    visits.write_parquet(tmp_path / "new.parquet")
+    broken = shutil.copytree(run, tmp_path / "broken")
+    (broken / file).write_bytes(b"noise")
+    assert "the run folder broken cannot be loaded" in refused("predict", "broken", "new.parquet", "-o", "out.csv")
+    (broken / file).unlink()
+    assert f"lacks {file}" in refused("predict", "broken", "new.parquet", "-o", "out.csv")
+
+
+def test_an_interrupted_prediction_leaves_the_old_file(run, visits, binxent, tmp_path, monkeypatch):
+    from binxent.workbench.training.predict import Run
+
+    visits.write_parquet(tmp_path / "new.parquet")
+    (tmp_path / "out.csv").write_text("old")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "predict", interrupted)
+    result = binxent("predict", run, "new.parquet", "-o", "out.csv")
+    assert result.exit_code == 130
+    assert (tmp_path / "out.csv").read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["new.parquet", "out.csv"]
+
+
+def test_a_full_device_is_refused(refused, run, visits, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", disk], capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        pl.concat([visits] * 50).write_parquet(tmp_path / "new.parquet")
+        for output in ("out.csv", "out.parquet"):
+            sentence = refused("predict", run, "new.parquet", "-o", disk / output)
+            assert f"{output} cannot be written: no space left on device" in sentence
+            assert os.listdir(disk) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_rows(run, visits, tmp_path):
+    """Eight times the rows take no more memory: the peak of a fresh process."""
+
+    def peak(copies):
+        pl.concat([visits] * copies).write_parquet(tmp_path / "new.parquet", row_group_size=20_000)
+        script = (
+            "import resource, sys; from binxent.workbench.cli import main\n"
+            f"sys.argv = ['binxent', 'predict', {str(run)!r}, 'new.parquet', '-o', 'out.parquet']\n"
+            "try: main()\n"
+            "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
+        return int(done.stderr.split()[-1]) / 1024
+
+    few, many = peak(1000), peak(8000)
+    assert many < few + 60, f"{few:.0f} MiB for 120,000 rows, {many:.0f} MiB for 960,000"
