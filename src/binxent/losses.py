@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -74,8 +75,20 @@ class Loss:
         return "clipped_probability" if self.epsilon and self.epsilon >= 2**-24 else "probability"
 
     def __reduce__(self):
-        """Copies and pickles by parameters, which keeps the one NaN that equals itself."""
+        """Copies and pickles by parameters: what follows from them is worked out anew."""
         return self.from_config, (self.get_config(),)
+
+    # What `dataclass` would add compares one parameter after the other from Python 3.13 on, and NaN with NaN.
+    def __eq__(self, other):
+        """Compares kinds and parameters; NaN equals NaN, for it says the same as an `ignore_label`."""
+        return self._identity == other._identity if type(self) is type(other) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._identity)
+
+    @cached_property
+    def _identity(self):
+        return identity(getattr(self, field.name) for field in fields(self))  # pyright: ignore[reportArgumentType]
 
     def get_config(self):
         """The parameters as a dictionary of plain values, which `from_config` takes back."""
@@ -94,7 +107,7 @@ class Loss:
             raise ValueError(f"`epsilon` must lie in [0, 0.5), or be None for no clip; got {self.epsilon!r}.")
         ignore_label = self.ignore_label
         if ignore_label is not None and math.isnan(ignore_label):
-            ignore_label = math.nan  # the one NaN that equals itself inside tuples
+            ignore_label = math.nan  # one object, so that tuples that hold it are equal
         standard = {
             "axis": standard_axis(self.axis),
             "reduction": standard_reduction(self.reduction),
@@ -105,7 +118,7 @@ class Loss:
             object.__setattr__(self, key, value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BinaryCrossentropy(Loss):
     """Binary cross-entropy: c y a + (1 - y) b, where a = -log p and b = -log(1 - p).
 
@@ -138,7 +151,7 @@ class BinaryCrossentropy(Loss):
         self._standardize(pos_weight=pos_weight, form=("bce",), constants=constants)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BinaryFocalCrossentropy(Loss):
     """Focal loss: (1 - p_t)^gamma (y a + (1 - y) b), where p_t = y p + (1 - y) (1 - p) is the probability of the truth.
 
@@ -180,7 +193,7 @@ class BinaryFocalCrossentropy(Loss):
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AsymmetricCrossentropy(Loss):
     """Asymmetric loss: y (1 - p)^gamma_pos a + (1 - y) p_m^gamma_neg (-log(1 - p_m)), where p_m = max(p - margin, 0).
 
@@ -220,7 +233,7 @@ class AsymmetricCrossentropy(Loss):
         self._standardize(form=form, constants=(self.gamma_pos, self.gamma_neg, self.margin))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PolyBinaryCrossentropy(Loss):
     """Poly-1 loss: binary cross-entropy + epsilon_1 (1 - p_t), where p_t is the probability of the truth.
 
@@ -250,6 +263,11 @@ class PolyBinaryCrossentropy(Loss):
     def __post_init__(self):
         _check("epsilon_1", self.epsilon_1, -math.inf)
         self._standardize(form=("poly",), constants=(self.epsilon_1,))
+
+
+def identity(values):
+    """A tuple of the values that equals another if they say the same: NaN gives way to what equals itself."""
+    return tuple("NaN" if value != value else value for value in values)
 
 
 def _check(name, value, low, high=math.inf):

@@ -391,3 +391,13 @@ def test_nothing_but_the_arguments_is_kept_for_the_gradient():
     for spec in (FAMILY[1], FAMILY[6], FAMILY[8]):
         _, gradient = jax.vjp(lambda z: door.elementwise(spec, z, y), z)  # noqa: B023
         assert sum(kept.nbytes for kept in jax.tree.leaves(gradient)) <= z.nbytes + y.nbytes + 64
+
+
+def test_equal_losses_are_compiled_once():
+    z, y = jnp.ones(3), jnp.array([0.0, 1.0, np.nan])
+    door._elementwise.clear_cache()
+    for nan in (math.nan, float("nan"), -math.nan):
+        door.sigmoid_binary_cross_entropy(z, y, ignore_label=nan)
+    assert door._elementwise._cache_size() == 1
+    door.sigmoid_binary_cross_entropy(z, y)
+    assert door._elementwise._cache_size() == 2

@@ -310,6 +310,15 @@ def test_ignored_entries_are_hidden(ignored, way):
     close(by_label, [0, -0.9, 0, 1.8])
 
 
+def test_equal_losses_are_compiled_once():
+    signature = tf.TensorSpec([_tf_derivatives.WORTH_COMPILING], tf.float32)
+    before = _tf_derivatives._compiled.cache_info().misses
+    for nan in (math.nan, float("nan"), -math.nan):
+        loss = partial(door.sigmoid_cross_entropy_with_logits, label_smoothing=0.3, ignore_label=nan)
+        tf.function(loss, autograph=False).get_concrete_function(signature, signature)
+    assert _tf_derivatives._compiled.cache_info().misses == before + 1
+
+
 def test_ignored_integer_labels():
     y = tf.constant([255, 1, 0], tf.uint8)
     close(door.sigmoid_focal_cross_entropy_with_logits(y, tf.ones(3), ignore_label=255)[0], 0.0)

@@ -11,6 +11,8 @@ import torch.nn.functional as F  # noqa: E402
 from support.torch_calls import FAMILY, alike, data, derivatives, each_function, each_route  # noqa: E402
 
 import binxent.torch as door  # noqa: E402
+from binxent import BinaryCrossentropy  # noqa: E402
+from binxent._recipe import decode, encode, recipe_of  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 WITH_POSITIVES = ("bce", "probabilities")
@@ -263,3 +265,10 @@ def test_the_gradient_is_the_only_memory(interpreter):
     assert 0.95 < peak("lambda x, y: 3 * door.binary_cross_entropy_with_logits(x, y)") < 1.1
     assert peak("lambda x, y: door.binary_cross_entropy_with_logits(x.detach(), y)") < 0.1
     assert peak("torch.nn.functional.binary_cross_entropy_with_logits") > 1.9  # the measure sees what torch uses
+
+
+def test_recipes_that_ignore_nan_are_equal():
+    """Caches of compiled kernels go by them."""
+    recipes = [recipe_of(BinaryCrossentropy(ignore_label=ignored)) for ignored in (nan, float("nan"), -nan)]
+    assert len({*recipes, decode(encode(recipes[0]))}) == 1
+    assert recipe_of(BinaryCrossentropy()) not in recipes

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from binxent.losses import identity
+
 
 def constant_when_compiled(function):
     """`torch.compiler.assume_constant_result`, which would load all of the compiler for the sake of this mark."""
@@ -13,9 +15,12 @@ def constant_when_compiled(function):
     return function
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recipe:
-    """What there is to know of a loss to compute it: plain values, which torch.compile can look into."""
+    """What there is to know of a loss to compute it: plain values, which torch.compile can look into.
+
+    Caches go by it, so that NaN in it equals NaN, as in a loss.
+    """
 
     reading: str
     form: tuple
@@ -23,6 +28,15 @@ class Recipe:
     label_smoothing: float
     ignore_label: float | None
     epsilon: float | None
+
+    def __eq__(self, other):
+        return self._identity() == other._identity() if type(self) is type(other) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._identity())
+
+    def _identity(self):
+        return identity(_values(self))
 
 
 def recipe(kind, *parameters, clamped=False, **options):
@@ -72,9 +86,11 @@ def recipe_of(spec, reading=None):
 
 def encode(loss):
     """A recipe as text, which an operator can take."""
-    return _encode_values(
-        loss.reading, loss.form, loss.constants, loss.label_smoothing, loss.ignore_label, loss.epsilon
-    )
+    return _encode_values(*_values(loss))
+
+
+def _values(loss):
+    return loss.reading, loss.form, loss.constants, loss.label_smoothing, loss.ignore_label, loss.epsilon
 
 
 @constant_when_compiled
