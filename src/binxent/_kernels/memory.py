@@ -12,6 +12,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 POINTER = ir.PointerType()
+WORD, SINGLE = ir.IntType(32), ir.FloatType()
 # A kernel writes up to three outputs in one loop. LLVM may assume that none of them overlaps another or an input.
 OUTPUTS = ("first output", "second output", "third output")
 
@@ -80,22 +81,86 @@ def _output_writer(position):
 write_first, write_second, write_third = map(_output_writer, range(3))
 
 
+def _has_halves(context):
+    """Whether what is compiled for turns float32 into float16 and back in one instruction.
+
+    If not, LLVM calls functions of a library that hardly any process has loaded, and the process ends.
+    """
+    triple, _, features = context.codegen().magic_tuple()
+    return "+f16c" in features.split(",") or triple.startswith(("aarch64", "arm64"))
+
+
+def _as_single(builder, word):
+    return builder.bitcast(word, SINGLE)
+
+
+def _to_single(builder, x):
+    """The float32 of a float that is to be rounded once more, to a half.
+
+    From float64 it is rounded to odd: if it is not exact, the last bit is set. It then lies on the same side of what is
+    halfway between two halves as the float64 does, so that the second rounding is as good as the only one. Boldo and
+    Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008.
+    """
+    if x.type == SINGLE:
+        return x
+    nearest = builder.fptrunc(x, SINGLE)
+    back, bits = builder.fpext(nearest, x.type), builder.bitcast(nearest, WORD)
+    even = builder.icmp_unsigned("==", _last(builder, bits, 0), WORD(0))
+    inexact = builder.fcmp_ordered("!=", back, x)
+    # Both have the same sign, and bits grow with the distance from zero.
+    too_small = builder.icmp_unsigned("<", _bits(builder, back), _bits(builder, x))
+    odd = builder.add(bits, builder.select(too_small, WORD(1), WORD(-1)))
+    return _as_single(builder, builder.select(builder.and_(even, inexact), odd, bits))
+
+
+def _last(builder, bits, position):
+    return builder.and_(builder.lshr(bits, WORD(position)), WORD(1))
+
+
 @intrinsic
 def from_half(typing, bits):
     """The float32 of a float16, which Numba holds as uint16."""
 
     def emit(context, builder, signature, args):
-        return builder.fpext(builder.bitcast(args[0], ir.HalfType()), ir.FloatType())
+        if _has_halves(context):
+            return builder.fpext(builder.bitcast(args[0], ir.HalfType()), SINGLE)
+        half = builder.zext(args[0], WORD)
+        sign = builder.shl(builder.and_(half, WORD(0x8000)), WORD(16))
+        rest = builder.shl(builder.and_(half, WORD(0x7FFF)), WORD(13))
+        normal = builder.add(rest, WORD(112 << 23))  # the exponent of 1 is 15 in a half and 127 here
+        # Subnormal halves lack the leading bit that the others leave out: it is put there, and taken away again.
+        least = WORD(113 << 23)
+        subnormal = builder.fsub(_as_single(builder, builder.add(rest, least)), _as_single(builder, least))
+        special = builder.add(rest, WORD(224 << 23))
+        found = builder.select(builder.icmp_unsigned("<", rest, WORD(0x7C00 << 13)), normal, special)
+        few = builder.icmp_unsigned("<", rest, WORD(0x0400 << 13))
+        found = builder.select(few, builder.bitcast(subnormal, WORD), found)
+        return _as_single(builder, builder.or_(found, sign))
 
     return types.float32(bits), emit
 
 
 @intrinsic
 def to_half(typing, x):
-    """The nearest float16."""
+    """The nearest float16, ties to even."""
 
     def emit(context, builder, signature, args):
-        return builder.bitcast(builder.fptrunc(args[0], ir.HalfType()), ir.IntType(16))
+        single = _to_single(builder, args[0])
+        if _has_halves(context):
+            return builder.bitcast(builder.fptrunc(single, ir.HalfType()), ir.IntType(16))
+        bits = builder.bitcast(single, WORD)
+        rest = builder.and_(bits, WORD(0x7FFFFFFF))
+        # The exponent of 1 is 127 here and 15 in a half.
+        rounded = builder.add(builder.sub(rest, WORD(112 << 23)), builder.add(WORD(0x0FFF), _last(builder, rest, 13)))
+        normal = builder.lshr(rounded, WORD(13))
+        # Added to 1/2, whose last bit counts 2^-24 as that of a subnormal half does, a number is rounded to that.
+        subnormal = builder.fadd(_as_single(builder, rest), SINGLE(0.5))
+        subnormal = builder.sub(builder.bitcast(subnormal, WORD), WORD(126 << 23))
+        found = builder.select(builder.icmp_unsigned("<", rest, WORD(113 << 23)), subnormal, normal)
+        found = builder.select(builder.icmp_unsigned("<", rest, WORD(143 << 23)), found, WORD(0x7C00))
+        found = builder.select(builder.icmp_unsigned(">", rest, WORD(255 << 23)), WORD(0x7E00), found)
+        sign = builder.lshr(builder.and_(bits, WORD(0x80000000)), WORD(16))
+        return builder.trunc(builder.or_(found, sign), ir.IntType(16))
 
     return types.uint16(x), emit
 
@@ -105,8 +170,7 @@ def from_brain(typing, bits):
     """The float32 of a bfloat16, which is its upper half."""
 
     def emit(context, builder, signature, args):
-        word = ir.IntType(32)
-        return builder.bitcast(builder.shl(builder.zext(args[0], word), word(16)), ir.FloatType())
+        return _as_single(builder, builder.shl(builder.zext(args[0], WORD), WORD(16)))
 
     return types.float32(bits), emit
 
@@ -116,12 +180,11 @@ def to_brain(typing, x):
     """The nearest bfloat16, ties to even."""
 
     def emit(context, builder, signature, args):
-        word = ir.IntType(32)
-        single = context.cast(builder, args[0], signature.args[0], types.float32)
-        bits = builder.bitcast(single, word)
-        last = builder.and_(builder.lshr(bits, word(16)), word(1))
-        rounded = builder.lshr(builder.add(bits, builder.add(word(0x7FFF), last)), word(16))
-        rounded = builder.select(builder.fcmp_unordered("uno", single, single), word(0x7FC0), rounded)
+        single = _to_single(builder, args[0])
+        bits = builder.bitcast(single, WORD)
+        rounded = builder.add(bits, builder.add(WORD(0x7FFF), _last(builder, bits, 16)))
+        rounded = builder.lshr(rounded, WORD(16))
+        rounded = builder.select(builder.fcmp_unordered("uno", single, single), WORD(0x7FC0), rounded)
         return builder.trunc(rounded, ir.IntType(16))
 
     return types.uint16(x), emit
