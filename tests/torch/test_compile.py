@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from support.torch_calls import FAMILY, FUNCTIONS, MODULES, alike, data, each_function  # noqa: E402
 
 import binxent.torch as door  # noqa: E402
-from binxent.torch import _dispatch, _functions  # noqa: E402
+from binxent.torch import _dispatch, _options  # noqa: E402
 from binxent.torch._dynamo import encode  # noqa: E402
 
 pytestmark = pytest.mark.slow  # each test compiles
@@ -202,9 +202,9 @@ def test_without_gradients_compiled(name):
 
 
 RECIPES = {
-    "bce": _functions._binary_cross_entropy(True, 2.0, 0.1, None)[0],
-    "probabilities": _functions._binary_cross_entropy(False, None, 0.0, -1.0)[0],
-    "focal": _functions._focal(0.3, 1.5, 0.0, None),
+    "bce": _options.binary_cross_entropy_of(True, 2.0, 0.1, None)[0],
+    "probabilities": _options.binary_cross_entropy_of(False, None, 0.0, -1.0)[0],
+    "focal": _options.focal_loss_of(0.3, 1.5, 0.0, None),
 }
 
 

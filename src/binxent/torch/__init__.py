@@ -25,23 +25,21 @@
 
 from binxent._core.public_names import claim
 from binxent.torch._functions import (
-    AsymmetricLoss,
-    BCELoss,
-    BCEWithLogitsLoss,
-    PolyBCEWithLogitsLoss,
-    SigmoidFocalLoss,
     asymmetric_loss,
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     poly_binary_cross_entropy_with_logits,
     sigmoid_focal_loss,
 )
-from binxent.torch._functions import (
-    elementwise as elementwise,
+from binxent.torch._modules import (
+    AsymmetricLoss,
+    BCELoss,
+    BCEWithLogitsLoss,
+    PolyBCEWithLogitsLoss,
+    SigmoidFocalLoss,
 )
-from binxent.torch._functions import (
-    reduced as reduced,
-)
+from binxent.torch._pointwise import elementwise as elementwise
+from binxent.torch._pointwise import reduced as reduced
 
 __all__ = [
     "AsymmetricLoss",

@@ -1,26 +1,9 @@
-"""Functions and modules in torch's dialect, input first, and a superset of torch's options."""
+"""The functions in torch's dialect: input first, and a superset of torch's options."""
 
-import inspect
-
-import torch
 from torch.nn._reduction import legacy_get_string
 
-from binxent import losses
 from binxent.torch._dispatch import evaluate
-from binxent.torch._dynamo import recipe, recipe_of
-
-__all__ = [
-    "AsymmetricLoss",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "PolyBCEWithLogitsLoss",
-    "SigmoidFocalLoss",
-    "asymmetric_loss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "poly_binary_cross_entropy_with_logits",
-    "sigmoid_focal_loss",
-]
+from binxent.torch._options import asymmetric_loss_of, binary_cross_entropy_of, focal_loss_of, poly_loss_of
 
 
 def binary_cross_entropy_with_logits(
@@ -65,7 +48,7 @@ def binary_cross_entropy_with_logits(
         >>> print(binary_cross_entropy_with_logits(torch.tensor([0.0, 2.0]), torch.tensor([1, 0])))
         tensor(1.4100)
     """
-    loss, pos_weight = _binary_cross_entropy(True, pos_weight, label_smoothing, ignore_index)
+    loss, pos_weight = binary_cross_entropy_of(True, pos_weight, label_smoothing, ignore_index)
     return evaluate(loss, input, target, weight, pos_weight, _named(size_average, reduce, reduction), process_group)
 
 
@@ -112,7 +95,7 @@ def binary_cross_entropy(
         >>> print(binary_cross_entropy(torch.tensor([0.9, 0.4]), torch.tensor([1, 0])))
         tensor(0.3081)
     """
-    loss, pos_weight = _binary_cross_entropy(False, pos_weight, label_smoothing, ignore_index)
+    loss, pos_weight = binary_cross_entropy_of(False, pos_weight, label_smoothing, ignore_index)
     return evaluate(loss, input, target, weight, pos_weight, _named(size_average, reduce, reduction), process_group)
 
 
@@ -154,7 +137,7 @@ def sigmoid_focal_loss(
         >>> print(sigmoid_focal_loss(torch.tensor([0.0, 2.0]), torch.tensor([1, 0])))
         tensor([0.0433, 1.2376])
     """
-    loss = _focal(alpha, gamma, label_smoothing, ignore_index)
+    loss = focal_loss_of(alpha, gamma, label_smoothing, ignore_index)
     return evaluate(loss, inputs, targets, weight, None, reduction, process_group)
 
 
@@ -199,7 +182,7 @@ def asymmetric_loss(
         >>> print(asymmetric_loss(torch.tensor([2.0, -3.5]), torch.tensor([1, 0])))
         tensor(0.0076)
     """
-    loss = _asymmetric(gamma_neg, gamma_pos, clip, label_smoothing, ignore_index)
+    loss = asymmetric_loss_of(gamma_neg, gamma_pos, clip, label_smoothing, ignore_index)
     return evaluate(loss, input, target, weight, None, reduction, process_group)
 
 
@@ -239,315 +222,10 @@ def poly_binary_cross_entropy_with_logits(
         >>> print(poly_binary_cross_entropy_with_logits(torch.tensor([0.0]), torch.tensor([1])))
         tensor(1.1931)
     """
-    loss = _poly(epsilon_1, label_smoothing, ignore_index)
+    loss = poly_loss_of(epsilon_1, label_smoothing, ignore_index)
     return evaluate(loss, input, target, weight, None, reduction, process_group)
-
-
-class _Options:
-    """What the modules have in common: options are attributes, and are shown where they are not the defaults."""
-
-    def _keep(self, label_smoothing, ignore_index, process_group):
-        self.label_smoothing, self.ignore_index, self.process_group = label_smoothing, ignore_index, process_group
-
-    def _kept(self):
-        return {
-            "label_smoothing": self.label_smoothing,
-            "ignore_index": self.ignore_index,
-            "process_group": self.process_group,
-        }
-
-    def extra_repr(self):
-        """The options that are not the defaults."""
-        parameters = inspect.signature(type(self)).parameters.values()
-        values = [(one.name, getattr(self, one.name, one.default), one.default) for one in parameters]
-        return ", ".join(
-            f"{name}={f'<{tuple(value.shape)}>' if isinstance(value, torch.Tensor) and value.dim() else value}"
-            for name, value, default in values
-            if value is not default and (isinstance(value, torch.Tensor) or value != default)
-        )
-
-
-class BCEWithLogitsLoss(_Options, torch.nn.BCEWithLogitsLoss):
-    """`binary_cross_entropy_with_logits` as a module, in place of `torch.nn.BCEWithLogitsLoss`.
-
-    `weight` and `pos_weight` are buffers: they move with the module and stand in its state dict when given.
-
-    Example:
-        >>> loss = BCEWithLogitsLoss(label_smoothing=0.1)
-        >>> loss
-        BCEWithLogitsLoss(label_smoothing=0.1)
-        >>> print(loss(torch.tensor([[0.5, -1.0]]), torch.tensor([[1.0, 0.0]])))
-        tensor(0.4312)
-    """
-
-    def __init__(
-        self,
-        weight=None,
-        size_average=None,
-        reduce=None,
-        reduction="mean",
-        pos_weight=None,
-        *,
-        label_smoothing=0.0,
-        ignore_index=None,
-        process_group=None,
-    ):
-        super().__init__(weight, size_average, reduce, reduction, _as_buffer(pos_weight))
-        self._keep(label_smoothing, ignore_index, process_group)
-
-    def forward(self, input, target):
-        """The loss of a batch."""
-        return binary_cross_entropy_with_logits(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight, **self._kept()
-        )
-
-
-class BCELoss(_Options, torch.nn.BCELoss):
-    """`binary_cross_entropy` as a module, in place of `torch.nn.BCELoss`.
-
-    `weight` and `pos_weight` are buffers: they move with the module and stand in its state dict when given.
-
-    Example:
-        >>> loss = BCELoss()
-        >>> print(loss(torch.tensor([0.9, 0.4]), torch.tensor([1.0, 0.0])))
-        tensor(0.3081)
-    """
-
-    def __init__(
-        self,
-        weight=None,
-        size_average=None,
-        reduce=None,
-        reduction="mean",
-        *,
-        pos_weight=None,
-        label_smoothing=0.0,
-        ignore_index=None,
-        process_group=None,
-    ):
-        super().__init__(weight, size_average, reduce, reduction)
-        self.register_buffer("pos_weight", _as_buffer(pos_weight))
-        self._keep(label_smoothing, ignore_index, process_group)
-
-    def forward(self, input, target):
-        """The loss of a batch."""
-        return binary_cross_entropy(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight, **self._kept()
-        )
-
-
-class SigmoidFocalLoss(_Options, torch.nn.Module):
-    """`sigmoid_focal_loss` as a module; its reduction is "mean" unless another is asked for.
-
-    `weight` is a buffer: it moves with the module and stands in its state dict when given.
-
-    Example:
-        >>> loss = SigmoidFocalLoss(alpha=-1, gamma=1.5)
-        >>> loss
-        SigmoidFocalLoss(alpha=-1, gamma=1.5)
-        >>> print(loss(torch.tensor([0.0, 2.0]), torch.tensor([1, 0])))
-        tensor(1.0016)
-    """
-
-    def __init__(
-        self,
-        alpha=0.25,
-        gamma=2.0,
-        reduction="mean",
-        *,
-        weight=None,
-        label_smoothing=0.0,
-        ignore_index=None,
-        process_group=None,
-    ):
-        super().__init__()
-        self.register_buffer("weight", weight)
-        self.alpha, self.gamma, self.reduction = alpha, gamma, reduction
-        self._keep(label_smoothing, ignore_index, process_group)
-        _focal(alpha, gamma, label_smoothing, ignore_index)  # refuses impossible options
-
-    def forward(self, inputs, targets):
-        """The loss of a batch."""
-        return sigmoid_focal_loss(
-            inputs, targets, self.alpha, self.gamma, self.reduction, weight=self.weight, **self._kept()
-        )
-
-
-class AsymmetricLoss(_Options, torch.nn.Module):
-    """`asymmetric_loss` as a module.
-
-    `weight` is a buffer: it moves with the module and stands in its state dict when given.
-
-    Example:
-        >>> loss = AsymmetricLoss(gamma_neg=2, clip=0.0, reduction="sum")
-        >>> loss
-        AsymmetricLoss(gamma_neg=2, clip=0.0, reduction=sum)
-        >>> print(loss(torch.tensor([2.0, -3.5]), torch.tensor([1, 0])))
-        tensor(0.0152)
-    """
-
-    def __init__(
-        self,
-        gamma_neg=4.0,
-        gamma_pos=1.0,
-        clip=0.05,
-        reduction="mean",
-        *,
-        weight=None,
-        label_smoothing=0.0,
-        ignore_index=None,
-        process_group=None,
-    ):
-        super().__init__()
-        self.register_buffer("weight", weight)
-        self.gamma_neg, self.gamma_pos, self.clip, self.reduction = gamma_neg, gamma_pos, clip, reduction
-        self._keep(label_smoothing, ignore_index, process_group)
-        _asymmetric(gamma_neg, gamma_pos, clip, label_smoothing, ignore_index)  # refuses impossible options
-
-    def forward(self, input, target):
-        """The loss of a batch."""
-        return asymmetric_loss(
-            input, target, self.gamma_neg, self.gamma_pos, self.clip, self.weight, self.reduction, **self._kept()
-        )
-
-
-class PolyBCEWithLogitsLoss(_Options, torch.nn.Module):
-    """`poly_binary_cross_entropy_with_logits` as a module.
-
-    `weight` is a buffer: it moves with the module and stands in its state dict when given.
-
-    Example:
-        >>> loss = PolyBCEWithLogitsLoss(epsilon_1=2.0)
-        >>> loss
-        PolyBCEWithLogitsLoss(epsilon_1=2.0)
-        >>> print(loss(torch.tensor([0.0]), torch.tensor([1])))
-        tensor(1.6931)
-    """
-
-    def __init__(
-        self,
-        epsilon_1=1.0,
-        reduction="mean",
-        *,
-        weight=None,
-        label_smoothing=0.0,
-        ignore_index=None,
-        process_group=None,
-    ):
-        super().__init__()
-        self.register_buffer("weight", weight)
-        self.epsilon_1, self.reduction = epsilon_1, reduction
-        self._keep(label_smoothing, ignore_index, process_group)
-        _poly(epsilon_1, label_smoothing, ignore_index)  # refuses impossible options
-
-    def forward(self, input, target):
-        """The loss of a batch."""
-        return poly_binary_cross_entropy_with_logits(
-            input, target, self.epsilon_1, self.weight, self.reduction, **self._kept()
-        )
-
-
-def elementwise(spec, predictions, labels, pos_weight=None, reading=None):
-    """The loss of each element under a loss of `binxent.losses`, which the Keras door calls.
-
-    Args:
-        spec: The loss. Its axis, reduction and dtype play no part here.
-        predictions: Floating tensor of logits or probabilities, as the loss says.
-        labels: Tensor in the shape of `predictions`.
-        pos_weight: Takes the place of the loss's own: a tensor that broadcasts to the predictions.
-        reading: How predictions are read, in place of the loss's own reading; `formulas.py` names them.
-
-    Returns:
-        A tensor in the shape and dtype of `predictions`.
-
-    Raises:
-        ValueError: Shapes differ, or a value is impossible.
-        TypeError: `predictions` are not floating, or `labels` are not real.
-
-    Example:
-        >>> spec = losses.BinaryCrossentropy(from_logits=True)
-        >>> print(elementwise(spec, torch.tensor([0.0, 2.0]), torch.tensor([1, 0])))
-        tensor([0.6931, 2.1269])
-    """
-    return reduced(spec, "none", predictions, labels, None, pos_weight, reading)
-
-
-def reduced(spec, reduction, predictions, labels, weight=None, pos_weight=None, reading=None):
-    """What `elementwise` would give, reduced as the functions of this module do, in one pass.
-
-    Args:
-        spec: The loss.
-        reduction: "none", "mean", "sum" or "weighted_mean".
-        predictions: As for `elementwise`.
-        labels: As for `elementwise`.
-        weight: Factors of each element's loss, a tensor that broadcasts to the predictions.
-        pos_weight: As for `elementwise`.
-        reading: As for `elementwise`.
-
-    Returns:
-        A 0-d tensor, or with the reduction "none" one in the shape of the predictions.
-
-    Raises:
-        ValueError: Shapes do not match, or a value is impossible.
-        TypeError: `predictions` are not floating, or `labels` are not real.
-
-    Example:
-        >>> spec = losses.BinaryCrossentropy(from_logits=True)
-        >>> print(reduced(spec, "mean", torch.tensor([0.0, 2.0]), torch.tensor([1, 0])))
-        tensor(1.4100)
-    """
-    if pos_weight is None and isinstance(spec.constants[0], tuple):
-        pos_weight = torch.tensor(spec.constants[0], dtype=predictions.dtype, device=predictions.device)
-        if pos_weight.shape != predictions.shape[-1:]:
-            raise ValueError(
-                "`pos_weight` must be a number or hold one number for each label on the last axis of the predictions, "
-                f"whose shape is {tuple(predictions.shape)}; got {pos_weight.numel()} numbers."
-            )
-    return evaluate(recipe_of(spec, reading), predictions, labels, weight, pos_weight, reduction)
-
-
-def _binary_cross_entropy(from_logits, pos_weight, label_smoothing, ignore_index):
-    """The recipe, and `pos_weight` if it is a tensor; a number is the recipe's own."""
-    kind, clamped = losses.BinaryCrossentropy, not from_logits
-    if isinstance(pos_weight, torch.Tensor):
-        return recipe(kind, from_logits, label_smoothing, ignore_label=ignore_index, clamped=clamped), pos_weight
-    options = {"pos_weight": pos_weight, "ignore_label": ignore_index, "clamped": clamped}
-    return recipe(kind, from_logits, label_smoothing, **options), None
-
-
-def _focal(alpha, gamma, label_smoothing, ignore_index):
-    balanced = alpha is not None and alpha != -1
-    return recipe(
-        losses.BinaryFocalCrossentropy,
-        balanced,
-        alpha if balanced else 0.25,
-        gamma,
-        True,
-        label_smoothing,
-        ignore_label=ignore_index,
-    )
-
-
-def _asymmetric(gamma_neg, gamma_pos, clip, label_smoothing, ignore_index):
-    return recipe(
-        losses.AsymmetricCrossentropy,
-        gamma_pos,
-        gamma_neg,
-        clip or 0.0,
-        True,
-        label_smoothing,
-        ignore_label=ignore_index,
-    )
-
-
-def _poly(epsilon_1, label_smoothing, ignore_index):
-    return recipe(losses.PolyBinaryCrossentropy, epsilon_1, True, label_smoothing, ignore_label=ignore_index)
 
 
 def _named(size_average, reduce, reduction):
     """The reduction, where torch's first two names for it may be used still."""
     return reduction if size_average is None and reduce is None else legacy_get_string(size_average, reduce)
-
-
-def _as_buffer(pos_weight):
-    return pos_weight if pos_weight is None else torch.as_tensor(pos_weight)

@@ -1,0 +1,44 @@
+"""The losses that the options of torch's dialect name."""
+
+import torch
+
+from binxent import losses
+from binxent.torch._dynamo import recipe
+
+
+def binary_cross_entropy_of(from_logits, pos_weight, label_smoothing, ignore_index):
+    """The recipe, and `pos_weight` if it is a tensor; a number is the recipe's own."""
+    kind, clamped = losses.BinaryCrossentropy, not from_logits
+    if isinstance(pos_weight, torch.Tensor):
+        return recipe(kind, from_logits, label_smoothing, ignore_label=ignore_index, clamped=clamped), pos_weight
+    options = {"pos_weight": pos_weight, "ignore_label": ignore_index, "clamped": clamped}
+    return recipe(kind, from_logits, label_smoothing, **options), None
+
+
+def focal_loss_of(alpha, gamma, label_smoothing, ignore_index):
+    balanced = alpha is not None and alpha != -1
+    return recipe(
+        losses.BinaryFocalCrossentropy,
+        balanced,
+        alpha if balanced else 0.25,
+        gamma,
+        True,
+        label_smoothing,
+        ignore_label=ignore_index,
+    )
+
+
+def asymmetric_loss_of(gamma_neg, gamma_pos, clip, label_smoothing, ignore_index):
+    return recipe(
+        losses.AsymmetricCrossentropy,
+        gamma_pos,
+        gamma_neg,
+        clip or 0.0,
+        True,
+        label_smoothing,
+        ignore_label=ignore_index,
+    )
+
+
+def poly_loss_of(epsilon_1, label_smoothing, ignore_index):
+    return recipe(losses.PolyBinaryCrossentropy, epsilon_1, True, label_smoothing, ignore_label=ignore_index)
