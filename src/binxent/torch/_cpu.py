@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from binxent._kernels import fused
+from binxent._kernels.allocator import LARGE, allocate
 from binxent._kernels.fused import DOUBLE, SINGLE
 from binxent._kernels.operands import NOWHERE, gather, lay_out, scatter
-from binxent.torch._buffers import empty
 
 # What NumPy calls the dtypes that kernels read.
 NAMES = {getattr(torch, name): name for name in ("bool", "float64", "float32", "float16", "bfloat16")}
@@ -66,8 +66,8 @@ def fuse(
     scale = 1 / divisor if divisor else 0.0
     if upstream is not None:
         scale *= upstream.item()
-    losses = empty(input, dtype) if elementwise else None
-    slopes = empty(input, kind) if slope else None
+    losses = _empty(input, dtype) if elementwise else None
+    slopes = _empty(input, kind) if slope else None
     sums, suspicious = fused.fuse(
         loss,
         _describe(input, real, gather),
@@ -124,6 +124,16 @@ def scale_(tensor, factor):
     """Multiplies a tensor by a 0-d tensor in place, but not by 1."""
     number = factor.item()
     return tensor if number == 1 else tensor.mul_(number)
+
+
+def _empty(like, dtype):
+    """An uninitialized contiguous tensor in the shape of another, large ones in memory that was used before."""
+    size = like.numel() * dtype.itemsize
+    if size >= LARGE:
+        return torch.from_numpy(allocate(size)).view(dtype).view(like.shape)
+    if dtype is like.dtype and like.is_contiguous():
+        return torch.empty_like(like)
+    return torch.empty(like.shape, dtype=dtype, device="cpu")
 
 
 def _scalar(value, dtype):
