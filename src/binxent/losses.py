@@ -1,21 +1,95 @@
 """What each loss is: its parameters, their defaults, what they may be, and the formula they choose.
 
-One frozen dataclass per loss. Doors read the parameters, `form` and `constants`, and leave the rest to
-`_core/shapes.py` and to a driver. As they stand, the classes are the NumPy door's: callable on arrays.
+One frozen dataclass per loss, callable on NumPy arrays. The doors read the parameters and `pointwise`, and leave the
+rest to `_core` and to a driver. `FAMILY` lists the losses; a loss of your own derives from `ElementwiseLoss`.
 """
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 
-from binxent._core.formulas import spelling
+from binxent._core import formulas
+from binxent._core.formulas import power_kind
 from binxent._core.shapes import standard_axis, standard_reduction
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True, eq=False)
+class Pointwise:
+    """The part of a loss that concerns a single prediction and label: all that a driver has to know of it.
+
+    Attributes:
+        prediction_kind: How predictions are read, a name of `_core.formula_parts.prediction_kinds`.
+        formula_key: The function that builds the formula, as those of `_core.formulas`, and its choices.
+        constants: The numbers that the formula takes; a tuple in place of a number has one for each label of the last
+            axis.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, take no part.
+        epsilon: Probabilities are clipped to [epsilon, 1 - epsilon]; None takes them exactly.
+    """
+
+    prediction_kind: str
+    formula_key: tuple[Any, ...]
+    constants: tuple[Any, ...] = ()
+    label_smoothing: float = 0.0
+    ignore_label: float | None = None
+    epsilon: float | None = None
+
+    # Caches and compilers go by it, and NaN in it must equal NaN.
+    def __eq__(self, other: object) -> bool:
+        return self._identity() == other._identity() if isinstance(other, Pointwise) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self):
+        return identity(self.values())
+
+    def values(self) -> tuple[Any, ...]:
+        """The attributes in their order."""
+        return (
+            self.prediction_kind,
+            self.formula_key,
+            self.constants,
+            self.label_smoothing,
+            self.ignore_label,
+            self.epsilon,
+        )
+
+    def read_as(self, prediction_kind: str | None) -> "Pointwise":
+        """The same with another prediction kind; None changes nothing."""
+        return self if prediction_kind is None else Pointwise(prediction_kind, *self.values()[1:])
+
+    def with_pos_weight(self, pos_weight: Any) -> "Pointwise":
+        """The same with another `pos_weight`, a number, a tuple, or what stands for it in a driver.
+
+        Raises:
+            TypeError: The loss has no `pos_weight`.
+        """
+        if self.formula_key[0] not in (formulas.bce, formulas.unweighted_bce):
+            raise TypeError(f"`pos_weight` is a parameter of binary cross-entropy; `{self.name}` has none.")
+        return Pointwise(self.prediction_kind, (formulas.bce,), (pos_weight,), *self.values()[3:])
+
+    def plain(self) -> "Pointwise":
+        """The same for labels that are smoothed already, none of them ignored."""
+        return Pointwise(*self.values()[:3], epsilon=self.epsilon)
+
+    @property
+    def name(self) -> str:
+        """The name of the formula."""
+        return self.formula_key[0].__name__
+
+    @property
+    def constant_names(self) -> tuple[str, ...]:
+        """The parameters that the constants come from, for errors about them."""
+        names = getattr(self.formula_key[0], "constant_names", ())
+        return names + tuple(f"constant {k}" for k in range(len(names), len(self.constants)))
 
 
 class Loss:
@@ -26,12 +100,12 @@ class Loss:
         label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
         axis: The axis or axes to average over; None averages over all of them, () over none.
         reduction: "sum_over_batch_size" (also "mean" or "auto"), "sum", "mean_with_sample_weight", "none" (also None).
+            The average over `axis` comes first, as in Keras: of scores of shape (N,), "sum" with axis=-1 is the mean.
+            For the sum of N losses pass axis=().
         name: The name under which the loss is shown.
         dtype: Floating dtype of the result; None takes that of the predictions.
         ignore_label: Entries with this label, a number or NaN, take no part, nor do they count in a mean.
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] as Keras does; None takes them exactly.
-        form: Name of the formula and its choices, as `formulas.define` takes them.
-        constants: The numbers that the formula takes.
     """
 
     from_logits: bool
@@ -42,11 +116,39 @@ class Loss:
     dtype: str | None
     ignore_label: float | None
     epsilon: float | None
-    form: tuple
-    constants: tuple
+    pointwise: Pointwise
+
+    def define(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Choose the formula.
+
+        Returns:
+            The function that builds it with its choices, and its constants: `Pointwise.formula_key` and `.constants`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define its formula: a method `define` returns it.")
+
+    def __post_init__(self) -> None:
+        """Refuse impossible parameters and bring the others into one form, so that equal losses compare equal."""
+        _check("label_smoothing", self.label_smoothing, 0, 1)
+        if self.epsilon is not None and not 0 <= self.epsilon < 0.5:
+            raise ValueError(f"`epsilon` must lie in [0, 0.5), or be None for no clip; got {self.epsilon!r}.")
+        ignore_label = self.ignore_label
+        if ignore_label is not None and math.isnan(ignore_label):
+            ignore_label = math.nan  # one object, so that tuples that hold it are equal
+        self._set(
+            axis=standard_axis(self.axis),
+            reduction=standard_reduction(self.reduction),
+            dtype=_standard_dtype(self.dtype),
+            ignore_label=ignore_label,
+        )
+        common = self.label_smoothing, self.ignore_label, self.epsilon
+        self._set(pointwise=Pointwise(self.prediction_kind, *self.define(), *common))
+
+    def _set(self, **values):
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The reduced loss of NumPy arrays.
+        """Compute the reduced loss of NumPy arrays.
 
         Args:
             y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred` but perhaps for a last axis of one.
@@ -60,14 +162,12 @@ class Loss:
             ValueError: Shapes do not match, or a label, probability or weight has an impossible value.
             TypeError: An array holds no real numbers.
         """
-        from binxent.numpy._functions import (
-            evaluate,  # the door stands on this module, so it cannot be imported at the top
-        )
+        from binxent.numpy._functions import evaluate  # the door stands on this module, so it is imported late
 
         return evaluate(self, y_true, y_pred, sample_weight)
 
     @property
-    def reading(self):
+    def prediction_kind(self) -> str:
         """How the formula reads predictions."""
         if self.from_logits:
             return "logit"
@@ -75,47 +175,68 @@ class Loss:
         return "clipped_probability" if self.epsilon and self.epsilon >= 2**-24 else "probability"
 
     def __reduce__(self):
-        """Copies and pickles by parameters: what follows from them is worked out anew."""
+        """Copy and pickle by parameters: what follows from them is worked out anew."""
         return self.from_config, (self.get_config(),)
 
     # What `dataclass` would add compares one parameter after the other from Python 3.13 on, and NaN with NaN.
-    def __eq__(self, other):
-        """Compares kinds and parameters; NaN equals NaN, for it says the same as an `ignore_label`."""
-        return self._identity == other._identity if type(self) is type(other) else NotImplemented
+    def __eq__(self, other: object) -> bool:
+        """Compare kinds and parameters; NaN equals NaN, for it says the same as an `ignore_label`."""
+        if not isinstance(other, Loss) or type(self) is not type(other):
+            return NotImplemented
+        return self._identity == other._identity
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self._identity)
 
     @cached_property
     def _identity(self):
         return identity(getattr(self, field.name) for field in fields(self))  # pyright: ignore[reportArgumentType]
 
-    def get_config(self):
-        """The parameters as a dictionary of plain values, which `from_config` takes back."""
+    def get_config(self) -> dict[str, Any]:
+        """Return the parameters as a dictionary of plain values, which `from_config` takes back."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # pyright: ignore[reportArgumentType]
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
     @classmethod
-    def from_config(cls, config):
-        """The loss of a `get_config`, from here or from Keras 2 or 3."""
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make the loss of a `get_config`, from here or from Keras 2 or 3."""
         return cls(**config)
 
-    def _standardize(self, **own):
-        """Refuses impossible parameters and brings the others into one form, so that equal losses compare equal."""
-        _check("label_smoothing", self.label_smoothing, 0, 1)
-        if self.epsilon is not None and not 0 <= self.epsilon < 0.5:
-            raise ValueError(f"`epsilon` must lie in [0, 0.5), or be None for no clip; got {self.epsilon!r}.")
-        ignore_label = self.ignore_label
-        if ignore_label is not None and math.isnan(ignore_label):
-            ignore_label = math.nan  # one object, so that tuples that hold it are equal
-        standard = {
-            "axis": standard_axis(self.axis),
-            "reduction": standard_reduction(self.reduction),
-            "dtype": _standard_dtype(self.dtype),
-            "ignore_label": ignore_label,
-        }
-        for key, value in (standard | own).items():
-            object.__setattr__(self, key, value)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ElementwiseLoss(Loss):
+    """The base of a loss of your own: a frozen dataclass with its parameters, and a formula.
+
+    `Loss` explains the common parameters, which are keyword-only here. The subclass adds its own parameters and a
+    method `define`, and is then a loss on NumPy arrays and usable through `pointwise` of every door.
+
+    Example:
+        >>> from binxent._core.formulas import LINEAR, formula
+        >>> @formula("scale", in_label=LINEAR)
+        ... def scaled_bce(f):
+        ...     one, entropy = f.one, f.entropy
+        ...     @f.jit
+        ...     def scaled_bce(state, y, constants):
+        ...         (scale,) = constants
+        ...         return entropy(scale * y, scale * (one - y), scale, state)
+        ...     return scaled_bce
+        >>> @dataclass(frozen=True, eq=False)
+        ... class ScaledBinaryCrossentropy(ElementwiseLoss):
+        ...     scale: float = 1.0
+        ...     def define(self):
+        ...         return (scaled_bce,), (self.scale,)
+        >>> print(ScaledBinaryCrossentropy(2.0, from_logits=True)([1.0], [0.0]).round(6))
+        1.386294
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int | tuple[int, ...] | None = -1
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = None
+    dtype: str | None = None
+    ignore_label: float | None = None
+    epsilon: float | None = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +266,15 @@ class BinaryCrossentropy(Loss):
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
 
-    def __post_init__(self):
-        pos_weight = _standard_pos_weight(self.pos_weight)
-        constants = (1.0 if pos_weight is None else pos_weight,)
-        self._standardize(pos_weight=pos_weight, form=("bce",), constants=constants)
+    def __post_init__(self) -> None:
+        self._set(pos_weight=_standard_pos_weight(self.pos_weight))
+        super().__post_init__()
+
+    def define(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Choose the formula: with every label at the same weight, a quarter of the arithmetic falls away."""
+        if self.pos_weight in (None, 1.0):
+            return (formulas.unweighted_bce,), ()
+        return (formulas.bce,), (self.pos_weight,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,15 +308,19 @@ class BinaryFocalCrossentropy(Loss):
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check("alpha", self.alpha, 0, 1)
         _check("gamma", self.gamma, 0)
-        alpha, beta = (self.alpha, 1 - self.alpha) if self.apply_class_balancing else (1.0, 1.0)
-        self._standardize(form=("focal", spelling(self.gamma)), constants=(alpha, beta, self.gamma))
+        super().__post_init__()
         if self.alpha != 0.25 and not self.apply_class_balancing:
             warnings.warn(
                 f"alpha={self.alpha} has no effect without apply_class_balancing=True.", UserWarning, stacklevel=3
             )
+
+    def define(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Choose the formula."""
+        alpha, beta = (self.alpha, 1 - self.alpha) if self.apply_class_balancing else (1.0, 1.0)
+        return (formulas.focal, power_kind(self.gamma)), (alpha, beta, self.gamma)
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,13 +354,17 @@ class AsymmetricCrossentropy(Loss):
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check("gamma_pos", self.gamma_pos, 0)
         _check("gamma_neg", self.gamma_neg, 0)
         if not 0 <= self.margin < 1:
             raise ValueError(f"`margin` must lie in [0, 1); got {self.margin!r}.")
-        form = ("asymmetric", spelling(self.gamma_pos), spelling(self.gamma_neg), self.margin > 0)
-        self._standardize(form=form, constants=(self.gamma_pos, self.gamma_neg, self.margin))
+        super().__post_init__()
+
+    def define(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Choose the formula."""
+        kinds = power_kind(self.gamma_pos), power_kind(self.gamma_neg)
+        return (formulas.asymmetric, *kinds, self.margin > 0), (self.gamma_pos, self.gamma_neg, self.margin)
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,12 +394,24 @@ class PolyBinaryCrossentropy(Loss):
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check("epsilon_1", self.epsilon_1, -math.inf)
-        self._standardize(form=("poly",), constants=(self.epsilon_1,))
+        super().__post_init__()
+
+    def define(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Choose the formula."""
+        return (formulas.poly,), (self.epsilon_1,)
 
 
-def identity(values):
+FAMILY: tuple[type[Loss], ...] = (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    AsymmetricCrossentropy,
+    PolyBinaryCrossentropy,
+)
+
+
+def identity(values: Iterable[Any]) -> tuple[Any, ...]:
     """A tuple of the values that equals another if they say the same: NaN gives way to what equals itself."""
     return tuple("NaN" if value != value else value for value in values)
 

@@ -7,18 +7,21 @@ import pytest
 from support import accuracy
 from support.cases import READINGS, SPELLINGS
 
-from binxent._core import formulas
+from binxent._core import formula_parts, formulas
 
 
 @pytest.fixture
 def check():
     """Runs the quick test of the formulas, reading by reading and loss by loss, on formulas with one line changed."""
-    text = inspect.getsource(formulas)
+    sources = [inspect.getsource(module) for module in (formula_parts, formulas)]
 
     def check(right, wrong):
-        assert text.count(right) == 1, "formulas.py no longer has the line that this test breaks"
+        assert sum(source.count(right) for source in sources) == 1, "the formulas no longer have the line to break"
         changed = ModuleType(formulas.__name__)
-        exec(compile(text.replace(right, wrong), formulas.__file__, "exec"), vars(changed))
+        for module, source in zip((formula_parts, formulas), sources, strict=True):
+            own_import = "from binxent._core.formula_parts import Maths, parts, prediction_kinds, primitives"
+            text = source.replace(own_import, "").replace(right, wrong)
+            exec(compile(text, module.__file__, "exec"), vars(changed))
         for name in SPELLINGS:
             for reading in READINGS:
                 accuracy.formulas_are_exact(changed, name, reading)
@@ -32,10 +35,13 @@ def test_the_formulas_as_they_are_pass(check):
 
 
 MUTATIONS = [
-    ("return p, q, m.maximum(-z, zero) + tail", "return p, q, m.maximum(z, zero) + tail"),
+    ("(m.maximum(-z, zero) + tail", "(m.maximum(z, zero) + tail"),
     ("tail = m.log1p(e)", "tail = m.log1p(e * e)"),
     ("small = e * big", "small = one - big"),
-    ("over_q * over_q, one", "over_p * over_q, one"),
+    (
+        "(a, b), (-over_p, over_q), (over_p * over_p, over_q * over_q)",
+        "(a, b), (-over_p, over_q), (over_p * over_p, over_p * over_q)",
+    ),
     ("lost = m.where(small, (one - rest) - u, zero)", "lost = zero * u"),
     ("two * f1 * bounded1", "f1 * bounded1"),
     ("m.where(z >= zero, negative, positive)", "m.where(z >= zero, positive, negative)"),
@@ -43,8 +49,8 @@ MUTATIONS = [
     ("m.where(equal(y, zero), minus_log_p,", "m.where(equal(y, zero), minus_log_q,"),
     ("balance = y * alpha + (one - y) * beta", "balance = y * beta + (one - y) * alpha"),
     (
-        "miss, miss1 = y * q + (one - y) * p, (one - two * y) * w",
-        "miss, miss1 = y * q + (one - y) * p, (two * y - one) * w",
+        "error, error1 = y * q + (one - y) * p, (one - two * y) * w",
+        "error, error1 = y * q + (one - y) * p, (two * y - one) * w",
     ),
     ("u = m.where(p <= margin, zero, p - margin)", "u = m.where(p <= margin, zero, p)"),
     ("h1 * bend + h1 * h1", "h1 * bend - h1 * h1"),

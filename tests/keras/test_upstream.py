@@ -35,14 +35,14 @@ class SquaredError(Loss):
         super().__init__(losses.BinaryCrossentropy(axis=(), reduction=reduction, name="squared"), dtype)
 
 
-def squared_error(spec, y_pred, y_true, reading=None):
+def squared_error(loss, y_pred, y_true):
     return (y_pred - y_true) ** 2
 
 
-def mean_squared_error(spec, reduction, y_pred, y_true, weight, reading=None):
+def mean_squared_error(loss, reduction, y_pred, y_true, weight):
     weight = ops.broadcast_to(1.0 if weight is None else weight, y_pred.shape)
     over = ops.sum(weight) if reduction == "weighted_mean" else ops.size(y_pred)
-    return ops.sum(weight * squared_error(spec, y_pred, y_true)) / over
+    return ops.sum(weight * squared_error(loss, y_pred, y_true)) / over
 
 
 class TestLossUpstream(loss_test.LossTest):

@@ -35,7 +35,7 @@ def case(name, reading, real):
     """A loss, element by element, with predictions, labels and the truth."""
     loss = SPELLINGS[name](**READINGS[reading], **ELEMENTWISE)
     x, y = points(loss.from_logits, real)
-    if reading == "exact probabilities" and "any" in loss.form:
+    if reading == "exact probabilities" and "any" in loss.pointwise.formula_key:
         keep = within_reach(loss, x)
         x, y = x[keep], y[keep]
     return loss, x, y, oracle.truth(loss, x, y)
@@ -65,8 +65,9 @@ def formulas_are_exact(formulas, name, reading):
     """Raises where the formulas of a module are not, run by NumPy as they stand."""
     loss, x, y, truth = case(name, reading, np.float64)
     finite = np.isfinite(x)  # NumPy's own sums have no answer to infinity minus infinity
-    formula = formulas.define(np)(loss.reading, *loss.form)
+    build, *choices = loss.pointwise.formula_key
+    formula = formulas.define(np)(loss.prediction_kind, getattr(formulas, build.__name__), *choices)
     with np.errstate(all="ignore"):
-        results = formula(x[finite], y[finite], loss.epsilon or 0.0, loss.constants)
+        results = formula(x[finite], y[finite], loss.epsilon or 0.0, loss.pointwise.constants)
     results = [np.broadcast_to(result, x[finite].shape) for result in results]
     accurate(results, oracle.Truth(*(part[:, finite] for part in truth)), np.array(ULPS[name]) + 1)

@@ -24,6 +24,13 @@ class Elsewhere:
 
     def __call__(self, function, *arguments, settings=None, **options):
         """Calls a function by its name; `settings` replaces constants of the driver's module, for this call."""
+        if function == "fuse":
+            loss, *tensors = arguments
+            loss = loss.pointwise
+            has_pos_weight = len(tensors) > 3 and tensors[3] is not None
+            arguments = loss.with_pos_weight(1.0) if has_pos_weight else loss, *tensors
+        elif function == "tally":
+            arguments = arguments[0].pointwise, *arguments[1:]
         sent = pickle.dumps((function, arguments, options, settings or {}))  # by value: no memory is shared
         return pickle.loads(self.pool.submit(self.execute, sent).result(timeout=240))
 
@@ -76,7 +83,7 @@ def interpreted_driver():
     import triton.language as tl
     from triton.runtime import interpreter
 
-    from binxent._core import formulas
+    from binxent._core import formula_parts, formulas
     from binxent.torch import _triton
 
     def with_closure(self, tree):
@@ -86,7 +93,8 @@ def interpreted_driver():
         return scope[self.fn.__name__]
 
     interpreter.FunctionRewriter._compile_and_exec = with_closure
-    vars(formulas).update(tl=tl)  # by which it recognises Triton's functions
+    for module in (formula_parts, formulas):
+        vars(module).update(tl=tl)  # by which it recognises Triton's functions
     del _triton._triton_maths.reciprocal  # which is PTX
     # Nor can it take a tensor from a constant, but it can from a number.
     _triton.formulas_for_blocks = cache(lambda: formulas.define(_triton._triton_maths, triton.jit, float))

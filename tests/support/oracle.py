@@ -113,23 +113,43 @@ def reading(x, from_logits, epsilon, real, added=0):
 
 def combine(loss, state, y, real):
     """The series of a loss from those of the prediction, and a label; constants are rounded to a float type."""
-    p, q, a, b = state
-    constants = [mpf(float(real(constant))) for constant in loss.constants]
-    y, least = mpf(y), least_normal(real)
+    constants = [mpf(float(real(constant))) for constant in loss.pointwise.constants]
     if isinstance(loss, bx.AsymmetricCrossentropy):
-        gamma_pos, gamma_neg, margin = constants
-        positive = times(to_the(q, gamma_pos, least), a)
-        negative = times(to_the(p, gamma_neg, least), b)
-        if margin > 0:
-            negative = shifted_negative(p, gamma_neg, margin, least, None if loss.from_logits else real)
-        return plus(scaled(positive, y), scaled(negative, 1 - y))
-    entropy, miss = plus(scaled(a, y), scaled(b, 1 - y)), plus(scaled(q, y), scaled(p, 1 - y))
-    if isinstance(loss, bx.BinaryFocalCrossentropy):
-        alpha, beta, gamma = constants
-        return scaled(times(to_the(miss, gamma, least), entropy), y * alpha + (1 - y) * beta)
-    if isinstance(loss, bx.PolyBinaryCrossentropy):
-        return plus(entropy, scaled(miss, constants[0]))
-    return plus(scaled(a, constants[0] * y), scaled(b, 1 - y))
+        return asymmetric(state, mpf(y), *constants, least_normal(real), None if loss.from_logits else real)
+    (definition,) = (found for kind, found in DEFINITIONS.items() if isinstance(loss, kind))
+    return definition(state, mpf(y), least_normal(real), *constants)
+
+
+def bce(state, y, least, pos_weight=1):
+    *_, a, b = state
+    return plus(scaled(a, pos_weight * y), scaled(b, 1 - y))
+
+
+def error(state, y):
+    """1 - p_t."""
+    p, q, *_ = state
+    return plus(scaled(q, y), scaled(p, 1 - y))
+
+
+def focal(state, y, least, alpha, beta, gamma):
+    modulated = times(to_the(error(state, y), gamma, least), bce(state, y, least))
+    return scaled(modulated, y * alpha + (1 - y) * beta)
+
+
+def poly(state, y, least, epsilon_1):
+    return plus(bce(state, y, least), scaled(error(state, y), epsilon_1))
+
+
+def asymmetric(state, y, gamma_pos, gamma_neg, margin, least, real):
+    p, q, a, b = state
+    positive, negative = times(to_the(q, gamma_pos, least), a), times(to_the(p, gamma_neg, least), b)
+    if margin > 0:
+        negative = shifted_negative(p, gamma_neg, margin, least, real)
+    return plus(scaled(positive, y), scaled(negative, 1 - y))
+
+
+# Elementwise losses by class: a function of the four series, the label, the least normal number, and the constants.
+DEFINITIONS = {bx.BinaryCrossentropy: bce, bx.BinaryFocalCrossentropy: focal, bx.PolyBinaryCrossentropy: poly}
 
 
 def shifted_negative(p, gamma, margin, least, real):

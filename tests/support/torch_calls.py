@@ -81,4 +81,4 @@ def alike(got, want, rtol=1e-6, atol=0.0):
 class Clamped(bx.BinaryCrossentropy):
     """The loss that `binary_cross_entropy` is, for the oracle."""
 
-    reading = "clamped_probability"
+    prediction_kind = "clamped_probability"

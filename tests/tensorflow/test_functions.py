@@ -11,7 +11,8 @@ from support import cases, oracle
 
 import binxent as bx
 import binxent.tensorflow as door
-from binxent.tensorflow import _derivatives
+from binxent._core import formulas
+from binxent.tensorflow import _derivatives, _functions
 
 BCE, FOCAL, ASYMMETRIC, POLY = cases.FAMILY
 FLUSHED = (
@@ -51,7 +52,7 @@ each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 # Under XLA formulas are spelled as where a graph leaves them to XLA: not all need be compiled twice.
 MOST = {name: way for name, way in WAYS.items() if name != "xla"}
 most_ways = pytest.mark.parametrize("way", MOST.values(), ids=MOST)
-EVERYDAY = ("bce",), ("focal", 2)
+EVERYDAY = (formulas.unweighted_bce,), (formulas.focal, 2)
 
 
 @pytest.fixture(autouse=True)
@@ -65,13 +66,14 @@ def each(specs, ways=WAYS):
         pytest.param(spec, way, id=f"{name_of(spec)}-{name}")
         for spec in specs
         for name, way in ways.items()
-        if name not in ("eager", "xla") or spec.form in EVERYDAY
+        if name not in ("eager", "xla") or spec.pointwise.formula_key in EVERYDAY
     ]
     return pytest.mark.parametrize(("spec", "way"), pairs)
 
 
 def name_of(spec):
-    return " ".join(map(str, (spec.reading, *spec.form, *spec.constants)))
+    build, *choices = spec.pointwise.formula_key
+    return " ".join(map(str, (spec.prediction_kind, build.__name__, *choices, *spec.pointwise.constants)))
 
 
 def close(got, want, rtol=1e-6, atol=0.0):
@@ -95,7 +97,7 @@ def _gradient(function, argnum, *tensors):
 
 
 def loss_of(spec):
-    return lambda x, y: door.elementwise(spec, x, y)
+    return lambda x, y: door.pointwise(spec, x, y)
 
 
 def errors(got, truth):
@@ -107,7 +109,7 @@ def errors(got, truth):
 
 def points_of(spec):
     x, y = cases.points(spec.from_logits, np.float32)
-    if spec.reading == "probability":  # none that TensorFlow takes for 0
+    if spec.prediction_kind == "probability":  # none that TensorFlow takes for 0
         y, x = y[x >= np.finfo(np.float32).tiny], x[x >= np.finfo(np.float32).tiny]
     return x[::3], y[::3]
 
@@ -123,7 +125,7 @@ def test_loss_slope_and_curvature_are_exact(spec, way):
     loss = loss_of(spec)
     derivatives = way(lambda x, y: [gradient(loss, *[0] * order)(x, y) for order in range(3)])
     got, truth = np.stack(derivatives(tf.constant(x), tf.constant(y))), truth_of(spec)
-    powers = [0] if spec.form[0] in ("bce", "poly") else spec.constants[-1 if spec.form[0] == "focal" else 0 :][:2]
+    powers = [0, *(getattr(spec, name, 0) for name in ("gamma", "gamma_pos", "gamma_neg"))]
     assert errors(got, truth).max() <= 4 * (1 + max(powers))
 
 
@@ -153,7 +155,7 @@ def test_infinite_logits(spec, way):
     derivatives = way(lambda x, y: [gradient(loss, *[0] * order)(x, y) for order in range(4)])
     value, *rates = np.stack(derivatives(x, y))
     close(value[:2], [0, 0], 0)
-    if spec.form[0] != "asymmetric":  # with a margin p stays below 1, and the cost finite
+    if not isinstance(spec, ASYMMETRIC):  # with a margin p stays below 1, and the cost finite
         assert np.isposinf(value[2:]).all()
     assert np.isfinite(rates).all()
     assert not np.isnan(way(gradient(loss, 1))(x, y)).any()
@@ -311,12 +313,12 @@ def test_ignored_entries_are_hidden(ignored, way):
 
 
 def test_equal_losses_are_compiled_once():
-    signature = tf.TensorSpec([_tf_derivatives.WORTH_COMPILING], tf.float32)
-    before = _tf_derivatives._compiled.cache_info().misses
+    signature = tf.TensorSpec([_derivatives.WORTH_COMPILING], tf.float32)
+    before = _derivatives._compiled.cache_info().misses
     for nan in (math.nan, float("nan"), -math.nan):
         loss = partial(door.sigmoid_cross_entropy_with_logits, label_smoothing=0.3, ignore_label=nan)
         tf.function(loss, autograph=False).get_concrete_function(signature, signature)
-    assert _tf_derivatives._compiled.cache_info().misses == before + 1
+    assert _derivatives._compiled.cache_info().misses == before + 1
 
 
 def test_ignored_integer_labels():
@@ -345,13 +347,13 @@ def test_ignored_integer_labels():
 )
 def test_functions_say_what_their_losses_say(function, spec):
     x, y = np.array([[0.0, 0.2, 0.9, 1.0]], "float32"), np.array([[1, 0, 1, 0]])
-    close(function(y, x), door.elementwise(spec, x, y), 0)
+    close(function(y, x), door.pointwise(spec, x, y), 0)
 
 
 def test_another_reading_takes_the_place_of_the_losss_own():
     x, y = tf.constant([0.0, 0.2]), tf.constant([1.0, 0.0])
-    close(door.elementwise(BCE(), x, y, reading="logit"), door.elementwise(BCE(True), x, y), 0)
-    close(door.elementwise(BCE(), x, y, reading="keras2_probability"), [15.424949, 0.22314343])
+    close(_functions.elementwise(BCE().pointwise.read_as("logit"), x, y), door.pointwise(BCE(True), x, y), 0)
+    close(_functions.elementwise(BCE().pointwise.read_as("keras2_probability"), x, y), [15.424949, 0.22314343])
 
 
 def test_arguments_are_taken_as_tf_nn_takes_them():
@@ -414,7 +416,7 @@ RAGGED = tf.ragged.constant([[1.0]])
         (lambda: bce([[1.0]], [1.0]), ValueError, r"`labels` and `logits` .* got \(1, 1\) and \(1,\)\. Reshape"),
         (lambda: door.binary_crossentropy([1.0], 1.0), ValueError, r"`target` and `output` .* got \(1,\) and \(\)"),
         (lambda: weighted([1.0], [1.0], -1), ValueError, "`pos_weight` must be finite and >= 0"),
-        (lambda: weighted([1.0], [1.0], [1, 2]), ValueError, r"got shape \(2,\) for `logits` of shape \(1,\)"),
+        (lambda: weighted([1.0], [1.0], [1, 2]), ValueError, r"whose shape is \(1,\); got 2 numbers"),
         (lambda: weighted([1.0], [1.0], tf.ones((1, 1))), ValueError, "`pos_weight` must be a number or broadcast"),
         (lambda: bce([1.0], [1.0], label_smoothing=2), ValueError, r"`label_smoothing` must lie in \[0, 1\]; got 2"),
         (lambda: door.binary_focal_crossentropy([1.0], [1.0], gamma=-1), ValueError, "`gamma` must be >= 0; got -1"),

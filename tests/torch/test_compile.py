@@ -201,31 +201,31 @@ def test_without_gradients_compiled(name):
         alike(run(x, y, reduction="mean").clone(), FAMILY[name](x, y, reduction="mean"))
 
 
-RECIPES = {
+LOSSES = {
     "bce": _options.binary_cross_entropy_of(True, 2.0, 0.1, None)[0],
     "probabilities": _options.binary_cross_entropy_of(False, None, 0.0, -1.0)[0],
     "focal": _options.focal_loss_of(0.3, 1.5, 0.0, None),
 }
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize(
     ("dtype", "elementwise"), [(torch.float32, True), (torch.float32, False), (torch.bfloat16, True)]
 )
 def test_operators_keep_their_promises(name, dtype, elementwise):
     x, y = data(name, 4, 3, dtype=dtype)
-    recipe, weight = encode(RECIPES[name]), torch.rand(3, dtype=dtype)
-    arguments = x.requires_grad_(), y, weight, None, recipe, elementwise
+    text, weight = encode(LOSSES[name]), torch.rand(3, dtype=dtype)
+    arguments = x.requires_grad_(), y, weight, None, text, elementwise
     torch.library.opcheck(torch.ops.binxent.loss, arguments)
     upstream = torch.rand((4, 3) if elementwise else ())
-    positive = None if name == "focal" else torch.rand(3)
-    torch.library.opcheck(torch.ops.binxent.slope, (upstream, x.detach(), y, None, positive, recipe))
+    positive = torch.rand(3) if name == "bce" else None
+    torch.library.opcheck(torch.ops.binxent.slope, (upstream, x.detach(), y, None, positive, text))
 
 
 def test_an_operator_can_be_differentiated_twice_in_eager_mode():
     x, y = data("focal", 5, dtype=torch.float64)
     loss = partial(torch.ops.binxent.loss, target=y, weight=None, pos_weight=None,
-                   loss=encode(RECIPES["focal"]), elementwise=True)  # fmt: skip
+                   loss=encode(LOSSES["focal"]), elementwise=True)  # fmt: skip
     assert torch.autograd.gradgradcheck(loss, x.requires_grad_())
 
 

@@ -12,7 +12,7 @@ from support.torch_calls import FAMILY, alike, data, derivatives, each_function,
 
 import binxent.torch as door  # noqa: E402
 from binxent import BinaryCrossentropy  # noqa: E402
-from binxent._recipe import decode, encode, recipe_of  # noqa: E402
+from binxent.torch._dynamo import decode, encode  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 WITH_POSITIVES = ("bce", "probabilities")
@@ -267,8 +267,8 @@ def test_the_gradient_is_the_only_memory(interpreter):
     assert peak("torch.nn.functional.binary_cross_entropy_with_logits") > 1.9  # the measure sees what torch uses
 
 
-def test_recipes_that_ignore_nan_are_equal():
+def test_pointwise_losses_that_ignore_nan_are_equal():
     """Caches of compiled kernels go by them."""
-    recipes = [recipe_of(BinaryCrossentropy(ignore_label=ignored)) for ignored in (nan, float("nan"), -nan)]
-    assert len({*recipes, decode(encode(recipes[0]))}) == 1
-    assert recipe_of(BinaryCrossentropy()) not in recipes
+    pointwise = [BinaryCrossentropy(ignore_label=ignored).pointwise for ignored in (nan, float("nan"), -nan)]
+    assert len({*pointwise, decode(encode(pointwise[0]))}) == 1
+    assert BinaryCrossentropy().pointwise not in pointwise

@@ -57,14 +57,17 @@ def expected(loss, x, y, weight=None, pos_weight=None, divisor=1):
     """Elements and slopes in float64, by the plain formula and the definition of a weight."""
     from binxent._core import formulas
 
-    x, y = x.double().numpy(), y.double().numpy()
+    loss, x, y = loss.pointwise, x.double().numpy(), y.double().numpy()
     weight = np.ones(x.shape) if weight is None else weight.double().expand(x.shape).numpy()
-    constants = loss.constants if pos_weight is None else (pos_weight.double().expand(x.shape).numpy(),)
+    if pos_weight is not None:
+        loss = loss.with_pos_weight(pos_weight.double().expand(x.shape).numpy())
     ignored = np.isnan(y) if loss.ignore_label != loss.ignore_label else y == np.float32(loss.ignore_label or -1)
     hidden = ignored | (weight == 0)
     x, y, weight = np.where(hidden, 0.5, x), np.where(hidden, 0, y), np.where(hidden, 0, weight)
     y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
-    value, slope, _ = formulas.define(np)(loss.reading, *loss.form)(x, y, loss.epsilon or 0.0, constants)
+    value, slope, _ = formulas.define(np)(loss.prediction_kind, *loss.formula_key)(
+        x, y, loss.epsilon or 0.0, loss.constants
+    )
     return value * weight, slope * weight / divisor
 
 
@@ -90,7 +93,7 @@ def close(got, want, rtol, atol=0.0):
 class Clamped(bx.BinaryCrossentropy):
     """Probabilities as torch reads them."""
 
-    reading = "clamped_probability"
+    prediction_kind = "clamped_probability"
 
 
 def test_probabilities_are_clamped_as_torch_does(fuse):
@@ -269,7 +272,7 @@ def variants():
         loss = define(from_logits=from_logits)
         for dtype in FLOATS:
             x, y = data(2**15, dtype=dtype, labels=dtype)
-            yield f"{loss.name} {loss.reading} {dtype}", (loss, x, y), 4
+            yield f"{loss.name} {loss.prediction_kind} {dtype}", (loss, x, y), 4
     for name, define in SPELLINGS.items():
         yield name, (define(from_logits=True, label_smoothing=0.1, ignore_label=-100), *data(2**15)), 4
     yield "clamped", (Clamped(epsilon=None), *data(2**15)), 4

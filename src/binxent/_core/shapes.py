@@ -88,6 +88,20 @@ def require_same_shape(true_name, true_shape, pred_name, pred_shape):
         )
 
 
+def require_one_per_label(names, constants, pred_shape):
+    """A constant that is a tuple has one number for each label of the last axis, and is never broadcast from length 1.
+
+    Raises:
+        ValueError: The number of numbers is another.
+    """
+    for name, constant in zip(names, constants, strict=True):
+        if isinstance(constant, tuple) and (len(constant),) != tuple(pred_shape[-1:]):
+            raise ValueError(
+                f"`{name}` must be a number or hold one number for each label on the last axis of the predictions, "
+                f"whose shape is {tuple(pred_shape)}; got {len(constant)} numbers."
+            )
+
+
 def weight_shape(shape, pred_shape):
     """The shape that lines a weight up with the predictions: its axes are their leading ones, never the last ones.
 

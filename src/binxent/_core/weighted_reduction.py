@@ -34,7 +34,7 @@ def reduced(m, elementwise, spec, reduction, y_true, y_pred, sample_weight=None,
 
     Args:
         m: The operations.
-        elementwise: The loss of each element: a function of (spec, predictions, labels) that refuses, while running,
+        elementwise: The loss of each element: a function of (predictions, labels) that refuses, while running,
             labels whose shape is not the predictions'.
         spec: A loss of `binxent.losses`.
         reduction: One of `shapes.REDUCTIONS`, which takes the place of the loss's own.
@@ -82,7 +82,7 @@ def _weighed(m, elementwise, spec, y_true, y_pred, sample_weight, mask):
     if shown is not None:
         # Before the loss, so that the gradient is 0 and not 0 * NaN.
         y_true, y_pred = m.where(shown, y_true, ANYWHERE), m.where(shown, y_pred, ANYWHERE)
-    loss = elementwise(spec, y_pred, y_true)
+    loss = elementwise(y_pred, y_true)
     if weight is None:
         return (loss if counts is None else m.where(counts, loss, 0.0)), None, counts
     weight = weight if counts is None else m.where(counts, weight, 0.0)

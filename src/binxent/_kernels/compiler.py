@@ -27,6 +27,7 @@ OPTIONS = {
 
 # The code that kernels come from, as this process runs it.
 MODULES = (
+    "_core.formula_parts",
     "_core.formulas",
     "_core.polynomials",
     "_kernels.compiler",
@@ -44,11 +45,11 @@ def own_name(*choices):
     return re.sub(r"\W+", "_", "_".join(map(str, (*choices, DIGEST))))
 
 
-def compiled(decorator, signature, function, *choices, **options):
-    """The function compiled, kept in the disk cache if there is a folder and room for it."""
+def compiled(decorator, signature, function, *choices, stored=True, **options):
+    """The function compiled, if it is to be stored kept in the disk cache, if there is a folder and room for it."""
     function.__qualname__ = own_name(*choices)
     try:
-        return decorator(signature, cache=True, **OPTIONS, **options)(function)
+        return decorator(signature, cache=stored, **OPTIONS, **options)(function)
     except (OSError, RuntimeError, EOFError, UnpicklingError):  # no folder, no room, half a file
         return decorator(signature, **OPTIONS, **options)(function)
 

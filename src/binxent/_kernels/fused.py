@@ -29,16 +29,17 @@ SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 BLOCK = 2048  # elements: all the blocks of float32 scratch together fit into a core's own cache
 CLAIM = 8  # blocks that a thread takes at a time
 
-# The blocks of a thread's scratch.
-X, Y, C, W, LOSS, SLOPE, CURVATURE, FACTOR, BLOCKS = range(9)
+# The blocks of a thread's scratch; one more follows for each constant of which there is one per label.
+X, Y, W, LOSS, SLOPE, CURVATURE, FACTOR, CONSTANT = range(8)
 
 # A plan tells a kernel what to do, in fields of eight bytes. First whole numbers: the blocks that threads have taken,
 # the sizes, and the operands, two fields each: the address of the function that gathers (or scatters) it and of its
-# description, or 0 and the address of its data if that is used where it lies. Then real numbers, then the weights.
+# description, or 0 and the address of its data if that is used where it lies. Then real numbers; then the constants,
+# each in two fields, an operand or 0 and a number; then the operands that are weights.
 NEXT, SIZE, ROW, IGNORE, WEIGHTS = range(5)
-PREDICTIONS, LABELS, POS_WEIGHT, LOSSES, SLOPES, CURVATURES = range(5, 17, 2)
-KEEP, SHIFT, EPSILON, SCALE, IGNORED, FIRST_CONSTANT, SECOND_CONSTANT, THIRD_CONSTANT = range(17, 25)
-FIRST_WEIGHT = 25
+PREDICTIONS, LABELS, LOSSES, SLOPES, CURVATURES = range(5, 15, 2)
+KEEP, SHIFT, EPSILON, SCALE, IGNORED = range(15, 20)
+FIRST_CONSTANT = 20
 IGNORE_NOTHING, IGNORE_NUMBER, IGNORE_NAN = range(3)
 
 KERNEL = types.float64(types.int64[::1], types.float64[::1])
@@ -113,18 +114,19 @@ def is_ignored(label, plan, ignored):
     return (plan[IGNORE] == IGNORE_NUMBER and label == ignored) or (plan[IGNORE] == IGNORE_NAN and label != label)
 
 
-def weigher(real):
-    """Compiles for one precision: the product of the weights of a block, 0 where the label is ignored."""
+def weigher(real, arity):
+    """Compile for a precision and a number of constants: the weights of a block, 0 where the label is ignored."""
+    first_weight = FIRST_CONSTANT + 2 * arity
     width = np.dtype(real).itemsize
     zero, one, infinity = real(0), real(1), real(math.inf)
 
-    @part_of(real.__name__)
+    @part_of(real.__name__, arity)
     def weigh(plan, start, count, labels, scratch):
         weights, impossible = scratch + W * BLOCK * width, 0.0
         for i in range(count):
             memory.write(weights, i, real, one)
         for k in range(plan[WEIGHTS]):
-            factors = operand(plan, FIRST_WEIGHT + 2 * k, start, count, scratch + FACTOR * BLOCK * width, width)
+            factors = operand(plan, first_weight + 2 * k, start, count, scratch + FACTOR * BLOCK * width, width)
             for i in range(count):
                 factor = memory.read(factors, i, real)
                 impossible = memory.add_in_any_order(impossible, maths.where(maths.abs(factor) == infinity, one, zero))
@@ -144,48 +146,82 @@ def weigher(real):
 @cache
 def formulas_for(real):
     # A function that is not inlined stops vectorisation, and LLVM would leave some of these out of line.
-    return formulas.define(maths, register_jitable(forceinline=True), real)
+    return formulas.define(maths, register_jitable(forceinline=True), real)  # pyright: ignore[reportArgumentType]
+
+
+def constants_of(real, per_label, name):
+    """Compile the constants of a formula, each a number or an operand, for any number of them.
+
+    Returns:
+        Three functions that return tuples: of (plan) the numbers, 0 for operands; of (plan, start, count, scratch) the
+        addresses of the elements of the operands; of (numbers, addresses, i) the constants of element i.
+    """
+    width, zero = np.dtype(real).itemsize, real(0)
+
+    @part_of(*name)
+    def nothing(*_):
+        return ()
+
+    numbers = addresses = elements = nothing
+    for k, is_operand in reversed(list(enumerate(per_label))):
+        field, block = FIRST_CONSTANT + 2 * k, (CONSTANT + sum(per_label[:k])) * BLOCK * width
+        functions = _constant(real, name, k, is_operand, field, block, zero, width, numbers, addresses, elements)
+        numbers, addresses, elements = functions
+    return numbers, addresses, elements
+
+
+def _constant(real, name, k, is_operand, field, block, zero, width, numbers, addresses, elements):
+    """The three functions for constant k and those after it."""
+
+    @part_of(*name, k)
+    def numbers_from(plan):
+        return (zero if is_operand else number(plan, field + 1, real), *numbers(plan))
+
+    @part_of(*name, k)
+    def addresses_from(plan, start, count, scratch):
+        here = operand(plan, field, start, count, scratch + block, width) if is_operand else scratch
+        return (here, *addresses(plan, start, count, scratch))
+
+    @part_of(*name, k)
+    def elements_from(uniform, where, i):
+        value = memory.read_input(where[k], i, real) if is_operand else uniform[k]
+        return (value, *elements(uniform, where, i))
+
+    return numbers_from, addresses_from, elements_from
+
+
+def formula_name(key):
+    """The choices of a formula, and a name for the function that builds it, as parts of a kernel's name."""
+    build, *choices = key
+    return build.__module__, build.__qualname__, *choices
 
 
 @cache
-def kernel(reading, form, arity, derivatives, per_label, real):
+def kernel(prediction_kind, formula_key, derivatives, per_label, real):
     """The compiled fused loop of one formula.
 
     Args:
-        reading: How the formula reads predictions.
-        form: Name and choices of the formula.
-        arity: Number of its constants.
+        prediction_kind: How the formula reads predictions.
+        formula_key: The function that builds the formula, and its choices.
         derivatives: How many to compute: 0, 1 or 2.
-        per_label: Whether the only constant comes from an operand, one for each element.
+        per_label: For each of the constants, whether it comes from an operand, a value for each element.
         real: Working precision, np.float32 or np.float64.
 
     Returns:
         A function (plan, sums) that may run on several threads at once, sharing one plan. It returns 0 if all labels,
         probabilities and weights are possible values; negative zeros and NaN make it suspicious, too.
     """
-    mode = "per_label" if per_label else "uniform"
-    name = (*form, reading, mode, derivatives, real.__name__)
-    formula = formulas_for(real)(reading, *form)
-    weigh = weigher(real)
-    width, bounded = np.dtype(real).itemsize, reading != "logit"
+    name = (*formula_name(formula_key), prediction_kind, *per_label, derivatives, real.__name__)
+    formula = formulas_for(real)(prediction_kind, *formula_key)
+    weigh = weigher(real, len(per_label))
+    numbers_of, addresses_of, constants_at = constants_of(real, per_label, name)
+    width, bounded, blocks_of_scratch = np.dtype(real).itemsize, prediction_kind != "logit", CONSTANT + sum(per_label)
     zero, half, one = real(0), real(0.5), real(1)
 
-    if arity == 1:
-
-        @part_of(*name)
-        def constants_of(plan):
-            return (number(plan, FIRST_CONSTANT, real),)
-    else:
-
-        @part_of(*name)
-        def constants_of(plan):
-            first, second = number(plan, FIRST_CONSTANT, real), number(plan, SECOND_CONSTANT, real)
-            return first, second, number(plan, THIRD_CONSTANT, real)
-
     @part_of(*name)
-    def evaluate(plan, count, x, y, c, loss, slope, curvature):
+    def evaluate(plan, count, x, y, where, loss, slope, curvature):
         memory.use_wide_vectors()
-        constants = constants_of(plan)
+        numbers = numbers_of(plan)
         keep, shift = number(plan, KEEP, real), number(plan, SHIFT, real)
         epsilon, scale = number(plan, EPSILON, real), number(plan, SCALE, real)
         greatest = memory.bits(zero)
@@ -194,8 +230,7 @@ def kernel(reading, form, arity, derivatives, per_label, real):
             greatest = memory.greatest_bits(greatest, label)
             if bounded:
                 greatest = memory.greatest_bits(greatest, prediction)
-            if per_label:
-                constants = (memory.read_input(c, i, real),)
+            constants = constants_at(numbers, where, i)
             value, first, second = formula(prediction, label * keep + shift, epsilon, constants)
             memory.write_first(loss, i, real, value)
             if derivatives > 0:
@@ -212,20 +247,19 @@ def kernel(reading, form, arity, derivatives, per_label, real):
 
     def run(plan, sums):
         memory.use_wide_vectors()
-        workspace = np.empty(BLOCKS * BLOCK, real)
+        workspace = np.empty(blocks_of_scratch * BLOCK, real)
         scratch, step = np.int64(workspace.ctypes.data), BLOCK * width
         size, row = plan[SIZE], plan[ROW]
         blocks = cut(size, row)[2]
         has_weights = plan[WEIGHTS] > 0 or plan[IGNORE] != IGNORE_NOTHING
-        weights, c, impossible = scratch, scratch, 0.0
+        weights, impossible = scratch, 0.0
         claimed = memory.claim(np.int64(plan.ctypes.data), CLAIM)
         while claimed < blocks:
             for block in range(claimed, min(claimed + CLAIM, blocks)):
                 start, count, first, length = block_range(size, row, block)
                 x = operand(plan, PREDICTIONS, start, count, scratch + X * step, width)
                 y = operand(plan, LABELS, start, count, scratch + Y * step, width)
-                if per_label:
-                    c = operand(plan, POS_WEIGHT, start, count, scratch + C * step, width)
+                where = addresses_of(plan, start, count, scratch)
                 if has_weights:
                     weights, infinite = weigh(plan, start, count, y, scratch)
                     impossible += infinite
@@ -238,7 +272,7 @@ def kernel(reading, form, arity, derivatives, per_label, real):
                 loss = destination(plan, LOSSES, start, scratch + LOSS * step, width)
                 slope = destination(plan, SLOPES, start, scratch + SLOPE * step, width)
                 curvature = destination(plan, CURVATURES, start, scratch + CURVATURE * step, width)
-                impossible += evaluate(plan, count, x, y, c, loss, slope, curvature)
+                impossible += evaluate(plan, count, x, y, where, loss, slope, curvature)
                 if has_weights:
                     weighted(weights, loss, count)
                     if derivatives > 0:
@@ -255,17 +289,18 @@ def kernel(reading, form, arity, derivatives, per_label, real):
         memory.keep_alive(workspace)
         return impossible
 
-    return compiled(njit, KERNEL, run, *name, nogil=True)
+    own = formula_key[0].__module__ == formulas.__name__  # elsewhere it may change without a change of name
+    return compiled(njit, KERNEL, run, *name, nogil=True, stored=own)
 
 
 @cache
 def tally(real):
     """The compiled loop that adds up the weights of what is not ignored; called like a kernel."""
-    weigh = weigher(real)
+    weigh = weigher(real, 0)
     width = np.dtype(real).itemsize
 
     def run(plan, sums):
-        workspace = np.empty(BLOCKS * BLOCK, real)
+        workspace = np.empty(CONSTANT * BLOCK, real)
         scratch = np.int64(workspace.ctypes.data)
         size, row = plan[SIZE], plan[ROW]
         blocks, impossible = cut(size, row)[2], 0.0
@@ -287,12 +322,12 @@ def tally(real):
 # The driver: from operands to a plan.
 
 
-UNUSED_CONSTANTS = {count: (0.0,) * (FIRST_WEIGHT - FIRST_CONSTANT - count) for count in range(1, 4)}
-
-
 @cache
-def plan_format(weights):
-    return struct.Struct(f"=17q8d{2 * weights}q")
+def plan_format(per_label, weights):
+    """The struct of a plan."""
+    return struct.Struct(
+        "=15q5d" + "".join("2q" if is_operand else "qd" for is_operand in per_label) + f"{2 * weights}q"
+    )
 
 
 def fuse(
@@ -305,7 +340,7 @@ def fuse(
     size,
     row,
     scale=1.0,
-    pos_weight=NOWHERE,
+    constants=None,
     losses=NOWHERE,
     derivatives=(),
     tallied=False,
@@ -314,7 +349,7 @@ def fuse(
     """Runs the fused loop of a loss over operands of one shape, which a door has described.
 
     Args:
-        loss: The `losses.Loss`, of which the formula and its parameters count, but not axis and reduction.
+        loss: The `losses.Pointwise`.
         predictions: Operand of floating or whole numbers.
         labels: Operand of any real dtype.
         weights: Operands whose product multiplies each element's loss and derivatives. Zero hides the element.
@@ -322,7 +357,8 @@ def fuse(
         size: How many elements there are; at least one.
         row: How many consecutive elements each of the returned sums takes; the size is a multiple.
         scale: What the derivatives are multiplied by.
-        pos_weight: Operand that replaces the loss's `pos_weight`.
+        constants: For each of the formula's constants an operand, or NOWHERE for the number that the loss has; None is
+            that number for all.
         losses: Operand to write each element's weighted loss to.
         derivatives: Up to two operands to write first and second derivatives to.
         tallied: Whether to add up the weights, where the label is not ignored, instead of the losses.
@@ -332,26 +368,27 @@ def fuse(
         The float64 sums, and whether a label, probability or weight may have an impossible value: NaN and -0 are
         suspected, too.
     """
-    ignored, smoothing, per_label = loss.ignore_label, loss.label_smoothing, pos_weight is not NOWHERE
-    constants = (1.0,) if per_label else loss.constants
+    ignored, smoothing = loss.ignore_label, loss.label_smoothing
     first = derivatives[0] if derivatives else NOWHERE
     second = derivatives[1] if len(derivatives) > 1 else NOWHERE
     ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
     fields = [0, size, row, ignoring, len(weights)]
-    for mover, where, _ in (predictions, labels, pos_weight, losses, first, second):
+    for mover, where, _ in (predictions, labels, losses, first, second):
         fields += (mover, where)
-    fields += (1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0, *constants)
-    fields += UNUSED_CONSTANTS[len(constants)]
+    fields += (1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0)
+    numbers = () if tallied else loss.constants
+    operands = constants or (NOWHERE,) * len(numbers)
+    per_label = tuple(one is not NOWHERE for one in operands) if numbers else ()
+    for value, (mover, where, _), is_operand in zip(numbers, operands, per_label, strict=False):
+        fields += (mover, where) if is_operand else (0, value)
     for mover, where, _ in weights:
         fields += (mover, where)
     plan = np.empty(len(fields), np.int64)
-    plan_format(len(weights)).pack_into(plan.data, 0, *fields)
+    plan_format(per_label, len(weights)).pack_into(plan.data, 0, *fields)
     if tallied:
         run = tally(real.type)
     else:
-        # Where every label counts the same, a quarter of the arithmetic beyond exp and log1p falls away.
-        form = ("unweighted_bce",) if loss.form == ("bce",) and not per_label and constants == (1.0,) else loss.form
-        run = kernel(loss.reading, form, len(constants), len(derivatives), per_label, real.type)
+        run = kernel(loss.prediction_kind, loss.formula_key, len(derivatives), per_label, real.type)
     pieces = -(-row // BLOCK)  # sums in each row
     sums = np.empty(size // row * pieces)
     suspicious = threads.run(run, plan, sums, size, most_threads) > 0

@@ -143,3 +143,22 @@ def lay_out(owner, address, dtype, extents, steps, real, mover):
             strides.append(stride)
     description = np.array([address, len(shape), *shape, *strides], np.int64)
     return mover(dtype, real.type).address, description.__array_interface__["data"][0], (owner, description)
+
+
+def constant_operands(constants, shape, real, axis=-1):
+    """The constants of a loss as operands: NOWHERE for a number, and one for each label for a tuple.
+
+    Args:
+        constants: Numbers, tuples of numbers, or arrays in the shape.
+        shape: The shape of the predictions.
+        real: Working precision.
+        axis: The axis of the labels.
+    """
+    operands = []
+    for constant in constants:
+        if isinstance(constant, tuple):
+            along = [1] * len(shape)
+            along[axis] = len(constant)
+            constant = np.broadcast_to(np.array(constant, np.float64).reshape(along), shape)
+        operands.append(describe(constant, real, gather) if isinstance(constant, np.ndarray) else NOWHERE)
+    return tuple(operands)

@@ -23,11 +23,14 @@ from binxent.jax._functions import (
     binary_cross_entropy,
     binary_focal_loss,
     binary_poly_loss,
-    elementwise,
+    pointwise,
     sigmoid_asymmetric_loss,
     sigmoid_binary_cross_entropy,
     sigmoid_focal_loss,
     sigmoid_poly_loss,
+)
+from binxent.jax._functions import (
+    elementwise as elementwise,
 )
 
 __all__ = [
@@ -35,7 +38,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_focal_loss",
     "binary_poly_loss",
-    "elementwise",
+    "pointwise",
     "sigmoid_asymmetric_loss",
     "sigmoid_binary_cross_entropy",
     "sigmoid_focal_loss",

@@ -11,15 +11,17 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from binxent._core.formulas import LINEAR, in_label, unweighted_bce
 from binxent.jax import _maths
 
 BESIDE_ZERO = 1e-30
 
 
 @functools.lru_cache
-def derivative(form, reading, epsilon, order):
-    """The loss (order 0), its slope (1) or its curvature (2), as a function that knows its own derivatives."""
-    formula = (_maths.derivatives if order else _maths.values)(reading, *form)
+def derivative(formula_key, prediction_kind, epsilon, order):
+    """The loss (order 0), its slope (1) or its curvature (2), as a function with derivatives of its own."""
+    formula = (_maths.derivatives if order else _maths.values)(prediction_kind, *formula_key)
+    build = formula_key[0]
 
     def spelled_out(x, y, constants):
         return formula(x, y, epsilon, constants)[order]
@@ -31,41 +33,43 @@ def derivative(form, reading, epsilon, order):
 
     def by_prediction(x, y, constants):
         if order < 2:
-            return derivative(form, reading, epsilon, order + 1)(x, y, constants)
+            return derivative(formula_key, prediction_kind, epsilon, order + 1)(x, y, constants)
         # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
         beside = jnp.where(x == 0, BESIDE_ZERO, x)
         return _differentiate(lambda x: spelled_out(x, y, constants), beside)
 
     def by_label(x, y, constants):
-        if form[0] == "focal":
-            return differentiated(_focal_by_label, x, y, constants)
-        return value(x, jnp.ones_like(y), constants) - value(x, jnp.zeros_like(y), constants)  # it is linear
+        if in_label(build) is LINEAR:
+            return value(x, jnp.ones_like(y), constants) - value(x, jnp.zeros_like(y), constants)
+        return through_costs(lambda a, b: _differentiate(lambda y: in_label(build)(jnp, a, b, y, constants), y), x)
 
-    def by_pos_weight(x, y, constants):
-        return value(x, jnp.ones_like(y), (y,))  # c y a, where y stands in for c and one for y
+    def by_constant(k, x, y, constants):
+        if in_label(build) is not LINEAR:
 
-    def by_alpha(x, y, constants):
-        alpha, beta, gamma = constants
-        return value(x, y, (jnp.ones_like(alpha), jnp.zeros_like(beta), gamma))
+            def in_constant(a, b, constant):
+                return in_label(build)(jnp, a, b, y, (*constants[:k], constant, *constants[k + 1 :]))
 
-    def by_beta(x, y, constants):
-        alpha, beta, gamma = constants
-        return value(x, y, (jnp.zeros_like(alpha), jnp.ones_like(beta), gamma))
+            return through_costs(lambda a, b: _differentiate(functools.partial(in_constant, a, b), constants[k]), x)
+        if build.constant_names[k] == "pos_weight":
+            return value(x, jnp.ones_like(y), (*constants[:k], y, *constants[k + 1 :]))  # c y a: y takes the place of c
+        return _differentiate(lambda one: spelled_out(x, y, (*constants[:k], one, *constants[k + 1 :])), constants[k])
 
-    def by_gamma(x, y, constants):
-        return differentiated(_focal_by_gamma, x, y, constants)
+    def through_costs(rate, x):
+        """A rate that is a function of the costs, with as many derivatives in the prediction as the order says."""
 
-    def differentiated(rate, x, y, constants):
-        rate = functools.partial(rate, reading, epsilon, y, constants)
+        def of_prediction(x):
+            bce = derivative((unweighted_bce,), prediction_kind, epsilon, 0)
+            # Infinite costs are made finite, as 0 * inf is NaN.
+            return rate(*(jnp.minimum(bce(x, jnp.full_like(x, label), ()), 1e30) for label in (1.0, 0.0)))
+
         for _ in range(order):
-            rate = functools.partial(_differentiate, rate)
-        return rate(x)
-
-    by_constants = {"bce": (by_pos_weight,), "focal": (by_alpha, by_beta, by_gamma)}.get(form[0], ())
+            of_prediction = functools.partial(_differentiate, of_prediction)
+        return of_prediction(x)
 
     def rule(primals, tangents):
         dx, dy, dconstants = tangents
-        parts = [(by_prediction, dx), (by_label, dy), *zip(by_constants, dconstants, strict=False)]
+        by_constants = (functools.partial(by_constant, k) for k in range(len(dconstants)))
+        parts = [(by_prediction, dx), (by_label, dy), *zip(by_constants, dconstants, strict=True)]
         # A symbolic zero says that nobody asks: most never differentiate labels, and need not pay for it.
         terms = [rate(*primals) * tangent for rate, tangent in parts if not isinstance(tangent, SymbolicZero)]
         return value(*primals), functools.reduce(jnp.add, terms)
@@ -86,27 +90,3 @@ def _set_apart(array):
 
 def _differentiate(function, x):
     return jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
-
-
-def _focal_by_label(reading, epsilon, y, constants, x):
-    """d/dy of (y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
-    alpha, beta, gamma = constants
-    a, b, u, h, balance = _focal_terms(reading, epsilon, y, constants, x)
-    certain = u == 0  # then h is 0 too, and so is what u' brings
-    share = jnp.where(certain, 0, h / jnp.where(certain, 1, u))
-    return u**gamma * ((alpha - beta) * h + balance * (gamma * (jnp.exp(-b) - jnp.exp(-a)) * share + a - b))
-
-
-def _focal_by_gamma(reading, epsilon, y, constants, x):
-    """d/dgamma of the same."""
-    _, _, u, h, balance = _focal_terms(reading, epsilon, y, constants, x)
-    return balance * u ** constants[2] * h * jnp.log(jnp.where(u == 0, 1, u))
-
-
-def _focal_terms(reading, epsilon, y, constants, x):
-    alpha, beta, _ = constants
-    bce = derivative(("unweighted_bce",), reading, epsilon, 0)
-    # Infinite costs are made finite, as 0 * inf is NaN.
-    a, b = (jnp.minimum(bce(x, jnp.full_like(x, label), ()), 1e30) for label in (1.0, 0.0))
-    u, h = y * jnp.exp(-b) + (1 - y) * jnp.exp(-a), y * a + (1 - y) * b
-    return a, b, u, h, y * alpha + (1 - y) * beta

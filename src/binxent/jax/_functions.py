@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import ArrayLike
 
 from binxent import losses
 from binxent._core.shapes import require_same_shape
@@ -38,7 +39,7 @@ def sigmoid_binary_cross_entropy(logits, labels, *, pos_weight=None, label_smoot
         [2.0611537e-09 6.9314718e-01]
     """
     spec = losses.BinaryCrossentropy(True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels, pos_weight)
+    return elementwise(spec.pointwise, logits, labels, pos_weight)
 
 
 def binary_cross_entropy(
@@ -66,7 +67,7 @@ def binary_cross_entropy(
         [ 0.1054 16.1181]
     """
     spec = losses.BinaryCrossentropy(False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
-    return elementwise(spec, probabilities, labels, pos_weight)
+    return elementwise(spec.pointwise, probabilities, labels, pos_weight)
 
 
 def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0, *, label_smoothing=0.0, ignore_label=None):
@@ -138,7 +139,7 @@ def sigmoid_asymmetric_loss(
         [0.0151 0.    ]
     """
     spec = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, margin, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels)
+    return elementwise(spec.pointwise, logits, labels)
 
 
 def binary_asymmetric_loss(
@@ -161,7 +162,7 @@ def binary_asymmetric_loss(
     spec = losses.AsymmetricCrossentropy(
         gamma_pos, gamma_neg, margin, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
     )
-    return elementwise(spec, probabilities, labels)
+    return elementwise(spec.pointwise, probabilities, labels)
 
 
 def sigmoid_poly_loss(logits, labels, *, epsilon_1=1.0, label_smoothing=0.0, ignore_label=None):
@@ -188,7 +189,7 @@ def sigmoid_poly_loss(logits, labels, *, epsilon_1=1.0, label_smoothing=0.0, ign
         [1.1931]
     """
     spec = losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels)
+    return elementwise(spec.pointwise, logits, labels)
 
 
 def binary_poly_loss(probabilities, labels, *, epsilon_1=1.0, label_smoothing=0.0, ignore_label=None, epsilon=1e-7):
@@ -199,18 +200,17 @@ def binary_poly_loss(probabilities, labels, *, epsilon_1=1.0, label_smoothing=0.
         [1.1931]
     """
     spec = losses.PolyBinaryCrossentropy(epsilon_1, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
-    return elementwise(spec, probabilities, labels)
+    return elementwise(spec.pointwise, probabilities, labels)
 
 
-def elementwise(spec, predictions, labels, pos_weight=None, reading=None):
-    """The loss of each element under a loss of `binxent.losses`, which the functions above and the Keras door call.
+def pointwise(loss: losses.Loss, predictions: ArrayLike, labels: ArrayLike) -> jax.Array:
+    """Compute any loss, a user's own included, of each element.
 
     Args:
-        spec: The loss. Its axis, reduction and dtype play no part here.
+        loss: A loss of `binxent.losses`, or one derived from `ElementwiseLoss`. Its axis, reduction and dtype play no
+            part here.
         predictions: Logits or probabilities, as the loss says.
-        labels: In the shape of `predictions`.
-        pos_weight: Takes the place of the loss's own, and may be traced.
-        reading: Takes the place of the loss's own, one of those of `binxent.formulas.define`.
+        labels: y in [0, 1], in the shape of `predictions`.
 
     Returns:
         An array in the shape and dtype of `predictions`.
@@ -218,15 +218,23 @@ def elementwise(spec, predictions, labels, pos_weight=None, reading=None):
     Raises:
         ValueError: Shapes differ.
         TypeError: `predictions` are not floating, or `labels` are not real.
+
+    Example:
+        >>> from binxent import BinaryCrossentropy
+        >>> print(pointwise(BinaryCrossentropy(from_logits=True), jnp.array([0.0, 2.0]), jnp.array([1, 0])).round(4))
+        [0.6931 2.1269]
     """
-    form, constants = spec.form, spec.constants
+    return elementwise(loss.pointwise, predictions, labels)
+
+
+def elementwise(loss, predictions, labels, pos_weight=None):
+    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a traced value, too."""
     if pos_weight is not None:
         # The class refuses impossible weights, where their values can be seen.
-        traced = isinstance(pos_weight, Tracer)
-        constants = (pos_weight,) if traced else losses.BinaryCrossentropy(pos_weight=pos_weight).constants
-    elif form == ("bce",) and constants == (1.0,):
-        form = ("unweighted_bce",)
-    return _evaluate(spec, form, reading or spec.reading, predictions, labels, constants)
+        if not isinstance(pos_weight, Tracer):
+            pos_weight = losses.BinaryCrossentropy(pos_weight=pos_weight).pos_weight
+        loss = loss.with_pos_weight(pos_weight)
+    return _evaluate(loss, predictions, labels)
 
 
 def _focal(predictions, labels, alpha, gamma, *common, **options):
@@ -236,13 +244,15 @@ def _focal(predictions, labels, alpha, gamma, *common, **options):
     else:
         balance = (True, 0.25 if _varies(alpha) else float(alpha))
     spec = losses.BinaryFocalCrossentropy(*balance, 2.0 if _varies(gamma) else float(gamma), *common, **options)
-    form, (positive, negative, power) = spec.form, spec.constants
+    loss = spec.pointwise
+    formula_key, (positive, negative, power) = loss.formula_key, loss.constants
     if _varies(alpha):
         positive = _checked("alpha", alpha, 1)
         negative = 1 - positive
     if _varies(gamma):
-        form, power = ("focal", "any"), jnp.maximum(_checked("gamma", gamma, math.inf), _LEAST_POWER)
-    return _evaluate(spec, form, spec.reading, predictions, labels, (positive, negative, power))
+        formula_key = formula_key[0], "any"
+        power = jnp.maximum(_checked("gamma", gamma, math.inf), _LEAST_POWER)
+    return _evaluate(loss, predictions, labels, formula_key, (positive, negative, power))
 
 
 def _varies(option):
@@ -258,34 +268,37 @@ def _checked(name, values, most):
     return values
 
 
-def _evaluate(spec, form, reading, predictions, labels, constants):
-    name = "logits" if spec.from_logits else "probabilities"
+def _evaluate(loss, predictions, labels, formula_key=None, constants=None):
+    name = "logits" if loss.prediction_kind == "logit" else "probabilities"
     predictions, labels = jnp.asarray(predictions), jnp.asarray(labels)
     if not jnp.issubdtype(predictions.dtype, jnp.floating):
         raise TypeError(f"`{name}` must be floating; got {predictions.dtype}. They come first, then the labels.")
     if jnp.issubdtype(labels.dtype, jnp.complexfloating):
         raise TypeError(f"`labels` must be real; got {labels.dtype}.")
     require_same_shape("labels", labels.shape, name, predictions.shape)
+    constants = loss.constants if constants is None else constants
     constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
-    return _elementwise(spec, form, reading, predictions, labels, constants)
+    # Numbers are arguments: another pos_weight compiles nothing anew.
+    static = losses.Pointwise(loss.prediction_kind, formula_key or loss.formula_key, (), *loss.values()[3:])
+    return _elementwise(static, predictions, labels, constants)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-@functools.partial(jax.checkpoint, static_argnums=(0, 1, 2), prevent_cse=False)  # keeps the arguments, and nothing else
-def _elementwise(spec, form, reading, predictions, labels, constants):
+@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(jax.checkpoint, static_argnums=0, prevent_cse=False)  # keeps the arguments, and nothing else
+def _elementwise(loss, predictions, labels, constants):
     kind = jnp.promote_types(predictions.dtype, jnp.float32)
     x, y = predictions.astype(kind), labels.astype(kind)
     keep = None
-    if spec.ignore_label is not None:
-        keep = ~jnp.isnan(y) if math.isnan(spec.ignore_label) else y != spec.ignore_label
+    if loss.ignore_label is not None:
+        keep = ~jnp.isnan(y) if math.isnan(loss.ignore_label) else y != loss.ignore_label
         x, y = jnp.where(keep, x, _ANYWHERE), jnp.where(keep, y, _ANYWHERE)
-    if spec.label_smoothing:
-        y = y * (1 - spec.label_smoothing) + spec.label_smoothing / 2
-    names = {"focal": ("alpha", "alpha", "gamma")}.get(form[0], ("pos_weight",) * len(constants))
+    if loss.label_smoothing:
+        y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
+    names = losses.Pointwise(loss.prediction_kind, loss.formula_key, constants).constant_names
     constants = tuple(_along_last_axis(*pair, x.shape) for pair in zip(names, constants, strict=True))
     constants = tuple(constant.astype(kind) for constant in constants)
-    loss = derivative(form, reading, spec.epsilon or 0.0, 0)(x, y, constants)
-    return (loss if keep is None else jnp.where(keep, loss, 0)).astype(predictions.dtype)
+    value = derivative(loss.formula_key, loss.prediction_kind, loss.epsilon or 0.0, 0)(x, y, constants)
+    return (value if keep is None else jnp.where(keep, value, 0)).astype(predictions.dtype)
 
 
 def _along_last_axis(name, constant, shape):

@@ -46,19 +46,19 @@ def _to_infinity(share, beyond):
     return share + jnp.minimum(share * jnp.finfo(share.dtype).max, beyond)
 
 
-def _portion_of_cost(mass, cost):
+def _multiply_cost_no_nan(weight, cost):
     finite = _finite(cost)
-    return _to_infinity(mass * finite, cost - finite)
+    return _to_infinity(weight * finite, cost - finite)
 
 
-def _excess(z, positive, negative):
+def _linear_part(z, positive, negative):
     size = jnp.abs(z)
     finite = _finite(size)
     upper = jnp.minimum(jnp.maximum(z, 0), finite)
     return _to_infinity(positive * (finite - upper) + negative * upper, size - finite)
 
 
-def _sides(z):
+def _sigmoids(z):
     return jax.nn.sigmoid(z), jax.nn.sigmoid(-z), jnp.log1p(jnp.exp(-jnp.abs(z)))
 
 
@@ -77,7 +77,7 @@ def _beyond_margin(p, q, margin):
     return u, rest, jnp.minimum(-jnp.log1p(-u), math.log(2)) - jnp.log(jnp.minimum(2 * rest, 1))
 
 
-def _minus_log_miss(u, y, minus_log_p, minus_log_q):
+def _minus_log_error_probability(u, y, minus_log_p, minus_log_q):
     """Where u is 0, so is the loss."""
     return -jnp.log(u)
 
@@ -86,12 +86,12 @@ derivatives = define(SimpleNamespace(**MATHS))
 values = define(
     SimpleNamespace(
         **MATHS,
-        portion_of_cost=_portion_of_cost,
-        excess=_excess,
-        sides=_sides,
+        multiply_cost_no_nan=_multiply_cost_no_nan,
+        linear_part=_linear_part,
+        sigmoids=_sigmoids,
         clipped=_clipped,
         costs=_costs,
         beyond_margin=_beyond_margin,
-        minus_log_miss=_minus_log_miss,
+        minus_log_error_probability=_minus_log_error_probability,
     )
 )

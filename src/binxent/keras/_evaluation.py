@@ -14,7 +14,7 @@ from binxent._core.shapes import reduced_axes, require_same_shape, standard_redu
 from binxent.keras._logit_tracing import logits_behind
 
 BACKEND = keras.backend.backend()  # of which a process has one
-# What runs the formulas for each backend: a module whose `elementwise` takes (spec, predictions, labels).
+# What runs the formulas for each backend: a module whose `elementwise` takes (pointwise loss, predictions, labels).
 DRIVERS = {"jax": "binxent.jax", "tensorflow": "binxent.tensorflow", "torch": "binxent.torch"}
 # Loaded here, as what is imported while TensorFlow traces a function is traced, too.
 DRIVER: Any = importlib.import_module(DRIVERS[BACKEND]) if BACKEND in DRIVERS else None
@@ -83,14 +83,14 @@ def _prepared(spec, y_true, y_pred, dtype) -> tuple[Any, Any, Any]:
             f"binxent.keras runs on {', '.join(DRIVERS)}; Keras runs on {BACKEND}. Set the environment variable "
             f"KERAS_BACKEND to {' or '.join(DRIVERS)} before Keras is imported."
         )
-    reading, computed = None, "float64" if dtype == "float64" else "float32"
+    loss, computed = spec.pointwise, "float64" if dtype == "float64" else "float32"
     if not spec.from_logits and (spec.epsilon or 0) <= 1e-7:
         logits = logits_behind(y_pred)
         if logits is not None:
-            reading, y_pred = "logit", logits
-    cost = functools.partial(_in_kerass_words, DRIVER.elementwise, reading=reading)
+            loss, y_pred = loss.read_as("logit"), logits
+    cost = functools.partial(_in_kerass_words, DRIVER.elementwise, loss)
     is_half = getattr(y_pred, "dtype", None) is not None and keras.backend.standardize_dtype(y_pred.dtype) == "float16"
-    if is_half and not spec.from_logits and reading is None:
+    if is_half and loss.prediction_kind != "logit":
         y_pred = _from_float16(y_pred)
     return cost, _tensor(y_true, computed), _tensor(y_pred, computed)
 
@@ -130,8 +130,8 @@ def _mean_in_one_pass(cost, spec, reduction, y_true, y_pred, sample_weight):
     if sample_weight is not None:
         weight = _tensor(sample_weight, y_pred.dtype)
         weight = weight.reshape(weight_shape(weight.shape, shape))
-    reading = cost.keywords["reading"]
-    return _in_kerass_words(DRIVER.reduced, spec, MEANS[reduction], y_pred, y_true, weight, reading=reading)
+    loss = cost.args[1]
+    return _in_kerass_words(DRIVER.reduced, loss, MEANS[reduction], y_pred, y_true, weight)
 
 
 def _tensor(values, dtype=None) -> Any:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from binxent._core.shapes import match_ranks, reduced_axes, require_same_shape, weight_shape
+from binxent._core.shapes import match_ranks, reduced_axes, require_one_per_label, require_same_shape, weight_shape
 from binxent.losses import (
     DTYPES,
     AsymmetricCrossentropy,
@@ -463,7 +463,7 @@ def _differentiate(loss, y_true, y_pred, sample_weight, outputs):
 def _compute(loss, y_true, y_pred, sample_weight=None, derivatives=(), *, names=("y_true", "y_pred"), fix_ranks=True):
     """The reduced loss; the derivatives are written to the arrays given for them."""
     from binxent._kernels.fused import DOUBLE, SINGLE, fuse  # loads Numba
-    from binxent._kernels.operands import NOWHERE, describe, gather, scatter
+    from binxent._kernels.operands import NOWHERE, constant_operands, describe, gather, scatter
 
     labels, predictions = _numbers(names[0], y_true), _predictions(names[1], y_pred)
     dtype = _result_dtype(predictions) if loss.dtype is None else _named_dtype(loss.dtype)
@@ -477,15 +477,8 @@ def _compute(loss, y_true, y_pred, sample_weight=None, derivatives=(), *, names=
     axes, samples, per_sample = _samples(loss.axis, shape)
 
     # Everything that depends on the position of an element, in the shape of the predictions.
-    pos_weight, weights = None, []
-    if isinstance(loss.constants[0], tuple):
-        pos_weight = np.array(loss.constants[0], np.float64)
-        if pos_weight.shape != shape[-1:]:
-            raise ValueError(
-                f"`pos_weight` must be a number or hold one number for each label on the last axis of the predictions, "
-                f"whose shape is {shape}; got {pos_weight.size} numbers."
-            )
-        pos_weight = np.broadcast_to(pos_weight, shape)
+    pointwise, weights, label_axis = loss.pointwise, [], -1
+    require_one_per_label(pointwise.constant_names, pointwise.constants, shape)
     if sample_weight is not None:
         weight = _numbers("sample_weight", sample_weight)
         weights.append(np.broadcast_to(weight.reshape(weight_shape(weight.shape, shape)), shape))
@@ -496,22 +489,22 @@ def _compute(loss, y_true, y_pred, sample_weight=None, derivatives=(), *, names=
     by_sample = per_sample > 1 and (loss.reduction == "none" or (loss.reduction == "sum" and ignoring))
     if by_sample:  # the axes to average over come last
         order = [axis for axis in range(len(shape)) if axis not in axes] + list(axes)
+        label_axis = order.index(len(shape) - 1)
         labels, predictions, *weights = (array.transpose(order) for array in (labels, predictions, *weights))
         derivatives = [array.transpose(order) for array in derivatives]
-        pos_weight = pos_weight if pos_weight is None else pos_weight.transpose(order)
     row = per_sample if by_sample else size
     real = DOUBLE if predictions.dtype == DOUBLE else SINGLE
 
     def fused(weights, losses=None, derivatives=(), **options):
         sums, suspicious = fuse(
-            loss,
+            pointwise,
             describe(predictions, real, gather),
             describe(labels, real, gather),
             [describe(weight, real, gather) for weight in weights],
             real=real,
             size=size,
             row=row,
-            pos_weight=NOWHERE if pos_weight is None else describe(pos_weight, real, gather),
+            constants=constant_operands(pointwise.constants, predictions.shape, real, label_axis),
             losses=NOWHERE if losses is None else describe(losses, real, scatter),
             derivatives=[describe(array, real, scatter) for array in derivatives],
             **options,

@@ -26,13 +26,16 @@ from binxent.tensorflow._functions import (
     asymmetric_crossentropy,
     binary_crossentropy,
     binary_focal_crossentropy,
-    elementwise,
+    pointwise,
     poly_binary_crossentropy,
     sigmoid_asymmetric_cross_entropy_with_logits,
     sigmoid_cross_entropy_with_logits,
     sigmoid_focal_cross_entropy_with_logits,
     sigmoid_poly_cross_entropy_with_logits,
     weighted_cross_entropy_with_logits,
+)
+from binxent.tensorflow._functions import (
+    elementwise as elementwise,
 )
 from binxent.tensorflow._replicas import compute_weighted_average_loss
 
@@ -41,7 +44,7 @@ __all__ = [
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "compute_weighted_average_loss",
-    "elementwise",
+    "pointwise",
     "poly_binary_crossentropy",
     "sigmoid_asymmetric_cross_entropy_with_logits",
     "sigmoid_cross_entropy_with_logits",

@@ -13,12 +13,13 @@ elements and their number is known, by XLA, which makes one loop of all operatio
 import functools
 import itertools
 import math
-from typing import NamedTuple
 
 import tensorflow as tf
 from tensorflow.python.eager import record  # not public, but the only way to see whether anybody differentiates
 
-from binxent.tensorflow import _eager
+from binxent._core.formulas import LINEAR, in_label, unweighted_bce
+from binxent.losses import Pointwise
+from binxent.tensorflow import _eager, _maths
 from binxent.tensorflow._maths import DIFFERENTIABLE, FUSED, SINGLE
 from binxent.tensorflow._shapes import is_left_to_xla
 
@@ -27,26 +28,15 @@ BESIDE_ZERO = 1e-30
 WORTH_COMPILING = 1 << 15  # elements; below, calling what XLA has compiled costs more than it saves
 
 
-class Recipe(NamedTuple):
-    """What there is to know of a loss to compute it."""
-
-    reading: str
-    form: tuple
-    constants: tuple
-    label_smoothing: float
-    ignore_label: float | None
-    epsilon: float | None
-
-
-def derivative(recipe, order, x, y, pos_weight=None, upstream=None, known=True):
+def derivative(loss, order, x, y, pos_weight=None, upstream=None, known=True):
     """The loss of each element (order 0), its slope (1) or its curvature (2), times upstream, in the dtype of x.
 
     Args:
-        recipe: The loss.
+        loss: The `losses.Pointwise`.
         order: Which derivative.
         x: Predictions, of any floating dtype.
         y: Labels, of any real dtype, in the shape of the predictions.
-        pos_weight: None or a floating tensor that broadcasts to the predictions, in place of the recipe's own.
+        pos_weight: None or a floating tensor that broadcasts to the predictions, in place of the loss's own.
         upstream: None or a tensor in the shape and dtype of the predictions.
         known: Whether it knows its own derivative, or is spelled out for TensorFlow to differentiate.
 
@@ -57,25 +47,25 @@ def derivative(recipe, order, x, y, pos_weight=None, upstream=None, known=True):
         # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
         beside = tf.cast(x, _working(x.dtype))
         beside += tf.cast(tf.equal(x, 0), beside.dtype) * BESIDE_ZERO
-        return tf.cast(_spelled_out(DIFFERENTIABLE, recipe, order, beside, y, pos_weight, upstream), x.dtype)
+        return tf.cast(_spelled_out(DIFFERENTIABLE, loss, order, beside, y, pos_weight, upstream), x.dtype)
     inputs = {"x": x, "y": y, "pos_weight": pos_weight, "upstream": upstream}
     inputs = {name: tensor for name, tensor in inputs.items() if tensor is not None}
     if tf.executing_eagerly() and not record.could_possibly_record():
-        return _evaluate(recipe, order, **inputs)
+        return _evaluate(loss, order, **inputs)
 
     # Few differentiate in labels, and the others need not pay for it: the gradient in the label comes in two steps, of
     # which nobody asks for the second.
     def gradients(up, *tensors, known=True):
-        found = _gradients(recipe, order, up, known, **dict(zip(inputs, tensors, strict=True)))
+        found = _gradients(loss, order, up, known, **dict(zip(inputs, tensors, strict=True)))
         return [*found, tf.cast(up, y.dtype) if y.dtype.is_floating else None]
 
     def gradient_in_label(up, *tensors, known=True):
         x, y, pos_weight, product = _multiplied(up, **dict(zip(inputs, tensors, strict=True)))
-        return by_label(recipe, order, x, y, pos_weight, product, known)
+        return by_label(loss, order, x, y, pos_weight, product, known)
 
     tensors = list(inputs.values())
     with record.stop_recording():
-        result = _evaluate(recipe, order, **inputs)
+        result = _evaluate(loss, order, **inputs)
         if tf.executing_eagerly():
             label = tf.identity(y)
         else:
@@ -92,14 +82,14 @@ def _multiplied(up, x, y, pos_weight=None, upstream=None):
     return x, y, pos_weight, up if upstream is None else upstream * up
 
 
-def _gradients(recipe, order, up, known, **inputs):
+def _gradients(loss, order, up, known, **inputs):
     """The gradient in each of the inputs, but for the label."""
     x, y, pos_weight, product = _multiplied(up, **inputs)
-    found = {"x": derivative(recipe, order + 1, x, y, pos_weight, product, known), "y": None}
+    found = {"x": derivative(loss, order + 1, x, y, pos_weight, product, known), "y": None}
     if pos_weight is not None:
-        found["pos_weight"] = by_pos_weight(recipe, order, x, y, pos_weight, product, known)
+        found["pos_weight"] = by_pos_weight(loss, order, x, y, pos_weight, product, known)
     if "upstream" in inputs:
-        found["upstream"] = derivative(recipe, order, x, y, pos_weight, tf.convert_to_tensor(up), known)
+        found["upstream"] = derivative(loss, order, x, y, pos_weight, tf.convert_to_tensor(up), known)
     return found.values()
 
 
@@ -140,47 +130,42 @@ _numbers = itertools.count()
 # Derivatives in what is not a prediction.
 
 
-def by_label(recipe, order, x, y, pos_weight, upstream, known=True):
+def by_label(loss, order, x, y, pos_weight, upstream, known=True):
     """Upstream times the derivative in the label, in its dtype."""
-    z, t, keep = _read(recipe, x, y)
+    z, t, keep = _read(loss, x, y)
     upstream = tf.cast(upstream, z.dtype)
-    plain = recipe._replace(label_smoothing=0.0, ignore_label=None)
-    if recipe.form[0] == "focal":
-        rate = functools.partial(_focal_by_label, plain, t, known)
+    plain = loss.plain()
+    if in_label(loss.formula_key[0]) is LINEAR:
+        change = derivative(plain, order, z, tf.ones_like(z), pos_weight, upstream, known)
+        change -= derivative(plain, order, z, tf.zeros_like(z), pos_weight, upstream, known)
+    else:
+        rate = functools.partial(_rate_in_label, plain, t, known)
         for _ in range(order):
             rate = functools.partial(_differentiate, rate)
         change = upstream * rate(z)
-    else:  # linear in the label
-        change = derivative(plain, order, z, tf.ones_like(z), pos_weight, upstream, known)
-        change -= derivative(plain, order, z, tf.zeros_like(z), pos_weight, upstream, known)
-    change *= 1 - recipe.label_smoothing
+    change *= 1 - loss.label_smoothing
     return tf.cast(change if keep is None else tf.where(keep, change, tf.zeros_like(change)), y.dtype)
 
 
-def by_pos_weight(recipe, order, x, y, pos_weight, upstream, known=True):
+def by_pos_weight(loss, order, x, y, pos_weight, upstream, known=True):
     """Upstream times the derivative in the weight of positives, in its shape and dtype."""
-    z, t, keep = _read(recipe, x, y)
-    plain = recipe._replace(label_smoothing=0.0, ignore_label=None)
-    # c y a, where y stands in for c and one for y
-    change = derivative(plain, order, z, tf.ones_like(z), t, tf.cast(upstream, z.dtype), known)
+    z, t, keep = _read(loss, x, y)
+    # c y a, where y takes the place of c, and 1 that of y
+    change = derivative(loss.plain(), order, z, tf.ones_like(z), t, tf.cast(upstream, z.dtype), known)
     if keep is not None:
         change = tf.where(keep, change, tf.zeros_like(change))
     _, axes = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(change), s1=tf.shape(pos_weight))
     return tf.cast(tf.reshape(tf.reduce_sum(change, axes), tf.shape(pos_weight)), pos_weight.dtype)
 
 
-def _focal_by_label(recipe, y, known, x):
-    """d/dy of (y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
-    alpha, beta, gamma = recipe.constants
-    bce = recipe._replace(form=("bce",), constants=(1.0,))
+def _rate_in_label(loss, y, known, x):
+    """The derivative in the label of a loss that is not linear in it."""
+    bce = Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon)
     # Infinite costs are made finite, as 0 * inf is NaN.
     hard = tf.ones_like(x), tf.zeros_like(x)
     a, b = (tf.minimum(derivative(bce, 0, x, label, known=known), 1e30) for label in hard)
-    p, q = tf.exp(-a), tf.exp(-b)
-    u, h = y * q + (1 - y) * p, y * a + (1 - y) * b
-    share = tf.math.divide_no_nan(h, u)  # where the label is certain, h is 0 too, and so is what u' brings
-    balance = y * alpha + (1 - y) * beta
-    return u**gamma * ((alpha - beta) * h + balance * (gamma * (q - p) * share + a - b))
+    constants = tuple(tf.constant(constant, x.dtype) for constant in loss.constants)
+    return _differentiate(lambda y: in_label(loss.formula_key[0])(_maths.WORDS, a, b, y, constants), y)
 
 
 def _differentiate(function, x):
@@ -196,17 +181,17 @@ def _differentiate(function, x):
 # Ways to work a function out.
 
 
-def _evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
+def _evaluate(loss, order, x, y, pos_weight=None, upstream=None):
     if tf.executing_eagerly():
         if _lies_on_cpu(x):
-            return _eager.evaluate(recipe, order, x, y, pos_weight, upstream)
-        compute = _traced(recipe, order)
+            return _eager.evaluate(loss, order, x, y, pos_weight, upstream)
+        compute = _traced(loss, order)
     elif is_left_to_xla():
-        compute = functools.partial(_spelled_out, FUSED, recipe, order)
+        compute = functools.partial(_spelled_out, FUSED, loss, order)
     elif _is_worth_compiling(x):
-        compute = _compiled(recipe, order)
+        compute = _compiled(loss, order)
     else:
-        compute = functools.partial(_spelled_out, SINGLE, recipe, order)
+        compute = functools.partial(_spelled_out, SINGLE, loss, order)
     return compute(x, y, pos_weight, upstream)
 
 
@@ -215,13 +200,13 @@ def _lies_on_cpu(tensor):
 
 
 @functools.lru_cache(maxsize=256)
-def _traced(recipe, order):
-    return tf.function(functools.partial(_spelled_out, SINGLE, recipe, order), autograph=False, reduce_retracing=True)
+def _traced(loss, order):
+    return tf.function(functools.partial(_spelled_out, SINGLE, loss, order), autograph=False, reduce_retracing=True)
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(recipe, order):
-    return tf.function(functools.partial(_spelled_out, FUSED, recipe, order), autograph=False, jit_compile=True)
+def _compiled(loss, order):
+    return tf.function(functools.partial(_spelled_out, FUSED, loss, order), autograph=False, jit_compile=True)
 
 
 def _is_worth_compiling(x):
@@ -249,29 +234,27 @@ def _working(dtype):
     return tf.float64 if dtype == tf.float64 else tf.float32
 
 
-def _read(recipe, x, y):
+def _read(loss, x, y):
     """Predictions and smoothed labels in working precision, a harmless pair where they are ignored, and where not."""
     kind = _working(x.dtype)
     x, y, keep = tf.cast(x, kind), tf.cast(y, kind), None
-    if recipe.ignore_label is not None:
-        ignored = recipe.ignore_label
+    if loss.ignore_label is not None:
+        ignored = loss.ignore_label
         keep = tf.logical_not(tf.math.is_nan(y)) if math.isnan(ignored) else tf.not_equal(y, ignored)
         anywhere = tf.constant(ANYWHERE, kind)
         x, y = tf.where(keep, x, anywhere), tf.where(keep, y, anywhere)
-    if recipe.label_smoothing:
-        y = y * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
+    if loss.label_smoothing:
+        y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
     return x, y, keep
 
 
-def _spelled_out(formulas, recipe, order, x, y, pos_weight=None, upstream=None):
+def _spelled_out(formulas, loss, order, x, y, pos_weight=None, upstream=None):
     dtype = x.dtype
-    x, y, keep = _read(recipe, x, y)
-    form, constants = recipe.form, tuple(tf.constant(constant, x.dtype) for constant in recipe.constants)
+    x, y, keep = _read(loss, x, y)
+    constants = tuple(tf.constant(constant, x.dtype) for constant in loss.constants)
     if pos_weight is not None:
         constants = (tf.cast(pos_weight, x.dtype),)
-    elif form == ("bce",) and recipe.constants == (1.0,):
-        form = ("unweighted_bce",)
-    result = formulas(recipe.reading, *form)(x, y, recipe.epsilon or 0.0, constants)[order]
+    result = formulas(loss.prediction_kind, *loss.formula_key)(x, y, loss.epsilon or 0.0, constants)[order]
     if upstream is not None:
         result *= tf.cast(upstream, x.dtype)
     return tf.cast(result if keep is None else tf.where(keep, result, tf.zeros_like(result)), dtype)

@@ -11,19 +11,19 @@ from binxent._kernels.allocator import allocate
 HALF_WORD = np.dtype(np.uint16)
 
 
-def evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
+def evaluate(loss, order, x, y, pos_weight=None, upstream=None):
     """The loss of each element (order 0), or its slope (1), times upstream, in one pass.
 
     Args:
-        recipe: A `Recipe` of `_derivatives.py`.
+        loss: A `losses.Pointwise`.
         order: 0 or 1.
         x: Predictions, in whose dtype the result comes.
         y: Labels, in the shape of the predictions.
-        pos_weight: None or a tensor that broadcasts to the predictions, in place of the recipe's own.
+        pos_weight: None or a tensor that broadcasts to the predictions, in place of the loss's own.
         upstream: None or a tensor in the shape of the predictions.
     """
     from binxent._kernels.fused import DOUBLE, SINGLE, fuse  # loads Numba
-    from binxent._kernels.operands import NOWHERE, describe, gather, scatter
+    from binxent._kernels.operands import NOWHERE, constant_operands, describe, gather, scatter
 
     predictions, labels = np.asarray(x.numpy()), np.asarray(y.numpy())  # of a scalar NumPy makes no array
     shape, size, dtype = predictions.shape, predictions.size, predictions.dtype
@@ -33,18 +33,16 @@ def evaluate(recipe, order, x, y, pos_weight=None, upstream=None):
     memory = allocate(size * dtype.itemsize).view(stored).reshape(shape)
     if size:
         result = describe(memory.view(dtype), real, scatter)
-        weights = None if pos_weight is None else pos_weight.numpy()
-        if isinstance(recipe.constants[0], tuple):
-            weights = np.array(recipe.constants[0])
+        constants = loss.constants if pos_weight is None else (np.broadcast_to(pos_weight.numpy(), shape),)
         fuse(
-            recipe,
+            loss,
             describe(predictions, real, gather),
             describe(labels, real, gather),
             () if upstream is None else (describe(np.asarray(upstream.numpy()), real, gather),),
             real=real,
             size=size,
             row=size,
-            pos_weight=NOWHERE if weights is None else describe(np.broadcast_to(weights, shape), real, gather),
+            constants=constant_operands(constants, shape, real),
             losses=NOWHERE if order else result,
             derivatives=(result,) if order else (),
             most_threads=tf.config.threading.get_intra_op_parallelism_threads() or None,

@@ -1,11 +1,13 @@
 """The losses in tf.nn's dialect: one loss per element, labels first, options by keyword."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from binxent import losses
-from binxent.tensorflow._derivatives import Recipe, derivative
-from binxent.tensorflow._shapes import broadcasting_to, in_the_same_shape
+from binxent.tensorflow._derivatives import derivative
+from binxent.tensorflow._shapes import broadcasting_to, in_the_same_shape, with_a_constant_per_label
 
 
 def sigmoid_cross_entropy_with_logits(
@@ -36,7 +38,7 @@ def sigmoid_cross_entropy_with_logits(
         [2.0611537e-09 6.9314718e-01]
     """
     spec = losses.BinaryCrossentropy(True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels, pos_weight, name=name)
+    return elementwise(spec.pointwise, logits, labels, pos_weight, name=name)
 
 
 def weighted_cross_entropy_with_logits(
@@ -90,7 +92,7 @@ def sigmoid_focal_cross_entropy_with_logits(
     """
     balancing = (False, 0.25) if alpha is None or alpha == -1 else (True, alpha)
     spec = losses.BinaryFocalCrossentropy(*balancing, gamma, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels, name=name)
+    return elementwise(spec.pointwise, logits, labels, name=name)
 
 
 def sigmoid_asymmetric_cross_entropy_with_logits(
@@ -132,7 +134,7 @@ def sigmoid_asymmetric_cross_entropy_with_logits(
         [0.0151 0.    ]
     """
     spec = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, margin, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels, name=name)
+    return elementwise(spec.pointwise, logits, labels, name=name)
 
 
 def sigmoid_poly_cross_entropy_with_logits(
@@ -163,7 +165,7 @@ def sigmoid_poly_cross_entropy_with_logits(
         [1.1931]
     """
     spec = losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec, logits, labels, name=name)
+    return elementwise(spec.pointwise, logits, labels, name=name)
 
 
 def binary_crossentropy(
@@ -201,7 +203,7 @@ def binary_crossentropy(
         [ 0.1054 16.1181]
     """
     spec = losses.BinaryCrossentropy(from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
-    return elementwise(spec, output, target, pos_weight)
+    return elementwise(spec.pointwise, output, target, pos_weight)
 
 
 def binary_focal_crossentropy(
@@ -238,7 +240,7 @@ def binary_focal_crossentropy(
     spec = losses.BinaryFocalCrossentropy(
         apply_class_balancing, alpha, gamma, from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
     )
-    return elementwise(spec, output, target)
+    return elementwise(spec.pointwise, output, target)
 
 
 def asymmetric_crossentropy(
@@ -264,7 +266,7 @@ def asymmetric_crossentropy(
     spec = losses.AsymmetricCrossentropy(
         gamma_pos, gamma_neg, margin, from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
     )
-    return elementwise(spec, output, target)
+    return elementwise(spec.pointwise, output, target)
 
 
 def poly_binary_crossentropy(
@@ -281,18 +283,17 @@ def poly_binary_crossentropy(
     spec = losses.PolyBinaryCrossentropy(
         epsilon_1, from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
     )
-    return elementwise(spec, output, target)
+    return elementwise(spec.pointwise, output, target)
 
 
-def elementwise(spec, predictions, labels, pos_weight=None, reading=None, name=None):
-    """The loss of each element under a loss of `binxent.losses`, which the functions above and the Keras doors call.
+def pointwise(loss: losses.Loss, predictions: Any, labels: Any, *, name: str | None = None) -> Any:
+    """Compute any loss, a user's own included, of each element.
 
     Args:
-        spec: The loss. Its axis, reduction and dtype play no part here.
+        loss: A loss of `binxent.losses`, or one derived from `ElementwiseLoss`. Its axis, reduction and dtype play no
+            part here.
         predictions: Logits or probabilities, as the loss says.
-        labels: In the shape of `predictions`.
-        pos_weight: Takes the place of the loss's own: a number, or an array or tensor that broadcasts to `predictions`.
-        reading: Takes the place of `spec.reading`, how predictions are read.
+        labels: y in [0, 1], in the shape of `predictions`.
         name: Name of the operation.
 
     Returns:
@@ -302,20 +303,29 @@ def elementwise(spec, predictions, labels, pos_weight=None, reading=None, name=N
         ValueError: Shapes differ.
         TypeError: `predictions` are not floating, or `labels` are not real.
         tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
+
+    Example:
+        >>> from binxent import BinaryCrossentropy
+        >>> print(pointwise(BinaryCrossentropy(from_logits=True), [0.0, 2.0], [1, 0]).numpy().round(4))
+        [0.6931 2.1269]
     """
+    return elementwise(loss.pointwise, predictions, labels, name=name or loss.name)
+
+
+def elementwise(loss, predictions, labels, pos_weight=None, name=None):
+    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a tensor, too."""
     if tf.executing_eagerly():
-        return _elementwise(spec, predictions, labels, pos_weight, reading)
-    with tf.name_scope(name or spec.name or "loss") as scope:
-        loss = _elementwise(spec, predictions, labels, pos_weight, reading)
-        return tf.identity(loss, name=scope) if name and tf.is_tensor(loss) else loss
+        return _elementwise(loss, predictions, labels, pos_weight)
+    with tf.name_scope(name or loss.name) as scope:
+        value = _elementwise(loss, predictions, labels, pos_weight)
+        return tf.identity(value, name=scope) if name and tf.is_tensor(value) else value
 
 
-def _elementwise(spec, predictions, labels, pos_weight, reading):
-    reading = reading or spec.reading
-    names = ("labels", "logits") if reading == "logit" else ("target", "output")
+def _elementwise(loss, predictions, labels, pos_weight):
+    names = ("labels", "logits") if loss.prediction_kind == "logit" else ("target", "output")
     if isinstance(predictions, tf.RaggedTensor) or isinstance(labels, tf.RaggedTensor):
         labels, predictions = _with_same_splits(names, labels, predictions)
-        flat = _elementwise(spec, predictions.flat_values, labels.flat_values, pos_weight, reading)
+        flat = _elementwise(loss, predictions.flat_values, labels.flat_values, pos_weight)
         return predictions.with_flat_values(flat)
     labels, predictions = tf.convert_to_tensor(labels), tf.convert_to_tensor(predictions)
     if not predictions.dtype.is_floating:
@@ -323,23 +333,17 @@ def _elementwise(spec, predictions, labels, pos_weight, reading):
     if not (labels.dtype.is_floating or labels.dtype.is_integer or labels.dtype.is_bool):
         raise TypeError(f"`{names[0]}` must be real numbers; got {labels.dtype.name}.")
     labels = in_the_same_shape(names, labels, predictions)
-    constants, pos_weight = _weights_of_positives(spec.constants, pos_weight, names, predictions)
-    recipe = Recipe(reading, spec.form, constants, spec.label_smoothing, spec.ignore_label, spec.epsilon)
-    return derivative(recipe, 0, predictions, labels, pos_weight)
-
-
-def _weights_of_positives(constants, pos_weight, names, predictions):
-    """The constants of the formula, and what takes their place: a tensor that broadcasts to the predictions."""
-    if pos_weight is not None and not tf.is_tensor(pos_weight) and np.ndim(pos_weight) < 2:
-        constants, pos_weight = losses.BinaryCrossentropy(pos_weight=pos_weight).constants, None
-    if pos_weight is None:
-        if not isinstance(constants[0], tuple) or (len(constants[0]),) == tuple(predictions.shape[-1:]):
-            return constants, None
-        pos_weight = constants[0]
-    pos_weight = tf.convert_to_tensor(pos_weight)
-    if not pos_weight.dtype.is_floating:
-        pos_weight = tf.cast(pos_weight, tf.float32)
-    return (1.0,), broadcasting_to(pos_weight, names[1], predictions)
+    if pos_weight is not None:
+        if not tf.is_tensor(pos_weight) and np.ndim(pos_weight) < 2:
+            loss = loss.with_pos_weight(losses.BinaryCrossentropy(pos_weight=pos_weight).pos_weight)
+            pos_weight = None
+        else:
+            loss = loss.with_pos_weight(1.0)
+            pos_weight = tf.convert_to_tensor(pos_weight)
+            pos_weight = pos_weight if pos_weight.dtype.is_floating else tf.cast(pos_weight, tf.float32)
+            pos_weight = broadcasting_to(pos_weight, names[1], predictions)
+    predictions = with_a_constant_per_label(loss, predictions)
+    return derivative(loss, 0, predictions, labels, pos_weight)
 
 
 def _with_same_splits(names, labels, predictions):

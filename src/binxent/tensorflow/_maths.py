@@ -14,11 +14,11 @@ def _where(condition, a, b):
     return tf.where(condition, tf.convert_to_tensor(a, kind), tf.convert_to_tensor(b, kind))
 
 
-def _portion(mass, cost):
-    return tf.math.multiply_no_nan(cost, mass)
+def _multiply_no_nan(weight, value):
+    return tf.math.multiply_no_nan(value, weight)
 
 
-def _sides(z):
+def _sigmoids(z):
     return tf.sigmoid(z), tf.sigmoid(-z), tf.math.log1p(tf.exp(-tf.abs(z)))
 
 
@@ -47,15 +47,16 @@ _words = {
     "maximum": tf.maximum,
     "exp": tf.exp,
     "equal": tf.equal,
-    "portion": _portion,
+    "multiply_no_nan": _multiply_no_nan,
 }
 FUSED = define(
     SimpleNamespace(
         log=tf.math.log, log1p=_times_polynomial(LOG1P), cost_of_rest=_times_polynomial(COST_OF_REST), **_words
     )
 )
+WORDS = SimpleNamespace(log=tf.math.log, log1p=tf.math.log1p, **_words)
 # Each operation is a pass over memory, and what two of them have in common is another.
-SINGLE = define(SimpleNamespace(log=tf.math.log, log1p=tf.math.log1p, sides=_sides, **_words))
+SINGLE = define(SimpleNamespace(log=tf.math.log, log1p=tf.math.log1p, sigmoids=_sigmoids, **_words))
 DIFFERENTIABLE = define(
-    SimpleNamespace(log=_log, log1p=tf.math.log1p, sides=_sides, quotient=tf.math.divide_no_nan, **_words)
+    SimpleNamespace(log=_log, log1p=tf.math.log1p, sigmoids=_sigmoids, divide_no_nan=tf.math.divide_no_nan, **_words)
 )

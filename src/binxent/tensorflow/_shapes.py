@@ -4,7 +4,7 @@ import tensorflow as tf
 from tensorflow.python.eager import record  # not public
 from tensorflow.python.ops import control_flow_util  # nor is this, but the only way to see whether XLA will compile
 
-from binxent._core.shapes import require_same_shape
+from binxent._core.shapes import require_one_per_label, require_same_shape
 
 MOST_AXES = 16  # more than TensorFlow's operations take
 IMPOSSIBLE = -2  # an extent that no tensor is given
@@ -66,3 +66,22 @@ def broadcasting_to(pos_weight, name, predictions):
         if not differing:
             return pos_weight
     return tf.broadcast_to(pos_weight, tf.shape(predictions))
+
+
+def with_a_constant_per_label(loss, predictions):
+    """The predictions, whose last axis has as many labels as each constant of the loss that is not a single number.
+
+    Raises:
+        ValueError: It has not.
+        tf.errors.InvalidArgumentError: It has not when the graph runs.
+    """
+    lengths = [len(constant) for constant in loss.constants if isinstance(constant, tuple)]
+    if not lengths:
+        return predictions
+    shape = predictions.shape
+    if shape.rank is None:
+        return tf.reshape(predictions, tf.concat([tf.shape(predictions)[:-1], lengths[:1]], 0))
+    if shape.rank and shape[-1] is None:
+        predictions = tf.ensure_shape(predictions, [*shape[:-1], lengths[0]])
+    require_one_per_label(loss.constant_names, loss.constants, predictions.shape)
+    return predictions

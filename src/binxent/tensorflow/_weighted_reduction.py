@@ -15,7 +15,7 @@ def reduced(cost, spec, reduction, y_true, y_pred, sample_weight=None, mask=None
     """As `weighted_reduction.reduced`, of labels whose rank may differ by a last axis of one.
 
     Args:
-        cost: The loss of each element, a function of (spec, predictions, labels).
+        cost: The loss of each element, a function of (predictions, labels).
         spec: A loss of `binxent.losses`.
         reduction: One of `shapes.REDUCTIONS`.
         y_true: Labels, perhaps ragged, in the dtype of `y_pred`.
@@ -86,7 +86,7 @@ def _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight):
     def samples(cost, sample_weight):
         return weighted_reduction.reduced(operations, cost, spec, "none", y_true, y_pred, sample_weight, inside)
 
-    def ones(spec, y_pred, y_true):
+    def ones(y_pred, y_true):
         return tf.ones_like(y_pred)
 
     values = samples(cost, sample_weight)

@@ -28,7 +28,7 @@ def _prepared(spec, y_true, y_pred):
     """What costs an element, and labels and predictions in the dtype to compute in: halves are too coarse."""
     logits = None if (spec.epsilon or 0) > 1e-7 else _logits_behind(y_pred)
     if logits is not None:
-        reading, y_pred = "logit", logits
+        loss, y_pred = spec.pointwise.read_as("logit"), logits
         if spec.from_logits:
             warnings.warn(
                 f"`{spec.name}` has from_logits=True, but the predictions come straight out of a sigmoid. The logits "
@@ -37,10 +37,11 @@ def _prepared(spec, y_true, y_pred):
                 stacklevel=5,
             )
     else:
-        reading = "keras2_probability" if spec.reading == "clipped_probability" else None
+        kind = "keras2_probability" if spec.prediction_kind == "clipped_probability" else None
+        loss = spec.pointwise.read_as(kind)
     y_pred = _tensor(y_pred)
     computed = tf.float64 if tf.float64 in (y_pred.dtype, spec.dtype) else tf.float32
-    cost = functools.partial(elementwise, reading=reading)
+    cost = functools.partial(elementwise, loss)
     return cost, tf.cast(_tensor(y_true, computed), computed), tf.cast(y_pred, computed)
 
 

@@ -39,6 +39,7 @@ from binxent.torch._modules import (
     SigmoidFocalLoss,
 )
 from binxent.torch._pointwise import elementwise as elementwise
+from binxent.torch._pointwise import pointwise
 from binxent.torch._pointwise import reduced as reduced
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "asymmetric_loss",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "pointwise",
     "poly_binary_cross_entropy_with_logits",
     "sigmoid_focal_loss",
 ]

@@ -12,8 +12,8 @@ import torch
 from torch._C import _functorch as functorch  # pyright: ignore[reportAttributeAccessIssue]
 from torch.autograd import forward_ad
 
-from binxent._core.formulas import define
-from binxent.torch._dynamo import Recipe
+from binxent._core.formulas import LINEAR, define, in_label, unweighted_bce
+from binxent.losses import Pointwise
 
 ANYWHERE = 0.5  # an input and a target that no formula stumbles over: it stands in for hidden entries
 SINGLE_ONLY = ("mps",)  # devices without float64
@@ -31,17 +31,16 @@ def _maximum(a, b):
     return torch.maximum(a, b) if isinstance(b, torch.Tensor) else torch.clamp(a, min=b)
 
 
-_formulas = define(
-    SimpleNamespace(
-        abs=torch.abs,
-        where=torch.where,
-        minimum=_minimum,
-        maximum=_maximum,
-        exp=torch.exp,
-        log=torch.log,
-        log1p=torch.log1p,
-    )
+_maths = SimpleNamespace(
+    abs=torch.abs,
+    where=torch.where,
+    minimum=_minimum,
+    maximum=_maximum,
+    exp=torch.exp,
+    log=torch.log,
+    log1p=torch.log1p,
 )
+_formulas = define(_maths)
 
 
 def compute(loss, input, target, weight, pos_weight, reduction, process_group, dtype):
@@ -124,22 +123,14 @@ def _elementwise(loss, x, y, pos_weight):
     """The loss of each entry, differentiable in all that is given."""
     if not (_is_differentiated(y) or _is_differentiated(pos_weight)):
         return _derivative(loss, x, y, pos_weight, 0)
-    if loss.form[0] == "focal":
-        return _focal_in_target(loss, x, y)
-    # The others are linear in the target.
-    positive, negative = _costs(loss, x)
-    if pos_weight is not None:
-        positive = positive * pos_weight
-    return _portion(y, positive) + _portion(1 - y, negative)
-
-
-def _focal_in_target(loss, x, y):
-    """(y alpha + (1 - y) beta) u^gamma h, where u = y q + (1 - y) p and h = y a + (1 - y) b."""
-    alpha, beta, gamma = loss.constants
-    bce = Recipe(loss.reading, ("bce",), (1.0,), 0.0, None, loss.epsilon)
-    a, b = _costs(bce, x)
-    u = y * torch.exp(-b) + (1 - y) * torch.exp(-a)
-    return (y * alpha + (1 - y) * beta) * u**gamma * (_portion(y, a) + _portion(1 - y, b))
+    rule = in_label(loss.formula_key[0])
+    if rule is LINEAR:
+        positive, negative = _costs(loss, x)
+        if pos_weight is not None:
+            positive = positive * pos_weight
+        return y * _without_weight(y, positive) + (1 - y) * _without_weight(1 - y, negative)
+    a, b = _costs(Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon), x)
+    return rule(_maths, _without_weight(y, a), _without_weight(1 - y, b), y, _constants(loss, x, pos_weight))
 
 
 def _costs(loss, x):
@@ -147,9 +138,18 @@ def _costs(loss, x):
     return _derivative(loss, x, torch.ones_like(x), None, 0), _derivative(loss, x, torch.zeros_like(x), None, 0)
 
 
-def _portion(mass, cost):
-    """Mass times cost, where no mass has no share in an infinite cost, and a derivative in the mass in a finite one."""
-    return mass * torch.where((mass == 0) & cost.isinf(), 0.0, cost)
+def _without_weight(weight, cost):
+    """A cost, which is 0 where it is infinite and has no weight: 0 * inf is NaN. Elsewhere it has its derivatives."""
+    return torch.where((weight == 0) & cost.isinf(), 0.0, cost)
+
+
+def _constants(loss, x, pos_weight):
+    """The constants of the formula: numbers, and tensors that broadcast to the input."""
+    if pos_weight is not None:
+        return (pos_weight,)
+    return tuple(
+        torch.tensor(one, dtype=x.dtype, device=x.device) if isinstance(one, tuple) else one for one in loss.constants
+    )
 
 
 def _is_differentiated(tensor):
@@ -185,8 +185,8 @@ def _forward_levels():
 
 
 def _spelled_out(loss, x, y, pos_weight, order):
-    constants = loss.constants if pos_weight is None else (pos_weight,)
-    return _formulas(loss.reading, *loss.form)(x, y, loss.epsilon or 0.0, constants)[order]
+    formula = _formulas(loss.prediction_kind, *loss.formula_key)
+    return formula(x, y, loss.epsilon or 0.0, _constants(loss, x, pos_weight))[order]
 
 
 class Derivative(torch.autograd.Function):

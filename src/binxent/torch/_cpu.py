@@ -11,7 +11,7 @@ import torch
 from binxent._kernels import fused
 from binxent._kernels.allocator import LARGE, allocate
 from binxent._kernels.fused import DOUBLE, SINGLE
-from binxent._kernels.operands import NOWHERE, gather, lay_out, scatter
+from binxent._kernels.operands import NOWHERE, constant_operands, gather, lay_out, scatter
 
 # What NumPy calls the dtypes that kernels read.
 NAMES = {getattr(torch, name): name for name in ("bool", "float64", "float32", "float16", "bfloat16")}
@@ -31,11 +31,12 @@ def fuse(
     dtype=None,
     elementwise=False,
     slope=False,
+    label_axis=-1,
 ):
     """One pass over memory: the loss, and its slope if that is wanted.
 
     Args:
-        loss: A `Recipe` of `_dynamo.py`.
+        loss: A `losses.Pointwise`.
         input: Tensor with at least one element; float64 is computed in float64, all else in float32.
         target: Tensor in the shape of `input`, of any real dtype.
         weight: None or a tensor that broadcasts to the input: multiplies each entry's loss; 0 hides the entry.
@@ -45,6 +46,7 @@ def fuse(
         dtype: That of the loss; None takes the input's.
         elementwise: Whether to return each entry's loss instead of their sum over the divisor.
         slope: Whether to return the derivative with respect to the input, in its dtype.
+        label_axis: The axis of the labels, for constants of which there is one for each label.
 
     Returns:
         The loss, and the slope or None.
@@ -66,6 +68,10 @@ def fuse(
     scale = 1 / divisor if divisor else 0.0
     if upstream is not None:
         scale *= upstream.item()
+    if pos_weight is None:
+        constants = constant_operands(loss.constants, shape, real, label_axis)
+    else:
+        constants = (_describe(pos_weight.expand(shape), real, gather),)
     losses = _empty(input, dtype) if elementwise else None
     slopes = _empty(input, kind) if slope else None
     sums, suspicious = fused.fuse(
@@ -77,7 +83,7 @@ def fuse(
         size=size,
         row=size,
         scale=scale,
-        pos_weight=NOWHERE if pos_weight is None else _describe(pos_weight.expand(shape), real, gather),
+        constants=constants,
         losses=NOWHERE if losses is None else _describe(losses, real, scatter),
         derivatives=() if slopes is None else (_describe(slopes, real, scatter),),
         most_threads=torch.get_num_threads(),
@@ -97,7 +103,7 @@ def _fuse_in_order(order, loss, input, target, weight, pos_weight, *, elementwis
     )
     value, slopes = fuse(
         loss, input.permute(order), target.permute(order), weight, pos_weight,
-        elementwise=elementwise, slope=slope, **options,
+        elementwise=elementwise, slope=slope, label_axis=order.index(input.dim() - 1), **options,
     )  # fmt: skip
     back = [order.index(axis) for axis in range(input.dim())]
     return value.permute(back) if elementwise else value, slopes.permute(back) if slope else None
@@ -165,15 +171,16 @@ def _explain(loss, input, target, weight):
     if loss.ignore_label is not None:
         shown &= ~target.isnan() if math.isnan(loss.ignore_label) else target != loss.ignore_label
     checked = [("target", target, "Map the two classes to 0 and 1, or name the value to leave out as `ignore_index`.")]
-    if loss.reading != "logit":
+    if loss.prediction_kind != "logit":
         checked.append(("input", input.to(torch.float64), "Logits belong to `binary_cross_entropy_with_logits`."))
     for name, values, advice in checked:
         values = values[shown]
         outside = (values < 0) | (values > 1)
-        if loss.reading != "logit":
+        if loss.prediction_kind != "logit":
             outside |= values.isnan()
         if outside.any():
             least, most = values.min().item(), values.max().item()
             found = f"{outside.sum().item()} of {values.numel()} are not, from {least:.9g} to {most:.9g}"
-            kind = ValueError if loss.reading == "logit" else RuntimeError  # torch's own, where it checks at all
+            of_logits = loss.prediction_kind == "logit"
+            kind = ValueError if of_logits else RuntimeError  # torch's own, where it checks at all
             raise kind(f"all elements of {name} should be between 0 and 1; {found}. {advice}")

@@ -32,7 +32,7 @@ def evaluate(loss, input, target, weight=None, pos_weight=None, reduction="mean"
     """The reduced loss of tensors.
 
     Args:
-        loss: The `Recipe` of the loss.
+        loss: A `losses.Pointwise`.
         input: Floating tensor of logits or probabilities, of any shape.
         target: Real tensor in the shape of `input`.
         weight: None or a tensor that broadcasts to the input; 0 hides an entry.

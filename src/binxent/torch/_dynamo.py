@@ -1,12 +1,13 @@
-"""What the PyTorch door knows of a loss: plain values, which torch.compile can look into and operators can take."""
+"""Losses where torch.compile has to look into them, and as text, which operators can take."""
 
 import functools
+import importlib
 import json
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from binxent.losses import identity
+from binxent.losses import Pointwise
 
 
 def constant_when_compiled(function):
@@ -15,32 +16,8 @@ def constant_when_compiled(function):
     return function
 
 
-@dataclass(frozen=True, eq=False)
-class Recipe:
-    """What there is to know of a loss to compute it: plain values, which torch.compile can look into.
-
-    Caches go by it, so that NaN in it equals NaN, as in a loss.
-    """
-
-    reading: str
-    form: tuple
-    constants: tuple
-    label_smoothing: float
-    ignore_label: float | None
-    epsilon: float | None
-
-    def __eq__(self, other):
-        return self._identity() == other._identity() if type(self) is type(other) else NotImplemented
-
-    def __hash__(self):
-        return hash(self._identity())
-
-    def _identity(self):
-        return identity(_values(self))
-
-
-def recipe(kind, *parameters, clamped=False, **options):
-    """The recipe of a loss of `binxent.losses`.
+def pointwise_of(kind, *parameters, clamped=False, **options) -> Any:
+    """The `Pointwise` of a loss of `binxent.losses`.
 
     Args:
         kind: The loss's class.
@@ -54,8 +31,8 @@ def recipe(kind, *parameters, clamped=False, **options):
     if torch.compiler.is_dynamo_compiling():
         parameters = [_constant(value) for value in parameters]
         options = {name: _constant(value) for name, value in options.items()}
-        return _constant_recipe(kind, clamped, *parameters, **options)
-    return _recipe(kind, clamped, *parameters, **options)
+        return _constant_pointwise(kind, clamped, *parameters, **options)
+    return _pointwise(kind, clamped, *parameters, **options)
 
 
 def _constant(value):
@@ -66,40 +43,37 @@ def _constant(value):
 
 
 @functools.lru_cache(maxsize=256)
-def _recipe(kind, clamped, *parameters, **options):
-    return recipe_of(kind(*parameters, **options), "clamped_probability" if clamped else None)
+def _pointwise(kind, clamped, *parameters, **options):
+    return kind(*parameters, **options).pointwise.read_as("clamped_probability" if clamped else None)
 
 
 @constant_when_compiled
-def _constant_recipe(kind, clamped, *parameters, **options):
-    return _recipe(kind, clamped, *parameters, **options)
-
-
-def recipe_of(spec, reading=None):
-    """The recipe of a loss of `binxent.losses`, where another reading of predictions may take the place of its own.
-
-    A `pos_weight` for each label stays out: it is a tensor then, in the dtype and on the device of the predictions.
-    """
-    constants = (1.0,) if isinstance(spec.constants[0], tuple) else spec.constants
-    return Recipe(reading or spec.reading, spec.form, constants, spec.label_smoothing, spec.ignore_label, spec.epsilon)
+def _constant_pointwise(kind, clamped, *parameters, **options):
+    return _pointwise(kind, clamped, *parameters, **options)
 
 
 def encode(loss):
-    """A recipe as text, which an operator can take."""
-    return _encode_values(*_values(loss))
-
-
-def _values(loss):
-    return loss.reading, loss.form, loss.constants, loss.label_smoothing, loss.ignore_label, loss.epsilon
+    """A `Pointwise` as text, the same in every process."""
+    return _encode_values(*loss.values())
 
 
 @constant_when_compiled
-def _encode_values(*values):
-    return json.dumps(values)
+def _encode_values(prediction_kind, formula_key, *others):
+    build, *choices = formula_key
+    text = json.dumps([prediction_kind, f"{build.__module__}:{build.__qualname__}", choices, *others])
+    _decoded[text] = Pointwise(prediction_kind, formula_key, *others)
+    return text
 
 
-@functools.lru_cache
+_decoded: dict[str, Pointwise] = {}
+
+
 def decode(text):
-    """The recipe of a text."""
-    reading, form, constants, *others = json.loads(text)
-    return Recipe(reading, tuple(form), tuple(constants), *others)
+    """The `Pointwise` of a text, be it from this process or from a compiled graph that another has stored."""
+    if text not in _decoded:
+        prediction_kind, formula, choices, constants, *others = json.loads(text)
+        module, _, name = formula.partition(":")
+        build = functools.reduce(getattr, name.split("."), importlib.import_module(module))
+        constants = (tuple(one) if isinstance(one, list) else one for one in constants)
+        _decoded[text] = Pointwise(prediction_kind, (build, *choices), tuple(constants), *others)
+    return _decoded[text]

@@ -13,8 +13,9 @@ a graph.
 # (Triton's types tell about the compiler's side of a call, not about the caller's)
 import math
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import triton
 import triton.language as tl
@@ -85,6 +86,24 @@ def number(given, known: tl.constexpr, REAL: tl.constexpr):
 
 
 @triton.jit
+def constants_of(
+    k: tl.constexpr, start, lane, sizes, c, numbers, KNOWN: tl.constexpr, REAL: tl.constexpr, WIDE: tl.constexpr
+):
+    """The constants of the formula from number k on: from an operand, from what is compiled in, or from bits."""
+    if k == len(KNOWN):
+        return ()
+    else:
+        others = constants_of(k + 1, start, lane, sizes, c, numbers, KNOWN, REAL, WIDE)
+        if c is not None and c[k] is not None:
+            value = read(start, lane, sizes, c[k], REAL, WIDE)
+        elif KNOWN[k] is None:
+            value = numbers[k].to(tl.int64).to(tl.float64, bitcast=True).to(REAL)
+        else:
+            value = tl.full([], KNOWN[k], REAL)
+        return (value,) + others  # noqa: RUF005 (Triton has no unpacking)
+
+
+@triton.jit
 def divided(total, divisor_at, divisor):
     """A float64 over the divisor, a number if there is no address."""
     return total / (tl.full([], divisor, tl.float64) if divisor_at is None else tl.load(divisor_at).to(tl.float64))
@@ -113,9 +132,8 @@ def write(at, value, inside):
 def evaluate(
     x, y, w, c, elements, slopes, sums, divisor_at, divisor: tl.float64, scale: tl.float64, upstream_at,
     sizes, steps,
-    ignored: tl.float64, keep: tl.float64, shift: tl.float64, epsilon: tl.float64,
-    first: tl.float64, second: tl.float64, third: tl.float64,
-    FORMULA: tl.constexpr, KNOWN: tl.constexpr, SMOOTH: tl.constexpr, IGNORE: tl.constexpr,
+    ignored: tl.float64, keep: tl.float64, shift: tl.float64, epsilon: tl.float64, numbers,
+    FORMULA: tl.constexpr, CLIP: tl.constexpr, KNOWN: tl.constexpr, SMOOTH: tl.constexpr, IGNORE: tl.constexpr,
     REAL: tl.constexpr, SUM: tl.constexpr, LONE: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """The losses and slopes of one program's blocks, and their sum; without a formula, weights stand in for losses."""
@@ -143,17 +161,8 @@ def evaluate(
                 label = tl.where(weight == 0, 0.0, label)
             if SMOOTH:
                 label = label * number(keep, None, REAL) + number(shift, None, REAL)
-            if c is not None:
-                constants = (read(start, lane, sizes, c, REAL, WIDE),)
-            elif len(KNOWN) == 2:
-                constants = (number(first, KNOWN[1], REAL),)
-            else:
-                constants = (
-                    number(first, KNOWN[1], REAL),
-                    number(second, KNOWN[2], REAL),
-                    number(third, KNOWN[3], REAL),
-                )
-            value, slope, _ = FORMULA(prediction, label, number(epsilon, KNOWN[0], REAL), constants)
+            constants = constants_of(0, start, lane, sizes, c, numbers, KNOWN, REAL, WIDE)
+            value, slope, _ = FORMULA(prediction, label, number(epsilon, CLIP, REAL), constants)
             value = value * weight
             if slopes is not None:
                 write(slopes + start + lane, slope * factor * weight, inside)
@@ -261,44 +270,61 @@ def cut(size, block):
     return steps, -(-blocks // steps)
 
 
-class Plan(NamedTuple):
-    """What the kernel must know of a loss: its formula, and numbers, of which the usual ones are compiled in."""
+class Specialization(NamedTuple):
+    """What is compiled in of a loss, and the numbers that are arguments.
 
-    formula: object
+    Attributes:
+        formula: The formula, or None.
+        clip: Epsilon where it is compiled in, else None.
+        known: The same for each of the constants.
+        smooth: Whether labels are smoothed.
+        ignore: "nothing", "number" or "nan".
+        numbers: The label to ignore, 1 - smoothing, smoothing / 2 and epsilon.
+        constants: The bits of the constants in float64: Triton would take a float in a tuple for float32.
+    """
+
+    formula: Any
+    clip: float | None
     known: tuple
     smooth: bool
     ignore: str
     numbers: tuple
+    constants: tuple
 
 
 @lru_cache
-def plan_for(loss, constants):
-    """The plan for a loss with these constants.
+def specialization(loss):
+    """The specialization for a loss.
 
     Zeros and ones are compiled in, for they spare work. Other numbers are arguments, so that none of them, changed from
     step to step, makes the kernel compile anew.
     """
     epsilon, smoothing, ignored = loss.epsilon or 0.0, loss.label_smoothing, loss.ignore_label
     ignore = "nothing" if ignored is None else "nan" if ignored != ignored else "number"
-    return Plan(
-        formulas_for_blocks()(loss.reading, *loss.form),
-        tuple(float(value) if value in (0, 1) else None for value in (epsilon, *constants)),
+    numbers = [0.0 if isinstance(one, tuple) else float(one) for one in loss.constants]
+    return Specialization(
+        formulas_for_blocks()(loss.prediction_kind, *loss.formula_key),
+        _if_compiled_in(epsilon),
+        tuple(map(_if_compiled_in, numbers)),
         smoothing != 0,
         ignore,
-        tuple(
-            map(float, (ignored or 0, 1 - smoothing, smoothing / 2, epsilon, *constants, *(0, 0)[: 3 - len(constants)]))
-        ),
+        (float(ignored or 0), 1 - smoothing, smoothing / 2, epsilon),
+        tuple(map(int, np.array(numbers).view(np.int64))),
     )
 
 
+def _if_compiled_in(number):
+    return float(number) if number in (0, 1) else None
+
+
 def launch(
-    plan, operands, found, real, *, elements=None, slopes=None, total=None, divisor=1, upstream=None, exact=True
+    chosen, operands, found, real, *, elements=None, slopes=None, total=None, divisor=1, upstream=None, exact=True
 ):
-    """Launches the kernels on operands x, y, w and c, of which some are None.
+    """Launch the kernels on operands, any of which may be None.
 
     Args:
-        plan: What to compute.
-        operands: The operands as `lay_out` makes them.
+        chosen: The `Specialization` of the loss.
+        operands: x, y, w as `lay_out` makes them, and a tuple of operands c, None for numbers, or None.
         found: Their layout.
         real: Working precision, torch.float32 or torch.float64.
         elements: Dense tensor to write losses to, or None.
@@ -317,8 +343,9 @@ def launch(
     with torch.cuda.device(device.index if device.type == "cuda" else -1):
         evaluate[(programs,)](
             *operands, elements, slopes, sums, divisor_at, divisor, 1 / divisor if divisor else 0.0, upstream,
-            found.sizes, steps, *plan.numbers,
-            FORMULA=plan.formula, KNOWN=plan.known, SMOOTH=plan.smooth, IGNORE=plan.ignore, REAL=REALS[real],
+            found.sizes, steps, *chosen.numbers, chosen.constants,
+            FORMULA=chosen.formula, CLIP=chosen.clip, KNOWN=chosen.known, SMOOTH=chosen.smooth, IGNORE=chosen.ignore,
+            REAL=REALS[real],
             SUM=tl.float64 if exact else tl.float32, LONE=programs == 1, WIDE=found.reach + block > LARGEST_INDEX,
             BLOCK=block, **OPTIONS,
         )  # fmt: skip
@@ -342,7 +369,7 @@ def fuse(
     """One pass over memory: the loss, and its slope if that is wanted.
 
     Args:
-        loss: A `Recipe` of `_dynamo.py`.
+        loss: A `losses.Pointwise`.
         input: CUDA tensor; float64 is computed in float64, all else in float32.
         target: Tensor in the shape of `input`, of any real dtype. Its values are not checked, nor are probabilities.
         weight: None or a tensor that broadcasts to the input: multiplies each entry's loss; 0 hides the entry.
@@ -357,13 +384,17 @@ def fuse(
         The loss, and the slope or None.
     """
     shape, dtype = input.shape, dtype or input.dtype
-    weight, pos_weight = (one if one is None else one.expand(shape) for one in (weight, pos_weight))
-    operands, found = lay_out(input, target, weight, pos_weight)
+    if pos_weight is None:
+        constants = [_along_last_axis(one, input) if isinstance(one, tuple) else None for one in loss.constants]
+    else:
+        constants = [pos_weight]
+    weight, *constants = (one if one is None else one.expand(shape) for one in (weight, *constants))
+    (x, y, w, *c), found = lay_out(input, target, weight, *constants)
     value = like(input, found, dtype) if elementwise else torch.empty((), dtype=dtype, device=input.device)
     slopes = like(input, found, input.dtype) if slope else None
     launch(
-        plan_for(loss, loss.constants if pos_weight is None else (1.0,)),
-        operands,
+        specialization(loss),
+        (x, y, w, tuple(c) if any(c) else None),
         found,
         working(input.dtype),
         divisor=divisor,
@@ -384,8 +415,14 @@ def tally(loss, target, weight=None):
     total = torch.empty((), dtype=torch.float64, device=target.device)
     weight = weight if weight is None else weight.expand(target.shape)
     operands, found = lay_out(None, target, weight, None)
-    launch(plan_for(loss, (1.0,))._replace(formula=None), operands, found, torch.float64, total=total)
+    nothing = specialization(loss)._replace(formula=None, known=(), constants=())
+    launch(nothing, operands, found, torch.float64, total=total)
     return total
+
+
+def _along_last_axis(numbers, input):
+    """One number for each label, on the device of the input."""
+    return torch.tensor(numbers, dtype=working(input.dtype), device=input.device)
 
 
 def scale_(tensor, factor):

@@ -1,0 +1,317 @@
+"""What the formulas are made of, over any maths module: predictions read into a state, products with guards, powers.
+
+A maths module offers `abs`, `where`, `minimum`, `maximum`, `exp` (called with x <= 0), `log` and `log1p` (called with
+0 <= x <= 1), on scalars or on arrays. Where it has a better version of a function marked @offered here, it offers that
+under the same name.
+"""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, NamedTuple, Protocol
+
+
+class Maths(Protocol):
+    """What every maths module offers: `x` is a number or an array, whatever the module computes with."""
+
+    def abs(self, x: Any, /) -> Any: ...
+    def where(self, condition: Any, a: Any, b: Any, /) -> Any: ...
+    def minimum(self, a: Any, b: Any, /) -> Any: ...
+    def maximum(self, a: Any, b: Any, /) -> Any: ...
+    def exp(self, x: Any, /) -> Any: ...
+    def log(self, x: Any, /) -> Any: ...
+    def log1p(self, x: Any, /) -> Any: ...
+
+
+class PredictionKind(NamedTuple):
+    """How predictions are read, and which guards that takes.
+
+    Attributes:
+        read: The function (x, epsilon) -> state.
+        of_logit: Whether a prediction is a logit.
+        infinite_costs: Whether a or b can be infinite.
+        infinite_slopes: Whether derivatives of a or b can be infinite.
+        costs_are_logs: Whether a is -log p and b is -log q, and not only nearly.
+    """
+
+    read: Callable[..., Any]
+    of_logit: bool
+    infinite_costs: bool
+    infinite_slopes: bool
+    costs_are_logs: bool = True
+
+
+def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callable[..., Any]) -> SimpleNamespace:
+    """The small functions that predictions and losses share, compiled by `jit`."""
+    zero, half, one, two = real(0), real(0.5), real(1), real(2)
+
+    def offered(default):
+        """What the maths module has under the name of the default, or else the default."""
+        return getattr(m, default.__name__, default)
+
+    @offered
+    @jit
+    def equal(a, b):
+        """Element-wise a == b; a hook, because TensorFlow needs tf.equal."""
+        return a == b
+
+    @offered
+    @jit
+    def cost_of_rest(x):
+        """-log(1 - x) for 0 <= x <= 1/2."""
+        return zero - m.log1p(-x)
+
+    @offered
+    @jit
+    def reciprocal(x):
+        """1 / x for 1 <= x <= 2."""
+        return one / x
+
+    @offered
+    @jit
+    def divide_no_nan(a, b):
+        """a / b; both may be 0 where the result is not used."""
+        return a / b
+
+    @offered
+    @jit
+    def multiply_no_nan(weight, value):
+        """weight * value, which is 0 if the weight is, even for an infinite value."""
+        return m.where(equal(weight, zero), zero, weight * value)
+
+    @offered
+    @jit
+    def multiply_cost_no_nan(weight, cost):
+        """The same for a cost, which is not negative."""
+        return multiply_no_nan(weight, cost)
+
+    @offered
+    @jit
+    def linear_part(z, positive, negative):
+        """The linear part of the loss: |z| times the weight of the label opposite the sign of z."""
+        return multiply_no_nan(m.where(z >= zero, negative, positive), m.abs(z))
+
+    @offered
+    @jit
+    def sigmoids(z):
+        """sigmoid(z), sigmoid(-z), each computed without subtraction from 1, and log1p(exp(-|z|))."""
+        e = m.exp(-m.abs(z))
+        big = reciprocal(one + e)
+        small = e * big
+        tail = m.log1p(e)
+        right = z >= zero
+        return m.where(right, big, small), m.where(right, small, big), tail
+
+    @offered
+    @jit
+    def clipped(x, low, high):
+        """x, but at least low and at most high."""
+        return m.maximum(m.minimum(x, high), low)
+
+    @offered
+    @jit
+    def costs(p, q):
+        """-log p and -log q for q = 1 - p."""
+        left = p < half
+        less = m.minimum(p, q)  # exact: 1 - p loses no digit from 1/2 on
+        high, low = zero - m.log(less), cost_of_rest(less)
+        return m.where(left, high, low), m.where(left, low, high)
+
+    @offered
+    @jit
+    def beyond_margin(p, q, margin):
+        """u = max(p - margin, 0), 1 - u and -log(1 - u)."""
+        u = m.where(p <= margin, zero, p - margin)
+        small = u < half
+        rest = m.where(small, one - u, q + margin)
+        # Lost by the rounding of 1 - u, to be put back to first order.
+        lost = m.where(small, (one - rest) - u, zero)
+        return u, rest, lost * (rest - two) - m.log(rest)
+
+    @offered
+    @jit
+    def minus_log_error_probability(u, y, minus_log_p, minus_log_q):
+        """-log u for u = y q + (1 - y) p; for a hard label it is given, which also covers u = 0."""
+        return m.where(equal(y, one), minus_log_q, m.where(equal(y, zero), minus_log_p, zero - m.log(u)))
+
+    return SimpleNamespace(
+        m=m,
+        jit=jit,
+        number=real,
+        zero=zero,
+        half=half,
+        one=one,
+        two=two,
+        equal=equal,
+        cost_of_rest=cost_of_rest,
+        divide_no_nan=divide_no_nan,
+        multiply_no_nan=multiply_no_nan,
+        multiply_cost_no_nan=multiply_cost_no_nan,
+        linear_part=linear_part,
+        sigmoids=sigmoids,
+        clipped=clipped,
+        costs=costs,
+        beyond_margin=beyond_margin,
+        minus_log_error_probability=minus_log_error_probability,
+    )
+
+
+def prediction_kinds(f: SimpleNamespace) -> dict[str, PredictionKind]:
+    """The ways to read a prediction into a state: (p, q), (a, b), (a', b'), (a'', b''), (w, bend), (z, tail).
+
+    Here p = P(label 1), q = 1 - p, a = -log p, b = -log q, w = p' = -q', bend = p'' / p'; z and tail are a logit and
+    log1p(exp(-|z|)), both 0 for probabilities. Primes are derivatives with respect to the prediction.
+    """
+    m, jit, zero, half, one = f.m, f.jit, f.zero, f.half, f.one
+    sigmoids, clipped, costs, cost_of_rest = f.sigmoids, f.clipped, f.costs, f.cost_of_rest
+    least, hundred = f.number(1e-12), f.number(100)
+
+    @jit
+    def from_logit(z, epsilon):
+        """Both labels cost the tail; the label opposite the sign of the logit costs |z| more."""
+        p, q, tail = sigmoids(z)
+        w = p * q
+        return (p, q), (m.maximum(-z, zero) + tail, m.maximum(z, zero) + tail), (-q, p), (w, w), (w, q - p), (z, tail)
+
+    @jit
+    def from_probability(x, epsilon):
+        """Clips to [epsilon, 1 - epsilon], as Keras does; the slope beyond is the clipped point's, never zero."""
+        p = clipped(x, epsilon, one - epsilon)
+        q = one - p
+        over_p, over_q = one / p, one / q
+        a, b = costs(p, q)
+        return (p, q), (a, b), (-over_p, over_q), (over_p * over_p, over_q * over_q), (one, zero), (zero, zero)
+
+    @jit
+    def from_clamped_probability(x, epsilon):
+        """Costs end at 100 and slopes are those of (p - y) / max(p q, 1e-12), as in PyTorch."""
+        probabilities, costs_of_both, _, _, change, logit = from_probability(x, zero)
+        p, q = probabilities
+        a, b = costs_of_both
+        a, b = m.minimum(a, hundred), m.minimum(b, hundred)
+        flat = p * q < least
+        variance = m.where(flat, least, p * q)
+        a2, b2 = m.where(flat, one / least, one / (p * p)), m.where(flat, one / least, one / (q * q))
+        return (p, q), (a, b), (-q / variance, p / variance), (a2, b2), change, logit
+
+    @jit
+    def from_keras2_probability(x, epsilon):
+        """Clips, and adds epsilon again, as Keras 2 does: a = -log(p + epsilon), b = -log(q + epsilon)."""
+        probabilities, _, _, _, change, logit = from_probability(x, epsilon)
+        p, q = probabilities
+        over_p, over_q = one / (p + epsilon), one / (q + epsilon)
+        left = p < half
+        less = m.minimum(p, q)
+        high, low = zero - m.log(less + epsilon), cost_of_rest(m.maximum(less - epsilon, zero))
+        a, b = m.where(left, high, low), m.where(left, low, high)
+        return (p, q), (a, b), (-over_p, over_q), (over_p * over_p, over_q * over_q), change, logit
+
+    return {
+        "logit": PredictionKind(from_logit, True, True, False),
+        "probability": PredictionKind(from_probability, False, True, True),
+        "clipped_probability": PredictionKind(from_probability, False, False, False),
+        "clamped_probability": PredictionKind(from_clamped_probability, False, False, False),
+        "keras2_probability": PredictionKind(from_keras2_probability, False, False, False, costs_are_logs=False),
+    }
+
+
+def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
+    """The primitives, and what formulas of one prediction kind are built from, with guards only where they are needed.
+
+    Adds to the primitives `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `logarithms`,
+    `product` and `power`.
+    """
+    m, jit, zero, two = f.m, f.jit, f.zero, f.two
+    multiply_no_nan, multiply_cost_no_nan, linear_part = f.multiply_no_nan, f.multiply_cost_no_nan, f.linear_part
+    of_logit, costs_are_logs = kind.of_logit, kind.costs_are_logs
+    infinite_costs, infinite_slopes = kind.infinite_costs, kind.infinite_slopes
+    huge, largest = f.number(1e30), f.number(3e38)
+
+    @jit
+    def cost_share(weight, cost):
+        return multiply_cost_no_nan(weight, cost) if infinite_costs else weight * cost
+
+    @jit
+    def slope_share(weight, slope):
+        return multiply_no_nan(weight, slope) if infinite_slopes else weight * slope
+
+    @jit
+    def product(f, f1, f2, h, h1, h2):
+        """f h and two derivatives; h and h1 are clamped in the lower-order terms so that 0 * inf cannot give NaN."""
+        bounded, bounded1 = h, h1
+        if infinite_costs:
+            bounded = m.minimum(h, huge)
+        if infinite_slopes:
+            bounded1, f2 = m.minimum(m.maximum(h1, -huge), huge), m.maximum(f2, -largest)
+        return f * h, f1 * bounded + f * h1, f2 * bounded + two * f1 * bounded1 + f * h2
+
+    @jit
+    def entropy(positive, negative, total, state):
+        """The weights of the two labels, which add up to `total`, times what the labels cost; with two derivatives."""
+        _, costs, slopes, curvatures, _, logit = state  # unpacked step by step, as Triton asks for
+        a, b = costs
+        a1, b1 = slopes
+        a2, b2 = curvatures
+        z, tail = logit
+        if of_logit:  # both labels cost at least the tail, and one of them |z| more
+            cost = total * tail + linear_part(z, positive, negative)
+        else:
+            cost = cost_share(positive, a) + cost_share(negative, b)
+        slope = slope_share(positive, a1) + slope_share(negative, b1)
+        curvature = slope_share(positive, a2) + slope_share(negative, b2)
+        return cost, slope, curvature
+
+    @jit
+    def logarithms(state):
+        """-log p, -log q, p' / p and q' / q, for powers of p and q."""
+        probabilities, costs, slopes, _, change, _ = state
+        p, q = probabilities
+        a, b = costs
+        a1, b1 = slopes
+        w, _ = change
+        if costs_are_logs:
+            return a, b, -a1, -b1
+        else:
+            return zero - m.log(p), zero - m.log(q), w / p, -w / q
+
+    return SimpleNamespace(
+        **vars(f),
+        cost_share=cost_share,
+        slope_share=slope_share,
+        product=product,
+        entropy=entropy,
+        logarithms=logarithms,
+        power=_powers(f),
+    )
+
+
+def _powers(f):
+    """The function that makes, of a power kind, that of u^gamma and its derivatives; u' = u1, u'' = u1 bend."""
+    m, jit, zero, one, number, multiply_no_nan = f.m, f.jit, f.zero, f.one, f.number, f.multiply_no_nan
+
+    def whole_power(n):
+        first, second = number(n), number(n * (n - 1))
+
+        @jit
+        def power(u, u1, bend, ratio, minus_log_u, gamma):  # ratio = u1 / u
+            if n == 0:
+                return one, zero, zero
+            elif n == 1:
+                return u, u1, u1 * bend
+            else:  # or Triton would look at all three, whose results have different types
+                lower = one if n == 2 else u if n == 3 else u * u
+                f1 = first * lower * u * u1
+                return lower * u * u, f1, second * lower * u1 * u1 + f1 * bend
+
+        return power
+
+    @jit
+    def any_power(u, u1, bend, ratio, minus_log_u, gamma):
+        """exp(-gamma * -log u) keeps its digits in the tails; u1 / u in place of u^(gamma - 1) stays finite."""
+        f = m.exp(-gamma * minus_log_u)
+        f1 = gamma * multiply_no_nan(f, ratio)
+        return f, f1, multiply_no_nan(f1, (gamma - one) * ratio + bend)
+
+    def power(kind):
+        return any_power if kind == "any" else whole_power(kind)
+
+    return power

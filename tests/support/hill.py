@@ -1,0 +1,122 @@
+"""Losses that are not of the family, as a user would define them: a dataclass and a formula each."""
+
+from dataclasses import dataclass
+
+from binxent._core.formulas import LINEAR, formula
+from binxent.losses import ElementwiseLoss
+
+
+@formula("limit", in_label=LINEAR)
+def hill(f):
+    """y a + (1 - y) (limit - p) p^2: Zhang et al., "Simple and Robust Loss Design for Multi-Label Learning", 2021."""
+    one, two, three, six = f.one, f.two, f.number(3), f.number(6)
+    cost_share, slope_share = f.cost_share, f.slope_share
+
+    @f.jit
+    def hill(state, y, constants):
+        probabilities, costs, slopes, curvatures, change, _ = state
+        p, _ = probabilities
+        a, _ = costs
+        a1, _ = slopes
+        a2, _ = curvatures
+        w, bend = change
+        (limit,) = constants
+        rise, rise1 = two * limit - three * p, two * limit - six * p
+        negative, negative1 = (limit - p) * p * p, rise * p * w
+        return (
+            cost_share(y, a) + (one - y) * negative,
+            slope_share(y, a1) + (one - y) * negative1,
+            slope_share(y, a2) + (one - y) * (rise1 * w * w + rise * p * w * bend),
+        )
+
+    return hill
+
+
+@dataclass(frozen=True, eq=False)
+class HillLoss(ElementwiseLoss):
+    """Hill loss, whose negatives cost less again where p is next to 1, for they may be mislabelled."""
+
+    limit: float | tuple[float, ...] = 1.5
+
+    def define(self):
+        return (hill,), (self.limit,)
+
+
+def squared_in_label(m, a, b, y, constants):
+    """(p - y)^2, p = exp(-a)."""
+    return (m.exp(-a) - y) * (m.exp(-a) - y)
+
+
+@formula(in_label=squared_in_label)
+def squared(f):
+    """(p - y)^2."""
+    one, two = f.one, f.two
+
+    @f.jit
+    def squared(state, y, constants):
+        probabilities, _, _, _, change, _ = state
+        p, q = probabilities
+        w, bend = change
+        error = (one - y) * p - y * q
+        return error * error, two * error * w, two * w * w + two * error * w * bend
+
+    return squared
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredError(ElementwiseLoss):
+    """The Brier score of an element, which is not linear in the label."""
+
+    def define(self):
+        return (squared,), ()
+
+
+def undeclared(f):
+    """The same without a word on how it depends on the label."""
+    return squared(f)
+
+
+@dataclass(frozen=True, eq=False)
+class Undeclared(ElementwiseLoss):
+    """A loss whose formula does not say how it depends on the label."""
+
+    def define(self):
+        return (undeclared,), ()
+
+
+def polynomial(count):
+    """A formula with any number of constants: BCE times 1 plus their sum."""
+
+    def build(f):
+        one, entropy = f.one, f.entropy
+
+        @f.jit
+        def scaled(state, y, constants):
+            loss, slope, curvature = entropy(y, one - y, one, state)
+            scale = one
+            if count > 0:
+                scale = scale + constants[0]
+            if count > 1:
+                scale = scale + constants[1]
+            if count > 2:
+                scale = scale + constants[2]
+            if count > 3:
+                scale = scale + constants[3]
+            return loss * scale, slope * scale, curvature * scale
+
+        return scaled
+
+    return build
+
+
+SCALED = [polynomial(count) for count in range(5)]
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled(ElementwiseLoss):
+    """Binary cross-entropy times 1 plus the sum of its constants, of which there may be any number."""
+
+    constants: tuple = ()
+
+    def define(self):
+        return (SCALED[len(self.constants)],), self.constants

@@ -1,0 +1,137 @@
+"""The growth rule: a loss is one dataclass, one formula and one line of the oracle, and runs in every framework."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from support import oracle
+from support.hill import HillLoss, Scaled, SquaredError, Undeclared
+from support.oracle import plus, scaled, times
+from support.peers import bx_jax, bx_tf, bx_torch, jax, tf, torch
+
+import binxent as bx
+
+oracle.DEFINITIONS[HillLoss] = lambda state, y, least, limit: plus(
+    scaled(state[2], y),
+    scaled(times(times(state[0], state[0]), plus(oracle.series(limit, 0, 0), scaled(state[0], -1))), 1 - y),
+)
+
+ELEMENTS = {"axis": (), "reduction": "none"}
+LOGITS = np.array([-np.inf, -90, -20, -3, -0.5, 0, 1e-20, 0.7, 4, 17, 88, np.inf])
+X, Y = (part.ravel().astype("float32") for part in np.meshgrid(LOGITS, [0.0, 1.0, 0.3]))
+
+
+def by_numpy(loss):
+    return bx.value_grad_hess(loss, Y, X)
+
+
+def by_torch(loss, subclass=None):
+    x = torch.tensor(X, requires_grad=True)
+    value = bx_torch.pointwise(loss, x.as_subclass(subclass) if subclass else x, torch.tensor(Y)).as_subclass(
+        torch.Tensor
+    )
+    (slope,) = torch.autograd.grad(value, x, torch.ones_like(value), create_graph=True)
+    (curvature,) = torch.autograd.grad(slope, x, torch.ones_like(value))
+    return [each.detach().numpy() for each in (value, slope, curvature)]
+
+
+def by_torch_operations(loss):
+    class Unknown(torch.Tensor):
+        """A tensor whose memory the kernels do not look into."""
+
+    return by_torch(loss, Unknown)
+
+
+def by_jax(loss):
+    function = partial(bx_jax.pointwise, loss)
+    slope = jax.grad(function)
+    return [np.asarray(jax.vmap(each)(X, Y)) for each in (function, slope, jax.grad(slope))]
+
+
+def by_tensorflow(loss):
+    x = tf.constant(X)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            value = bx_tf.pointwise(loss, x, tf.constant(Y))
+        slope = inner.gradient(value, x)
+    return [each.numpy() for each in (value, slope, outer.gradient(slope, x))]
+
+
+DOORS = {
+    "NumPy": by_numpy, "PyTorch": by_torch, "PyTorch, operations": by_torch_operations, "JAX": by_jax,
+    "TensorFlow": by_tensorflow,
+}  # fmt: skip
+ULPS = {"NumPy": 5, "PyTorch": 5, "PyTorch, operations": 5, "JAX": 8, "TensorFlow": 12}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_loss_of_ones_own_is_exact_in_every_framework(door):
+    loss = HillLoss(from_logits=True, **ELEMENTS)
+    truth = oracle.truth(loss, X, Y)
+    errors = oracle.ulps(np.stack(DOORS[door](loss)), truth)
+    tiny = np.abs(truth.high) < 1e-36  # JAX and TensorFlow have no subnormal numbers
+    assert np.where(tiny, 0, errors).max() <= ULPS[door]
+
+
+def test_as_a_loss_on_arrays_it_has_all_options():
+    loss = HillLoss(2.0, label_smoothing=0.2, ignore_label=-1, reduction="mean_with_sample_weight")
+    p, y, w = np.array([[0.8, 0.3], [0.1, 0.5]]), np.array([[1, 0], [-1, 1]]), np.array([[1.0, 2.0], [5.0, 0.5]])
+    smooth = y * 0.8 + 0.1
+    each = -smooth * np.log(p) + (1 - smooth) * (2 - p) * p**2
+    kept = w * (y >= 0)
+    assert np.isclose(loss(y, p, w), (each * kept).sum() / kept.sum(), rtol=1e-12)
+    assert HillLoss(2.0) == HillLoss(2) and HillLoss.from_config(loss.get_config()) == loss
+
+
+FINITE = np.isfinite(X) & (np.abs(X) < 30)
+
+
+def in_label(door, loss):
+    x, y = X[FINITE], Y[FINITE]
+    if door == "JAX":
+        return jax.vmap(jax.grad(lambda y, x: bx_jax.pointwise(loss, x, y)))(y, x)
+    if door == "PyTorch":
+        y = torch.tensor(y, requires_grad=True)
+        bx_torch.pointwise(loss, torch.tensor(x), y).sum().backward()
+        return y.grad
+    y = tf.constant(y)
+    with tf.GradientTape() as tape:
+        tape.watch(y)
+        value = bx_tf.pointwise(loss, tf.constant(x), y)
+    return tape.gradient(value, y)
+
+
+@pytest.mark.parametrize("door", ["JAX", "PyTorch", "TensorFlow"])
+def test_the_derivative_in_the_label_follows_the_rule_beside_the_formula(door):
+    x, y = X[FINITE].astype(float), Y[FINITE].astype(float)
+    p, a = 1 / (1 + np.exp(-x)), np.logaddexp(0, -x)
+    linear = in_label(door, HillLoss(from_logits=True))
+    np.testing.assert_allclose(np.asarray(linear), a - (1.5 - p) * p**2, 2e-6, 1e-7)
+    np.testing.assert_allclose(np.asarray(in_label(door, SquaredError(from_logits=True))), 2 * (y - p), 2e-6, 1e-7)
+    with pytest.raises(TypeError, match="`undeclared` must declare how it depends on the label"):
+        in_label(door, Undeclared(from_logits=True))
+
+
+@pytest.mark.parametrize("count", range(5))
+def test_a_formula_has_any_number_of_constants_any_of_them_per_label(count):
+    y, x = np.array([[1, 0, 1], [0, 0, 1]], "float32"), np.array([[1, -2, 3], [0.5, 0, -1]], "float32")
+    constants = [(0.5, 1.5, 2.0), 3.0, (1.0, 0.0, 4.0), 0.25][:count]
+    total = 1 + sum(np.array(one) for one in constants)
+    loss = Scaled(tuple(constants), from_logits=True, **ELEMENTS)
+    plain = bx.BinaryCrossentropy(True, **ELEMENTS)
+    want = [each * total for each in bx.value_and_grad(plain, y, x)]
+    np.testing.assert_allclose(bx.value_and_grad(loss, y, x), want, 1e-6)
+    by_sample = Scaled(tuple(constants), from_logits=True, axis=0, reduction="none")
+    np.testing.assert_allclose(by_sample(y, x), want[0].mean(0), 1e-6)
+    np.testing.assert_allclose(bx_jax.pointwise(loss, x, y), want[0], 1e-6)
+    z = torch.tensor(x.T.copy().T, requires_grad=True)  # in another order of axes
+    value = bx_torch.pointwise(loss, z, torch.tensor(y))
+    value.sum().backward()
+    np.testing.assert_allclose(value.detach(), want[0], 1e-6)
+    np.testing.assert_allclose(z.grad, want[1], 1e-6)
+    np.testing.assert_allclose(bx_tf.pointwise(loss, x, y), want[0], 1e-6)
+    if count:
+        with pytest.raises(ValueError, match="must be a number or hold one number"):
+            bx_torch.pointwise(loss, torch.zeros(2, 4), torch.zeros(2, 4))
