@@ -1,7 +1,9 @@
 """The same bits on any number of threads; many callers at once; forks; an interpreter that shuts down."""
 
 import os
+import signal
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,6 +12,8 @@ from support.cases import predictions
 from support.compare import same
 
 import binxent as bx
+from binxent._kernels import fused
+from binxent._kernels import threads as kernel_threads
 
 LOSSES = {
     "mean": (bx.BinaryCrossentropy(True), None),
@@ -156,6 +160,153 @@ else:
 def test_a_call_while_the_interpreter_shuts_down(interpreter, where):
     printed = interpreter(SHUTDOWN, where, OMP_NUM_THREADS="2").split()
     assert printed == [str(float(np.float32(np.log(2))))] * 2
+
+
+INTERRUPTS = """
+import random
+import signal
+import sys
+import time
+import numpy as np
+from binxent._kernels.allocator import allocate
+
+door, seconds = sys.argv[1], float(sys.argv[2])
+n = 1 << 21
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=n).astype(np.float32), (rng.random(n) < 0.5).astype(np.float32)
+left, ended = 0, 0
+
+class Interrupt(BaseException):
+    pass
+
+def handle(*_):
+    global left
+    if left > 0:
+        left -= 1
+        raise Interrupt
+
+if door == "numpy":
+    import binxent as bx
+    loss, out = bx.BinaryFocalCrossentropy(from_logits=True), np.empty(n, np.float32)
+    call = lambda: bx.value_and_grad(loss, y, x, out=out)[0]
+elif door == "torch":
+    import torch
+    from binxent.torch import _cpu
+    import binxent as bx
+    torch.set_num_threads(4)
+    loss, out = bx.BinaryFocalCrossentropy(from_logits=True).pointwise, None
+    tensors = torch.from_numpy(x), torch.from_numpy(y)
+    call = lambda: _cpu.fuse(loss, *tensors, divisor=n, slope=True)[0].item()
+else:
+    import tensorflow as tf
+    import binxent as bx
+    import binxent.tensorflow
+    out = None
+    tensors = tf.constant(y), tf.constant(x)
+    focal = binxent.tensorflow.sigmoid_focal_cross_entropy_with_logits
+    call = lambda: focal(*tensors).numpy().astype(np.float64).mean()
+
+bx.set_num_threads(4)
+want = call()
+signal.signal(signal.SIGALRM, handle)
+start = time.monotonic()
+while time.monotonic() < start + seconds:
+    try:
+        left = random.choice([1, 1, 2, 5])
+        # The first comes during the call, the others while it ends.
+        signal.setitimer(signal.ITIMER_REAL, random.choice([1e-4, 1e-3, 5e-3]) * random.random() + 1e-6, 2e-5)
+        call()
+        left = 0
+    except Interrupt:
+        left = 0
+        ended += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    guard = allocate(4 * n).view(np.float32) if out is None else out  # memory that was the call's
+    guard.fill(7)
+    time.sleep(random.choice([0, 1e-3]))
+    assert (guard == 7).all()
+    assert call() == want
+assert ended > 5, ended
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signal.setitimer")
+@pytest.mark.parametrize("door", ["numpy", "torch", "tensorflow"])
+def test_nothing_is_written_after_an_interrupted_call(interpreter, door):
+    pytest.importorskip(door)
+    interpreter(INTERRUPTS, door, 4 if door == "numpy" else 2)
+
+
+def test_a_call_lasts_until_its_helpers_have_left(set_num_threads, monkeypatch):
+    """Whatever is raised, at whatever point: here by a helper that still writes while the caller has given up."""
+    set_num_threads(4)
+    y, out = np.zeros(1 << 21, np.float32), np.empty(1 << 21, np.float32)
+
+    def interrupted(call, helpers):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kernel_threads.Call, "wait", interrupted)
+    for _ in range(20):
+        with pytest.raises(KeyboardInterrupt):
+            bx.value_and_grad(bx.BinaryFocalCrossentropy(from_logits=True), y, y, out=out)
+        out.fill(7)
+        assert (out == 7).all()
+
+
+HANDLER = """
+import signal
+import numpy as np
+import binxent as bx
+bx.set_num_threads(3)
+y, loss, found = np.zeros(500_000), bx.BinaryCrossentropy(True), []
+values = {float(loss(y, y))}
+signal.signal(signal.SIGALRM, lambda *_: found.append(float(loss(y, y))))
+for _ in range(200):
+    signal.setitimer(signal.ITIMER_REAL, 1e-3 * np.random.random() + 1e-6)
+    values.add(float(loss(y, y)))
+print({round(value, 8) for value in {*values, *found}}, len(found) > 5)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signal.setitimer")
+def test_a_signal_handler_may_compute_a_loss(interpreter):
+    assert interpreter(HANDLER).split() == ["{0.69314718}", "True"]
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_threads_that_the_system_refuses(monkeypatch, set_num_threads, allowed):
+    """Those that have been started take part, and are waited for."""
+    fresh, start, started = kernel_threads.Threads(), threading.Thread.start, []
+
+    def refuse(thread):
+        if len(started) == allowed:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(fused, "threads", fresh)
+    set_num_threads(4)
+    y, x = predictions(True, (400_000,))
+    found = [bx.value_and_grad(bx.BinaryCrossentropy(True), y, x) for _ in range(3)]
+    assert len(started) == allowed
+    assert len(fresh.helpers) <= allowed
+    assert fresh.calls.qsize() <= 3 * allowed
+    monkeypatch.undo()
+    for one in found:
+        same(one, bx.value_and_grad(bx.BinaryCrossentropy(True), y, x))
+
+
+def test_arrays_are_let_go_after_a_call(set_num_threads):
+    set_num_threads(3)
+    y = np.zeros(500_000, np.float32)
+    for _ in range(20):
+        x = y.copy()
+        bx.value_and_grad(bx.BinaryCrossentropy(True), y, x)
+        gone = weakref.ref(x)
+        del x
+        assert gone() is None
 
 
 def test_threads_do_run(set_num_threads):

@@ -120,7 +120,7 @@ import ctypes
 import sys
 import numpy as np
 import binxent as bx
-from binxent._movers import describe, gather, scatter
+from binxent._kernels.operands import describe, gather, scatter
 
 name, working = sys.argv[1:]
 if name == "bfloat16":

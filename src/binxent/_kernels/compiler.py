@@ -31,7 +31,7 @@ MODULES = (
     "_core.formulas",
     "_core.polynomials",
     "_kernels.compiler",
-    "_kernels.fused",
+    "_kernels.loops",
     "_kernels.maths",
     "_kernels.memory",
     "_kernels.operands",

@@ -227,11 +227,11 @@ def greatest_bits(typing, greatest, x):
 
 
 @intrinsic
-def claim(typing, address, count):
-    """Adds the count to the int64 at an address and returns what was there: every caller gets a share of its own."""
+def fetch_and_add(typing, address, count):
+    """Adds the count to the int64 at an address, in one step for all threads, and returns what was there."""
 
     def emit(context, builder, signature, args):
-        return builder.atomic_rmw("add", builder.inttoptr(args[0], POINTER), args[1], "monotonic")
+        return builder.atomic_rmw("add", builder.inttoptr(args[0], POINTER), args[1], "seq_cst")
 
     return types.int64(types.int64, types.int64), emit
 

@@ -1,12 +1,16 @@
 """The threads that kernels run on.
 
-A pool of Python threads rather than Numba's: kernels hold no lock, any number of callers may share it, it survives a
-fork, and it loads nothing.
+A few Python threads rather than Numba's: kernels hold no lock, any number of callers may share them, they survive a
+fork, and they load nothing.
+
+An exception may leave a call after any step of it: a signal handler raises it, Ctrl-C for one. No thread may then read
+or write the call's arrays any longer, and the next call must find everything in order. So nothing here holds a lock
+while a handler may run, which may compute a loss itself.
 """
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 SERIAL = 1 << 16  # below this many elements, threads cost more than they bring
 
@@ -23,25 +27,94 @@ class Threads:
             os.register_at_fork(after_in_child=self.start_afresh)
 
     def start_afresh(self):
-        """Forgets the pool, whose threads do not live on in a forked process."""
-        self.pool, self.lock = None, threading.Lock()
+        """Forgets the helpers, which do not live on in a forked process."""
+        self.calls, self.helpers = SimpleQueue(), []
 
-    def run(self, kernel, plan, sums, elements, most=None):
-        """Runs a kernel on as many threads as its size is worth, at most `most`; the sum of what they return."""
-        helpers = min(self.count, elements // SERIAL, most or self.count) - 1
-        if helpers < 1:
+    def run(self, kernel, end, plan, sums, operands, elements, most=None):
+        """Runs a kernel on as many threads as its size is worth.
+
+        Args:
+            kernel: A function (plan, sums) that several threads may run at once, each taking its share.
+            end: A compiled function that makes threads leave the plan at an address, and returns when all have.
+            plan: Array with the plan.
+            sums: Array for the sums.
+            operands: What must stay alive while the kernel runs.
+            elements: How many elements there are.
+            most: How many threads to run on at most, or None.
+
+        Returns:
+            The sum of what the kernels return.
+        """
+        wanted = min(self.count, elements // SERIAL, most or self.count) - 1
+        if wanted < 1:
             return kernel(plan, sums)
-        futures = []
+        call, address = Call(kernel, plan, sums, operands), plan.__array_interface__["data"][0]
         try:
-            with self.lock:
-                if self.pool is None:
-                    self.pool = ThreadPoolExecutor(max(os.cpu_count() or 1, self.count), "binxent")
-                futures = [self.pool.submit(kernel, plan, sums) for _ in range(helpers)]
-        except RuntimeError:  # the interpreter is shutting down and starts no more threads
-            pass
-        found = kernel(plan, sums)
+            helpers = range(self.ready(wanted))
+            for helper in helpers:
+                call.awaited[helper] = True
+                self.calls.put((call, helper))
+            found = kernel(plan, sums) + call.wait(helpers)
+        finally:
+            # Python runs handlers after calls, at the start of its own functions and at jumps back: not before this
+            # one, which is a compiled function, nor while it waits.
+            end(address)
+        call.operands = None  # a helper may hold the call for a moment longer
+        return found
+
+    def ready(self, wanted):
+        """How many helpers there are, at most as many as wanted; starts those that are missing."""
+        running = len(self.helpers)
+        try:
+            while running < wanted:
+                threading.Thread(
+                    target=help_out, args=(self.calls, self.helpers), name=f"binxent_{running}", daemon=True
+                ).start()
+                running += 1
+        except RuntimeError as error:
+            if not str(error).startswith("can't"):  # "can't start new thread", or it is too late in the interpreter
+                raise
+        return min(running, wanted)
+
+
+class Call:
+    """A kernel to run, with all that it reads and writes, which lives as long as a helper may run it.
+
+    Attributes:
+        awaited: The helpers that may still begin.
+        found: What helpers found, or the exceptions that they met.
+    """
+
+    def __init__(self, kernel, plan, sums, operands):
+        self.kernel, self.plan, self.sums, self.operands = kernel, plan, sums, operands
+        self.awaited, self.found = {}, SimpleQueue()
+
+    def help(self, helper):
+        """Takes part, unless the call needs this helper no more."""
+        if self.awaited.pop(helper, False):
+            try:
+                found = self.kernel(self.plan, self.sums)
+            except BaseException as error:  # for the caller to raise
+                found = error
+            self.found.put(found)
+
+    def wait(self, helpers):
+        """Waits for those helpers that have begun; the sum of what they found."""
         # A helper that has not begun by now would find nothing left to do.
-        return found + sum(future.result() for future in futures if not future.cancel())
+        begun = [helper for helper in helpers if not self.awaited.pop(helper, False)]
+        total = 0.0
+        for found in [self.found.get() for _ in begun]:
+            if isinstance(found, BaseException):
+                raise found
+            total += found
+        return total
+
+
+def help_out(calls, helpers):
+    """What a helper does, for as long as the process lives."""
+    helpers.append(threading.current_thread())  # not by whoever starts it, who may be interrupted before
+    while True:
+        Call.help(*calls.get())  # no variable holds a call while the next one is waited for
 
 
 threads = Threads()
