@@ -6,13 +6,88 @@ Everything here is about shapes and names, none of it about arrays, so that ever
 2. A sample's loss is the mean of its elements over `axis`: their sum over the number of those not ignored.
 3. "none" returns the samples' losses and "sum" their sum. "sum_over_batch_size" divides the sum of all elements by the
    number of those not ignored, "mean_with_sample_weight" by the sum of their weights. Anything over nothing is 0.
+
+`resolve` answers every question about shapes that a call has; the other functions are its parts.
 """
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+Shape = tuple[Any, ...]  # of numbers, and None for a dimension that is unknown
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
 
 
-def standard_reduction(reduction):
-    """The reduction under one spelling: None is "none", and the "auto" of Keras 2 is "sum_over_batch_size".
+class Shapes(NamedTuple):
+    """The shapes at which the arguments of a loss meet; an unknown dimension is None.
+
+    Attributes:
+        true: Shape to give to the labels.
+        pred: Shape to give to the predictions.
+        axes: The axes to average over, sorted, counted from 0.
+        samples: Shape of the samples' losses: `pred` without `axes`.
+        weight: Shape to give to the weight, which then broadcasts to `pred`; None without a weight.
+        mask: The same for the mask.
+        per_sample: Number of elements in the mean of one sample; None where a dimension is unknown.
+    """
+
+    true: Shape
+    pred: Shape
+    axes: tuple[int, ...]
+    samples: Shape
+    weight: Shape | None
+    mask: Shape | None
+    per_sample: int | None
+
+
+def resolve(
+    true: Sequence[int | None],
+    pred: Sequence[int | None],
+    axis: int | tuple[int, ...] | None = -1,
+    weight: Sequence[int | None] | None = None,
+    mask: Sequence[int | None] | None = None,
+    *,
+    names: tuple[str, str] = ("y_true", "y_pred"),
+    may_lack_last: bool = True,
+) -> Shapes:
+    """The shapes at which labels, predictions, weights and masks meet, and what each sample's loss is the mean of.
+
+    Args:
+        true: Shape of the labels.
+        pred: Shape of the predictions.
+        axis: The axis or axes to average over, as `standard_axis` returns them.
+        weight: Shape of the weight, or None.
+        mask: Shape of the mask, or None.
+        names: The names of labels and predictions, for errors.
+        may_lack_last: Whether labels and predictions may differ by a last axis of one, as `match_ranks` allows.
+
+    Raises:
+        ValueError: Labels do not have the shape of the predictions, an axis is out of range, or a weight or mask does
+            not line up with the leading axes of the predictions.
+    """
+    true, pred = tuple(true), tuple(pred)
+    if true != pred:
+        if may_lack_last:
+            true, pred = match_ranks(true, pred)
+        require_same_shape(names[0], true, names[1], pred)
+    axes = reduced_axes(axis, len(pred))
+    samples = tuple(extent for axis, extent in enumerate(pred) if axis not in axes)
+    per_sample = 1
+    for axis in axes:
+        extent = pred[axis]
+        per_sample = None if extent is None or per_sample is None else per_sample * extent
+    return Shapes(
+        true,
+        pred,
+        axes,
+        samples,
+        None if weight is None else weight_shape(weight, pred),
+        None if mask is None else weight_shape(mask, pred, "mask"),
+        per_sample,
+    )
+
+
+def standard_reduction(reduction: str | None) -> str:
+    """The reduction under one name: None is "none", and the "auto" of Keras 2 is "sum_over_batch_size".
 
     Raises:
         ValueError: There is no such reduction.
@@ -26,7 +101,7 @@ def standard_reduction(reduction):
     return standard
 
 
-def standard_axis(axis):
+def standard_axis(axis: Any) -> int | tuple[int, ...] | None:
     """The axis as an int, a tuple of ints, or None.
 
     Raises:
@@ -40,7 +115,7 @@ def standard_axis(axis):
         raise TypeError(f"`axis` must be an int, several ints, or None; got {axis!r}.") from None
 
 
-def reduced_axes(axis, ndim):
+def reduced_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """The axes to average over, as a sorted tuple of numbers from 0.
 
     A prediction without axes, a scalar, is its own mean.
@@ -59,7 +134,7 @@ def reduced_axes(axis, ndim):
     return standard
 
 
-def match_ranks(true_shape, pred_shape):
+def match_ranks(true_shape: Shape, pred_shape: Shape) -> tuple[Shape, Shape]:
     """The shapes at which labels meet predictions when their ranks differ by a last axis of one.
 
     Of the two, the smaller is expanded if it has rank 1, else the larger is squeezed, as in Keras.
@@ -74,7 +149,7 @@ def match_ranks(true_shape, pred_shape):
     return true_shape, pred_shape
 
 
-def require_same_shape(true_name, true_shape, pred_name, pred_shape):
+def require_same_shape(true_name: str, true_shape: Sequence, pred_name: str, pred_shape: Sequence) -> None:
     """Labels are never broadcast against predictions.
 
     Raises:
@@ -102,11 +177,15 @@ def require_one_per_label(names, constants, pred_shape):
             )
 
 
-def weight_shape(shape, pred_shape):
-    """The shape that lines a weight up with the predictions: its axes are their leading ones, never the last ones.
+def weight_shape(shape: Sequence, pred_shape: Sequence, name: str = "sample_weight") -> Shape:
+    """The shape that lines a weight or a mask up with the predictions: its axes are their leading ones.
 
-    Trailing axes of one say nothing and are left out. Where the predictions have an unknown dimension, None, so has
-    the answer.
+    Trailing axes of one are left out. Where the predictions have an unknown dimension, None, so has the result.
+
+    Args:
+        shape: Shape of the weight.
+        pred_shape: Shape of the predictions.
+        name: The argument's name, for errors.
 
     Raises:
         ValueError: The weight is neither a number nor shaped like the predictions or their leading axes.
@@ -116,14 +195,14 @@ def weight_shape(shape, pred_shape):
         leading = leading[:-1]
     if not _may_lead(leading, pred_shape):
         raise ValueError(
-            f"`sample_weight` must be a number, or have the shape of the predictions {tuple(pred_shape)} or of their "
+            f"`{name}` must be a number, or have the shape of the predictions {tuple(pred_shape)} or of their "
             f"leading axes; got {tuple(shape)}."
         )
     return tuple(pred_shape[: len(leading)]) + (1,) * (len(pred_shape) - len(leading))
 
 
 def _may_lead(shape, pred_shape):
-    """Whether a shape may be that of leading axes, where None is a dimension that is not known yet."""
+    """Whether a shape may be that of leading axes; None is an unknown dimension."""
     leading = tuple(pred_shape[: len(shape)])
     return len(shape) == len(leading) and all(
         one == other or one is None or other is None for one, other in zip(shape, leading, strict=True)

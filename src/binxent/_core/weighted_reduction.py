@@ -13,9 +13,8 @@ import math
 import operator
 from typing import Any
 
-from binxent._core.shapes import match_ranks, reduced_axes, require_same_shape, weight_shape
-
-ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for hidden entries
+from binxent._core.masking import both, hide, not_ignored
+from binxent._core.shapes import Shapes, match_ranks, resolve, weight_shape
 
 
 def with_matching_ranks(m, y_true, y_pred) -> tuple[Any, Any]:
@@ -29,14 +28,14 @@ def with_matching_ranks(m, y_true, y_pred) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def reduced(m, elementwise, spec, reduction, y_true, y_pred, sample_weight=None, mask=None, whole_mean=None):
+def reduced(m, elementwise, loss, reduction, y_true, y_pred, sample_weight=None, mask=None, whole_mean=None) -> Any:
     """The weighted, reduced loss.
 
     Args:
         m: The operations.
         elementwise: The loss of each element: a function of (predictions, labels) that refuses, while running,
             labels whose shape is not the predictions'.
-        spec: A loss of `binxent.losses`.
+        loss: A loss of `binxent.losses`.
         reduction: One of `shapes.REDUCTIONS`, which takes the place of the loss's own.
         y_true: Tensor of labels, in the dtype of `y_pred`.
         y_pred: Tensor of predictions, in the dtype to compute and to sum in.
@@ -51,65 +50,63 @@ def reduced(m, elementwise, spec, reduction, y_true, y_pred, sample_weight=None,
     Raises:
         ValueError: Shapes do not match.
     """
-    axes = reduced_axes(spec.axis, len(y_pred.shape))
-    loss, weight, counts = _weighed(m, elementwise, spec, y_true, y_pred, sample_weight, mask)
+    costs, weight, valid, shapes = _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, mask)
     if reduction in ("none", "sum"):
-        samples = _over(m, _sum(m, loss, axes), _count(m, counts, y_pred, axes))
+        samples = _over(m, _sum(m, costs, shapes.axes), _count(m, valid, y_pred, shapes.axes))
         return samples if reduction == "none" else _sum(m, samples)
-    weighted = reduction == "mean_with_sample_weight" and weight is not None
-    divisor = _sum(m, _spread(m, weight, y_pred)) if weighted else _count(m, counts, y_pred)
+    by_weight = reduction == "mean_with_sample_weight" and weight is not None
+    divisor = _sum(m, _spread(m, weight, y_pred)) if by_weight else _count(m, valid, y_pred)
     if whole_mean is not None:
-        return whole_mean(_sum(m, loss), m.convert_to_tensor(divisor, y_pred.dtype))
-    return _over(m, _sum(m, loss), divisor)
+        return whole_mean(_sum(m, costs), m.convert_to_tensor(divisor, y_pred.dtype))
+    return _over(m, _sum(m, costs), divisor)
 
 
-def totals(m, elementwise, spec, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
+def totals(m, elementwise, loss, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
     """What a mean over many batches adds up: the sum of the weighted losses, and that of the weights.
 
     The arguments are those of `reduced`. Without weights, each entry that is neither masked nor ignored weighs 1.
     """
-    loss, weight, counts = _weighed(m, elementwise, spec, y_true, y_pred, sample_weight, mask)
-    weights = _count(m, counts, y_pred) if weight is None else _sum(m, _spread(m, weight, y_pred))
-    return _sum(m, loss), m.cast(weights, y_pred.dtype)
+    costs, weight, valid, _ = _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, mask)
+    weights = _count(m, valid, y_pred) if weight is None else _sum(m, _spread(m, weight, y_pred))
+    return _sum(m, costs), m.cast(weights, y_pred.dtype)
 
 
-def _weighed(m, elementwise, spec, y_true, y_pred, sample_weight, mask):
+def _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, mask) -> tuple[Any, Any, Any, Shapes]:
     """Each element's weighted loss; the weight, 0 where elements do not count, or None; where they count, or None."""
-    require_same_shape("y_true", y_true.shape, "y_pred", y_pred.shape)
-    weight = None if sample_weight is None else aligned(m, sample_weight, y_pred.dtype, y_pred)
-    counts = _both(m, None if mask is None else aligned(m, mask, "bool", y_pred), _not_ignored(m, spec, y_true))
-    shown = _both(m, counts, None if weight is None else m.not_equal(weight, 0))
-    if shown is not None:
-        # Before the loss, so that the gradient is 0 and not 0 * NaN.
-        y_true, y_pred = m.where(shown, y_true, ANYWHERE), m.where(shown, y_pred, ANYWHERE)
-    loss = elementwise(y_pred, y_true)
+    weight = None if sample_weight is None else m.convert_to_tensor(sample_weight, y_pred.dtype)
+    mask = None if mask is None else m.convert_to_tensor(mask, "bool")
+    shapes = resolve(
+        y_true.shape,
+        y_pred.shape,
+        loss.axis,
+        None if weight is None else weight.shape,
+        None if mask is None else mask.shape,
+        may_lack_last=False,
+    )
+    weight, mask = _reshaped(m, weight, shapes.weight, y_pred), _reshaped(m, mask, shapes.mask, y_pred)
+    valid = both(m, mask, not_ignored(m, loss.ignore_label, y_true))
+    visible = valid if weight is None else both(m, valid, m.not_equal(weight, 0))
+    y_true, y_pred = hide(m, visible, y_true, y_pred)
+    costs = elementwise(y_pred, y_true)
     if weight is None:
-        return (loss if counts is None else m.where(counts, loss, 0.0)), None, counts
-    weight = weight if counts is None else m.where(counts, weight, 0.0)
-    return loss * weight, weight, counts
+        return (costs if valid is None else m.where(valid, costs, 0.0)), None, valid, shapes
+    weight = weight if valid is None else m.where(valid, weight, 0.0)
+    return costs * weight, weight, valid, shapes
 
 
-def aligned(m, values, dtype, y_pred):
-    """A weight or a mask as a tensor that meets each element of the predictions with what is meant for it."""
-    values, dimensions = m.convert_to_tensor(values, dtype), m.shape(y_pred)
-    wanted = weight_shape(values.shape, y_pred.shape)
-    if wanted == tuple(values.shape) and None not in wanted:
+def aligned(m, values, dtype, y_pred) -> Any:
+    """A weight as a tensor that meets each element of the predictions with what is meant for it."""
+    values = m.convert_to_tensor(values, dtype)
+    return _reshaped(m, values, weight_shape(values.shape, y_pred.shape), y_pred)
+
+
+def _reshaped(m, values, shape, y_pred):
+    """Values in a shape of `Shapes`."""
+    if values is None or (shape == tuple(values.shape) and None not in shape):
         return values
     # Where the predictions' own dimension is not known before, it is what the weight's has to be.
-    return m.reshape(values, tuple(dimensions[axis] if one is None else one for axis, one in enumerate(wanted)))
-
-
-def _not_ignored(m, spec, y_true):
-    if spec.ignore_label is None:
-        return None
-    return m.logical_not(m.isnan(y_true)) if math.isnan(spec.ignore_label) else m.not_equal(y_true, spec.ignore_label)
-
-
-def _both(m, first, second):
-    """Both conditions, of which either may be missing."""
-    if first is None or second is None:
-        return second if first is None else first
-    return m.logical_and(first, second)
+    dimensions = m.shape(y_pred)
+    return m.reshape(values, tuple(dimensions[axis] if one is None else one for axis, one in enumerate(shape)))
 
 
 def _sum(m, values, axes=None):
@@ -122,15 +119,15 @@ def _spread(m, values, y_pred):
     return m.broadcast_to(values, m.shape(y_pred))
 
 
-def _count(m, counts, y_pred, axes=None):
-    """How many elements count along axes: a number where nothing but a known shape decides."""
-    if counts is not None:
-        return _sum(m, _spread(m, m.cast(counts, "int32"), y_pred), axes)
+def _count(m, valid, y_pred, axes=None):
+    """The number of valid elements along axes: a number where nothing but a known shape decides."""
+    if valid is not None:
+        return _sum(m, _spread(m, m.cast(valid, "int32"), y_pred), axes)
     dimensions = m.shape(y_pred)
     dimensions = dimensions if axes is None else [dimensions[axis] for axis in axes]
-    if all(isinstance(one, int) for one in dimensions):
+    if all(isinstance(extent, int) for extent in dimensions):
         return math.prod(dimensions)
-    return functools.reduce(operator.mul, (m.cast(one, y_pred.dtype) for one in dimensions))
+    return functools.reduce(operator.mul, (m.cast(extent, y_pred.dtype) for extent in dimensions))
 
 
 def _over(m, total, divisor):
