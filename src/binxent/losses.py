@@ -14,10 +14,9 @@ from typing import Any, Self
 import numpy as np
 
 from binxent._core import formulas
+from binxent._core.dtypes import DTYPES
 from binxent._core.formulas import power_kind
 from binxent._core.shapes import standard_axis, standard_reduction
-
-DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +161,7 @@ class Loss:
             ValueError: Shapes do not match, or a label, probability or weight has an impossible value.
             TypeError: An array holds no real numbers.
         """
-        from binxent.numpy._functions import evaluate  # the door stands on this module, so it is imported late
+        from binxent._kernels.arrays import evaluate  # loads the compiler
 
         return evaluate(self, y_true, y_pred, sample_weight)
 

@@ -112,7 +112,7 @@ def read_only(*shape):
         (
             lambda: bx.BinaryCrossentropy(True, ignore_label=-1)(np.array([1, -1, 3]), zeros(3)),
             ValueError,
-            "`y_true` must lie in [0, 1]; got 1 of 3 outside, from 1 to 3",
+            "`y_true` must lie in [0, 1]; got 1 of 2 outside, from 1 to 3",
         ),
         (
             lambda: bx.sigmoid_cross_entropy_with_logits([2.0], [0.0]),

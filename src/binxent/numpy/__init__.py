@@ -1,18 +1,19 @@
 """The NumPy door: the losses, in Keras's words and with Keras's numbers, on arrays. `import binxent` opens it."""
 
 from binxent._core.public_names import claim
-from binxent.numpy._functions import (
+from binxent.losses import (
     AsymmetricCrossentropy,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     PolyBinaryCrossentropy,
+)
+from binxent.numpy._class_balance import balanced_pos_weight, prior_logit
+from binxent.numpy._functions import (
     asymmetric_crossentropy,
-    balanced_pos_weight,
     binary_crossentropy,
     binary_focal_crossentropy,
     get_num_threads,
     poly_binary_crossentropy,
-    prior_logit,
     set_num_threads,
     sigmoid_cross_entropy_with_logits,
     value_and_grad,

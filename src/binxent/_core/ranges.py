@@ -1,0 +1,31 @@
+"""The error about labels and probabilities outside [0, 1], each door's in its own words."""
+
+from typing import Any
+
+
+def range_error(
+    values: Any, valid: Any, words: str, *, error: type[Exception] = ValueError, refuse_nan: bool = False
+) -> Exception | None:
+    """The error that says how many values lie outside [0, 1], and how far, or None if all lie inside.
+
+    Needs of the values no more than comparisons, boolean indices and reductions, which NumPy's arrays and torch's
+    tensors have alike, and makes no copy of values that are all right.
+
+    Args:
+        values: Array or tensor of any real dtype.
+        valid: Where values count, in their shape; None if everywhere.
+        words: The message, with the fields {outside}, {total}, {least} and {most}.
+        error: The kind of error.
+        refuse_nan: Whether NaN lies outside, too.
+    """
+    outside = (values < 0) | (values > 1)
+    if refuse_nan:
+        outside |= values != values
+    if valid is not None:
+        outside &= valid
+    if not outside.any():
+        return None
+    shown = values.reshape(-1) if valid is None else values[valid]
+    total, shown = len(shown), shown[shown == shown]
+    least, most = (float(shown.min()), float(shown.max())) if len(shown) else (float("nan"),) * 2
+    return error(words.format(outside=int(outside.sum()), total=total, least=f"{least:.9g}", most=f"{most:.9g}"))

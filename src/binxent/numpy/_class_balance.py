@@ -1,0 +1,72 @@
+"""What the base rate of each label suggests: the weight of positives that balances it, the logit to start from."""
+
+import numpy as np
+
+from binxent._core.array_likes import ABOUT_LABELS, as_numbers, check_range
+from binxent._core.masking import not_ignored
+
+
+def balanced_pos_weight(y_true, *, ignore_label=None):
+    """Negatives over positives: the `pos_weight` with which both classes weigh the same.
+
+    Args:
+        y_true: Labels in [0, 1], (n,) or (n, 1) for one label, (n, ..., labels) for several.
+        ignore_label: Entries with this label, a number or NaN, are not counted.
+
+    Returns:
+        A number for one label, else an array (labels,), in float64.
+
+    Raises:
+        ValueError: A label has no positive entry, or a value lies outside [0, 1].
+
+    Example:
+        >>> print(balanced_pos_weight([1, 0, 0, 0]))
+        3.0
+    """
+    positives, negatives = _count_classes(y_true, ignore_label)
+    if not np.all(positives):
+        raise ValueError(
+            f"{_absent(positives, 'positive')}, so no weight can balance it. Leave it out or weigh it by hand."
+        )
+    return negatives / positives
+
+
+def prior_logit(y_true, *, ignore_label=None):
+    """The logit of the base rate, log(positives / negatives): the bias to start an output layer from.
+
+    Args:
+        y_true: Labels in [0, 1], (n,) or (n, 1) for one label, (n, ..., labels) for several.
+        ignore_label: Entries with this label, a number or NaN, are not counted.
+
+    Returns:
+        A number for one label, else an array (labels,), in float64.
+
+    Raises:
+        ValueError: A label has only one class, or a value lies outside [0, 1].
+
+    Example:
+        >>> print(prior_logit([1, 0, 0, 0]).round(6))
+        -1.098612
+    """
+    positives, negatives = _count_classes(y_true, ignore_label)
+    for count, name in ((positives, "positive"), (negatives, "negative")):
+        if not np.all(count):
+            raise ValueError(f"{_absent(count, name)}, so its prior logit is infinite. Leave it out or set it by hand.")
+    return np.log(positives) - np.log(negatives)
+
+
+def _count_classes(y_true, ignore_label):
+    """Positives and negatives of each label, as sums of labels and of their complements."""
+    labels = as_numbers("y_true", y_true)
+    labels = labels.reshape(-1, labels.shape[-1] if labels.ndim > 1 else 1).astype(np.float64)
+    valid = not_ignored(np, ignore_label, labels)
+    check_range("y_true", labels, valid, ABOUT_LABELS)
+    positives = labels.sum(0, where=True if valid is None else valid)
+    negatives = (1.0 - labels).sum(0, where=True if valid is None else valid)
+    return (positives[0], negatives[0]) if positives.size == 1 else (positives, negatives)
+
+
+def _absent(counts, name):
+    which = np.flatnonzero(np.atleast_1d(counts) == 0)
+    listed = ", ".join(map(str, which[:10])) + (", ..." if which.size > 10 else "")
+    return f"`y_true` has no {name} entry" + (f" for label {listed}" if np.size(counts) > 1 else "")
