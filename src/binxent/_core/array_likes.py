@@ -1,5 +1,7 @@
-"""What callers pass as arrays, as NumPy arrays of real numbers."""
+"""What callers pass as arrays, as NumPy arrays of real numbers, with whatever it says about missing values."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,42 +11,45 @@ from binxent._core.ranges import range_error
 
 OUTSIDE = "`{name}` must lie in [0, 1]; got {{outside}} of {{total}} outside, from {{least}} to {{most}}. {advice}"
 ABOUT_LABELS = "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."
+PLAIN = {bool, int, float}  # the numbers that have no dtype to keep
 
 
-def as_numbers(name: str, value: Any) -> np.ndarray:
+def as_numbers(name: str, value: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """The value as an array that kernels can read.
 
     Args:
         name: The argument's name, for errors.
-        value: Anything that NumPy takes for an array.
+        value: Anything that NumPy takes for an array. Of a masked array the mask is kept, of what has an index, as in
+            pandas, the values only.
+
+    Returns:
+        The array, and where it is masked: an array of its shape, or None if nowhere.
 
     Raises:
-        TypeError: It holds no real numbers.
+        TypeError: The value holds no real numbers, or is a sparse matrix or a tensor that requires a gradient.
+        ValueError: Values are missing, as pandas.NA and Arrow's nulls are.
     """
-    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    array, mask = (value, None) if type(value) is np.ndarray else _read(name, value)
     if is_readable(array.dtype):
-        return array
+        return array, mask
     native = array.dtype.newbyteorder("=")
-    if not is_readable(native):
-        raise TypeError(f"`{name}` must hold {', '.join(DTYPES)}, whole numbers or booleans; got {described(array)}.")
-    return array.astype(native)
+    if is_readable(native):
+        return array.astype(native), mask
+    found = f"an array of {array.dtype}" if array.ndim or array.dtype != object else f"a {type(value).__name__}"
+    advice = " Convert it, by `.astype(np.float32)` say." if array.ndim and array.dtype == object else ""
+    raise TypeError(f"`{name}` must hold {', '.join(DTYPES)}, whole numbers or booleans; got {found}.{advice}")
 
 
-def as_predictions(name: str, value: Any) -> np.ndarray:
-    """As `as_numbers`, with lists in float32, as in Keras."""
-    array = as_numbers(name, value)
-    if array is not value and array.dtype == DOUBLE and not hasattr(value, "dtype"):
-        return array.astype(SINGLE)
-    return array
-
-
-def described(value: Any) -> str:
-    """What a value is, for errors."""
-    return f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+def as_predictions(name: str, value: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """As `as_numbers`, with lists of Python's own numbers, and these numbers, in float32, as in Keras."""
+    array, mask = as_numbers(name, value)
+    if array is not value and array.dtype == DOUBLE and _is_plain(value):
+        return array.astype(SINGLE), mask
+    return array, mask
 
 
 def check_range(name: str, array: np.ndarray, valid: np.ndarray | None, advice: str) -> None:
-    """Refuses values outside [0, 1].
+    """Refuse values outside [0, 1].
 
     Args:
         name: The argument's name, for the error.
@@ -58,3 +63,106 @@ def check_range(name: str, array: np.ndarray, valid: np.ndarray | None, advice: 
     error = range_error(array, valid, OUTSIDE.format(name=name, advice=advice))
     if error is not None:
         raise error
+
+
+def _read(name, value):
+    """The value as an array of any dtype, and its mask."""
+    if isinstance(value, np.ndarray):
+        return np.asarray(value), _mask(value)
+    if isinstance(value, (list, tuple)):
+        if not _is_plain(value) and not all(map(_is_maskless, _leaf_types(value))):
+            raise TypeError(f"`{name}` is a {type(value).__name__} of masked arrays. Join them first, by np.ma.stack.")
+        return np.asarray(value), None
+    return _reader(type(value))(name, value), None
+
+
+def _is_plain(value):
+    """Whether a value is one of Python's own numbers, or made of them and of lists."""
+    return (_leaf_types(value) if isinstance(value, (list, tuple)) else {type(value)}) <= PLAIN
+
+
+@cache
+def _is_maskless(kind: type) -> bool:
+    """Whether NumPy can join values of this type, and convert them, without dropping a mask."""
+    return not (issubclass(kind, np.ndarray) and hasattr(kind, "mask"))
+
+
+def _mask(array):
+    """Where a subclass of NumPy's array is masked, or None."""
+    if _is_maskless(type(array)):
+        return None
+    mask = np.broadcast_to(array.mask, array.shape)  # pyright: ignore[reportAttributeAccessIssue]
+    return mask if mask.any() else None
+
+
+def _leaf_types(values):
+    """The types of what is in lists, and in the lists in them."""
+    kinds = set(map(type, values))
+    if kinds.isdisjoint((list, tuple)):
+        return kinds
+    nested = (_leaf_types(each) if type(each) in (list, tuple) else {type(each)} for each in values)
+    return set().union(*nested)
+
+
+@cache
+def _reader(kind: type) -> Callable[[str, Any], np.ndarray]:
+    """The function that makes an array of a value of this type."""
+    modules = [base.__module__ for base in kind.__mro__]
+    for prefix, reader in READERS.items():
+        if any(f"{module}.".startswith(prefix) for module in modules):
+            return reader
+    return lambda name, value: np.asarray(value)
+
+
+def _from_pandas(name, value):
+    """Nullable columns in the dtype of what they hold; NumPy would make objects of some, and NaN of what is missing."""
+    dtypes = [value.dtype] if value.ndim == 1 else list(value.dtypes)
+    if all(isinstance(dtype, np.dtype) for dtype in dtypes):
+        return np.asarray(value)
+    _refuse_missing(name, np.count_nonzero(value.isna()))
+    try:
+        dtype = np.result_type(*(getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes))
+    except TypeError:  # a category, a date
+        return np.asarray(value)
+    return value.to_numpy(dtype=dtype)
+
+
+def _from_polars(name, value):
+    _refuse_missing(name, np.sum(np.asarray(value.null_count())))
+    return np.asarray(value)
+
+
+def _from_arrow(name, value):
+    columns = value.columns if hasattr(value, "columns") else [value]
+    _refuse_missing(name, sum(column.null_count for column in columns))
+    return np.asarray(value)
+
+
+def _refuse_missing(name, count):
+    if count:
+        raise ValueError(
+            f"`{name}` has {count} missing values. Drop them, pass a masked array (np.ma), or fill them: labels with a "
+            "number that `ignore_label` names."
+        )
+
+
+def _from_sparse(name, value):
+    raise TypeError(f"`{name}` must be an array; got a sparse one ({type(value).__name__}). Pass `{name}.toarray()`.")
+
+
+def _from_torch(name, value):
+    if value.requires_grad:
+        raise TypeError(
+            f"`{name}` is a tensor that requires a gradient, which does not pass through NumPy. Take the loss from "
+            f"`binxent.torch`, or pass `{name}.detach()`."
+        )
+    return np.asarray(value)
+
+
+READERS = {
+    "pandas.": _from_pandas,
+    "polars.": _from_polars,
+    "pyarrow.": _from_arrow,
+    "scipy.sparse.": _from_sparse,
+    "torch.": _from_torch,
+}

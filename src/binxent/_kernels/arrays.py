@@ -1,10 +1,11 @@
 """The losses on NumPy arrays: from arguments as callers pass them to the fused loops, and back."""
 
-from functools import lru_cache
+from functools import lru_cache, reduce
+from typing import NamedTuple
 
 import numpy as np
 
-from binxent._core.array_likes import ABOUT_LABELS, as_numbers, as_predictions, check_range, described
+from binxent._core.array_likes import ABOUT_LABELS, as_numbers, as_predictions, check_range
 from binxent._core.dtypes import DTYPES, compute_dtype, is_readable, named_dtype, result_dtype
 from binxent._core.masking import both, not_ignored
 from binxent._core.shapes import require_one_per_label, require_same_shape, resolve
@@ -19,25 +20,67 @@ def _resolve(names, may_lack_last, *shapes):
     return resolve(*shapes, names=names, may_lack_last=may_lack_last)
 
 
+class Arguments(NamedTuple):
+    """What a caller passes, as arrays.
+
+    Attributes:
+        names: The names of labels and predictions, for errors.
+        labels: Array of labels.
+        predictions: Array of predictions.
+        weight: Array of weights, 0 where they are masked, or None.
+        masks: Where labels, predictions and weights are masked: arrays of their shapes, or None; empty if nowhere.
+    """
+
+    names: tuple[str, str]
+    labels: np.ndarray
+    predictions: np.ndarray
+    weight: np.ndarray | None
+    masks: tuple[np.ndarray | None, ...]
+
+
+def read(y_true, y_pred, sample_weight=None, names=("y_true", "y_pred")):
+    """Read arguments as arrays.
+
+    Raises:
+        TypeError: An argument holds no real numbers.
+        ValueError: Values are missing.
+    """
+    labels, true_mask = as_numbers(names[0], y_true)
+    predictions, pred_mask = as_predictions(names[1], y_pred)
+    weight, weight_mask = (None, None) if sample_weight is None else as_numbers("sample_weight", sample_weight)
+    if true_mask is None and pred_mask is None and weight_mask is None:
+        return Arguments(names, labels, predictions, weight, ())
+    if weight is not None and weight_mask is not None:
+        weight = np.where(weight_mask, np.zeros_like(weight), weight)
+    return Arguments(names, labels, predictions, weight, (true_mask, pred_mask, weight_mask))
+
+
+def evaluate(loss, y_true, y_pred, sample_weight=None, names=("y_true", "y_pred"), may_lack_last=True):
+    """Compute what a loss returns when it is called."""
+    return compute(loss, read(y_true, y_pred, sample_weight, names), (), may_lack_last)
+
+
 def differentiate(loss, y_true, y_pred, sample_weight, outputs):
-    """The reduced loss, and as many derivatives as there are outputs, None standing for a new array."""
-    predictions = as_predictions("y_pred", y_pred)
+    """Compute the reduced loss, and as many derivatives as there are outputs, None standing for a new array."""
+    arguments = read(y_true, y_pred, sample_weight)
+    shape, dtype = arguments.predictions.shape, result_dtype(arguments.predictions.dtype)
     derivatives = []
     for output in outputs:
         if output is None:
-            output = np.empty(predictions.shape, result_dtype(predictions.dtype))
+            output = np.empty(shape, dtype)
         else:
-            others = [as_numbers("y_true", y_true), predictions, *derivatives]
-            if sample_weight is not None:
-                others.append(np.asarray(sample_weight))
-            _check_output(output, predictions.shape, others)
+            others = [arguments.labels, arguments.predictions, *derivatives]
+            _check_output(output, shape, others if arguments.weight is None else [*others, arguments.weight])
         derivatives.append(output)
-    return evaluate(loss, y_true, predictions, sample_weight, derivatives), derivatives
+    return compute(loss, arguments, derivatives), derivatives
 
 
 def _check_output(output, shape, others):
-    if not isinstance(output, np.ndarray) or not is_readable(output.dtype) or output.dtype.kind in "biu":
-        raise TypeError(f"`out` must be a NumPy array of {', '.join(DTYPES)}; got {described(output)}.")
+    kinds = ", ".join(DTYPES)
+    if not isinstance(output, np.ndarray) or hasattr(output, "mask"):
+        raise TypeError(f"`out` must be a NumPy array of {kinds}; got a {type(output).__name__}.")
+    if not is_readable(output.dtype) or output.dtype.kind in "biu":
+        raise TypeError(f"`out` must be a NumPy array of {kinds}; got an array of {output.dtype}.")
     require_same_shape("out", output.shape, "y_pred", shape)
     if not output.flags.writeable:
         raise ValueError("`out` is read-only; pass an array that can be written to.")
@@ -45,30 +88,24 @@ def _check_output(output, shape, others):
         raise ValueError("`out` shares memory with another argument, which would change while it is read; pass a copy.")
 
 
-def evaluate(
-    loss, y_true, y_pred, sample_weight=None, derivatives=(), *, names=("y_true", "y_pred"), may_lack_last=True
-):
-    """The reduced loss.
+def compute(loss, arguments, derivatives=(), may_lack_last=True):
+    """Compute the reduced loss.
 
     Args:
         loss: A loss of `binxent.losses`.
-        y_true: Labels.
-        y_pred: Predictions.
-        sample_weight: None, or weights.
+        arguments: Labels, predictions and weights.
         derivatives: Up to two floating arrays in the shape of the predictions, which the slope and the curvature of
             the reduced loss are written to.
-        names: The names of labels and predictions, for errors.
         may_lack_last: Whether labels and predictions may differ by a last axis of one.
     """
-    labels, predictions = as_numbers(names[0], y_true), as_predictions(names[1], y_pred)
-    weight = None if sample_weight is None else as_numbers("sample_weight", sample_weight)
+    names, labels, predictions, weight, _ = arguments
     weight_shape = None if weight is None else weight.shape
     shapes = _resolve(names, may_lack_last, labels.shape, predictions.shape, loss.axis, weight_shape)
     dtype = result_dtype(predictions.dtype) if loss.dtype is None else named_dtype(loss.dtype)
     require_one_per_label(loss.pointwise.constant_names, loss.pointwise.constants, shapes.pred)
     if predictions.size == 0:
         return np.zeros(shapes.samples if loss.reduction == "none" else (), dtype)[()]
-    elements = Elements(loss, names, shapes, labels, predictions, weight, derivatives)
+    elements = Elements(loss, shapes, arguments, derivatives)
     if loss.reduction == "none" and shapes.per_sample == 1:
         losses = np.empty(shapes.samples, dtype)
         elements.run(elements.weights, losses=losses.reshape(shapes.pred))
@@ -90,11 +127,11 @@ def _means(elements, shapes):
 
 def _divisors(elements, per_sample):
     """What each sum is divided by: one number for all sums, or one for each."""
-    reduction, ignoring = elements.loss.reduction, elements.loss.ignore_label is not None
-    if reduction == "mean_with_sample_weight" and (elements.weights or ignoring):
+    reduction, some_left_out = elements.loss.reduction, elements.some_left_out
+    if reduction == "mean_with_sample_weight" and (elements.weights or some_left_out):
         return elements.tally(elements.weights)
-    if ignoring and (elements.by_sample or reduction != "sum"):
-        return elements.tally([])
+    if some_left_out and (elements.by_sample or reduction != "sum"):
+        return elements.tally(elements.visible)
     return np.array([per_sample if reduction in ("none", "sum") else elements.size])
 
 
@@ -105,25 +142,33 @@ class Elements:
         loss: The loss.
         predictions: Array of predictions.
         labels: Array of labels.
-        weights: Arrays whose product weighs each element; 0 hides it.
+        visible: Empty, or an array that is False where an entry is masked.
+        weights: Arrays whose product weighs each element, `visible` included; 0 hides it.
+        some_left_out: Whether some elements may not count in a mean, masked or ignored.
         size: Number of elements.
         by_sample: Whether there is a sum for each sample; the axes to average over then come last.
     """
 
-    def __init__(self, loss, names, shapes, labels, predictions, weight, derivatives):
+    def __init__(self, loss, shapes, arguments, derivatives):
+        self.names, labels, predictions, weight, masks = arguments
         shape, axes = shapes.pred, shapes.axes
-        self.loss, self.names = loss, names
-        self.labels, self.predictions = labels.reshape(shapes.true), predictions.reshape(shape)
+        self.loss = loss
+        if labels.shape != predictions.shape:
+            labels, predictions = labels.reshape(shapes.true), predictions.reshape(shape)
+            derivatives = [array.reshape(shape) for array in derivatives]
+        self.labels, self.predictions, self.derivatives = labels, predictions, derivatives
+        self.visible = _visible(masks, shapes) if masks else []
         self.weights = [] if weight is None else [np.broadcast_to(weight.reshape(shapes.weight), shape)]
-        self.derivatives = [array.reshape(shape) for array in derivatives]
+        self.weights += self.visible
         self.size = predictions.size
         self.real = compute_dtype(predictions.dtype)
+        self.some_left_out = bool(self.visible) or loss.ignore_label is not None
         self.by_sample = shapes.per_sample > 1 and (
-            loss.reduction == "none" or (loss.reduction == "sum" and loss.ignore_label is not None)
+            loss.reduction == "none" or (loss.reduction == "sum" and self.some_left_out)
         )
-        self.row = shapes.per_sample if self.by_sample else self.size
-        label_axis = -1
+        self.row, label_axis = self.size, -1
         if self.by_sample:
+            self.row = shapes.per_sample
             order = [axis for axis in range(len(shape)) if axis not in axes] + list(axes)
             self._transpose(order)
             label_axis = order.index(len(shape) - 1)
@@ -131,6 +176,7 @@ class Elements:
 
     def _transpose(self, order):
         self.labels, self.predictions = self.labels.transpose(order), self.predictions.transpose(order)
+        self.visible = [array.transpose(order) for array in self.visible]
         self.weights = [array.transpose(order) for array in self.weights]
         self.derivatives = [array.transpose(order) for array in self.derivatives]
 
@@ -174,3 +220,10 @@ class Elements:
         check_range(self.names[0], self.labels, valid, ABOUT_LABELS)
         if not self.loss.from_logits:
             check_range(self.names[1], self.predictions, valid, ABOUT_PREDICTIONS)
+
+
+def _visible(masks, shapes):
+    """A list of one array, False where an entry is masked."""
+    pairs = zip(masks, (shapes.true, shapes.pred, shapes.weight), strict=True)
+    hidden = [mask.reshape(shape) for mask, shape in pairs if mask is not None]
+    return [np.broadcast_to(~reduce(np.logical_or, hidden), shapes.pred)]

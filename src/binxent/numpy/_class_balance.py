@@ -3,11 +3,11 @@
 import numpy as np
 
 from binxent._core.array_likes import ABOUT_LABELS, as_numbers, check_range
-from binxent._core.masking import not_ignored
+from binxent._core.masking import both, not_ignored
 
 
 def balanced_pos_weight(y_true, *, ignore_label=None):
-    """Negatives over positives: the `pos_weight` with which both classes weigh the same.
+    """Count negatives over positives: the `pos_weight` with which both classes weigh the same.
 
     Args:
         y_true: Labels in [0, 1], (n,) or (n, 1) for one label, (n, ..., labels) for several.
@@ -17,17 +17,16 @@ def balanced_pos_weight(y_true, *, ignore_label=None):
         A number for one label, else an array (labels,), in float64.
 
     Raises:
-        ValueError: A label has no positive entry, or a value lies outside [0, 1].
+        ValueError: A label has only one class, or a value lies outside [0, 1].
 
     Example:
         >>> print(balanced_pos_weight([1, 0, 0, 0]))
         3.0
     """
     positives, negatives = _count_classes(y_true, ignore_label)
-    if not np.all(positives):
-        raise ValueError(
-            f"{_absent(positives, 'positive')}, so no weight can balance it. Leave it out or weigh it by hand."
-        )
+    for count, name in ((positives, "positive"), (negatives, "negative")):
+        if not np.all(count):
+            raise ValueError(f"{_absent(count, name)}, so no weight can balance it. Leave it out or weigh it by hand.")
     return negatives / positives
 
 
@@ -57,9 +56,10 @@ def prior_logit(y_true, *, ignore_label=None):
 
 def _count_classes(y_true, ignore_label):
     """Positives and negatives of each label, as sums of labels and of their complements."""
-    labels = as_numbers("y_true", y_true)
-    labels = labels.reshape(-1, labels.shape[-1] if labels.ndim > 1 else 1).astype(np.float64)
-    valid = not_ignored(np, ignore_label, labels)
+    labels, mask = as_numbers("y_true", y_true)
+    shape = -1, labels.shape[-1] if labels.ndim > 1 else 1
+    labels = labels.reshape(shape).astype(np.float64)
+    valid = both(np, None if mask is None else ~mask.reshape(shape), not_ignored(np, ignore_label, labels))
     check_range("y_true", labels, valid, ABOUT_LABELS)
     positives = labels.sum(0, where=True if valid is None else valid)
     negatives = (1.0 - labels).sum(0, where=True if valid is None else valid)

@@ -234,7 +234,7 @@ def sigmoid_cross_entropy_with_logits(labels, logits):
 
     The function of that name in `tf.nn`.
     """
-    return _evaluate(_ELEMENTWISE, labels, logits, names=("labels", "logits"))
+    return _evaluate(_ELEMENTWISE, labels, logits, ("labels", "logits"))
 
 
 def weighted_cross_entropy_with_logits(labels, logits, pos_weight):
@@ -259,7 +259,7 @@ def weighted_cross_entropy_with_logits(labels, logits, pos_weight):
     The function of that name in `tf.nn`.
     """
     loss = BinaryCrossentropy(True, axis=(), reduction="none", pos_weight=pos_weight)
-    return _evaluate(loss, labels, logits, names=("labels", "logits"))
+    return _evaluate(loss, labels, logits, ("labels", "logits"))
 
 
 def value_and_grad(loss, y_true, y_pred, sample_weight=None, *, out=None):
@@ -350,10 +350,10 @@ def _per_sample(kind, y_true, y_pred, **parameters):
     return _evaluate(loss, y_true, y_pred)
 
 
-def _evaluate(loss, y_true, y_pred, **names):
+def _evaluate(loss, y_true, y_pred, names=("y_true", "y_pred")):
     from binxent._kernels.arrays import evaluate  # loads the compiler
 
-    return evaluate(loss, y_true, y_pred, may_lack_last=False, **names)
+    return evaluate(loss, y_true, y_pred, None, names, False)
 
 
 def _differentiate(*arguments):
