@@ -5,9 +5,9 @@
     >>> print(loss([[0, 1], [0, 0]], [[-18.6, 0.51], [2.94, -12.8]], sample_weight=[0.8, 0.2]).round(3))
     0.244
 
-The names here are the NumPy door's, `binxent.numpy`, in Keras's spelling. Other frameworks have doors of their own,
-`binxent.jax` and `binxent.keras`. Nothing is imported before it is needed: NumPy with the first name, Numba with the
-first call that computes, a framework never.
+The names here are those of `binxent.numpy`, which follow Keras. Other frameworks have modules of their own:
+`binxent.torch`, `binxent.jax`, `binxent.tensorflow`, `binxent.keras` and `binxent.tf_keras`. Nothing is imported before
+it is needed: NumPy with the first name, the compiler with the first call that computes, a framework never.
 """
 
 from importlib import import_module
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         binary_crossentropy,
         binary_focal_crossentropy,
         get_num_threads,
+        pointwise,
         poly_binary_crossentropy,
         prior_logit,
         set_num_threads,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
         value_grad_hess,
         weighted_cross_entropy_with_logits,
     )
+
+    __version__: str
 
 __all__ = [
     "AsymmetricCrossentropy",
@@ -43,6 +46,7 @@ __all__ = [
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "get_num_threads",
+    "pointwise",
     "poly_binary_crossentropy",
     "prior_logit",
     "set_num_threads",
@@ -53,14 +57,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name in __all__:
-        value = globals()[name] = getattr(import_module("binxent.numpy"), name)
-        return value
-    if name == "__version__":
-        return import_module("importlib.metadata").version("binxent")
-    raise AttributeError(f"module 'binxent' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker that sees it would take every name for one of this module's
+
+    def __getattr__(name):
+        if name in __all__:
+            value = globals()[name] = getattr(import_module("binxent.numpy"), name)
+            return value
+        if name == "__version__":
+            return import_module("importlib.metadata").version("binxent")
+        raise AttributeError(f"module 'binxent' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"})

@@ -12,11 +12,13 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from binxent._core import formulas
 from binxent._core.dtypes import DTYPES
 from binxent._core.formulas import power_kind
 from binxent._core.shapes import standard_axis, standard_reduction
+from binxent._core.types import Axis, Reduced, Reduction
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +111,10 @@ class Loss:
 
     from_logits: bool
     label_smoothing: float
-    axis: int | tuple[int, ...] | None
-    reduction: str | None
+    axis: Axis
+    reduction: Reduction | None
     name: str | None
-    dtype: str | None
+    dtype: DTypeLike | None
     ignore_label: float | None
     epsilon: float | None
     pointwise: Pointwise
@@ -146,7 +148,7 @@ class Loss:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Reduced:
         """Compute the reduced loss of NumPy arrays.
 
         Args:
@@ -230,10 +232,10 @@ class ElementwiseLoss(Loss):
 
     from_logits: bool = False
     label_smoothing: float = 0.0
-    axis: int | tuple[int, ...] | None = -1
-    reduction: str | None = "sum_over_batch_size"
+    axis: Axis = -1
+    reduction: Reduction | None = "sum_over_batch_size"
     name: str | None = None
-    dtype: str | None = None
+    dtype: DTypeLike | None = None
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
 
@@ -256,12 +258,12 @@ class BinaryCrossentropy(Loss):
 
     from_logits: bool = False
     label_smoothing: float = 0.0
-    axis: int | tuple[int, ...] | None = -1
-    reduction: str | None = "sum_over_batch_size"
+    axis: Axis = -1
+    reduction: Reduction | None = "sum_over_batch_size"
     name: str | None = "binary_crossentropy"
-    dtype: str | None = None
+    dtype: DTypeLike | None = None
     _: KW_ONLY
-    pos_weight: float | tuple[float, ...] | Mapping[int, float] | None = None
+    pos_weight: ArrayLike | Mapping[int, float] | None = None
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
 
@@ -299,10 +301,10 @@ class BinaryFocalCrossentropy(Loss):
     gamma: float = 2.0
     from_logits: bool = False
     label_smoothing: float = 0.0
-    axis: int | tuple[int, ...] | None = -1
-    reduction: str | None = "sum_over_batch_size"
+    axis: Axis = -1
+    reduction: Reduction | None = "sum_over_batch_size"
     name: str | None = "binary_focal_crossentropy"
-    dtype: str | None = None
+    dtype: DTypeLike | None = None
     _: KW_ONLY
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
@@ -345,10 +347,10 @@ class AsymmetricCrossentropy(Loss):
     margin: float = 0.05
     from_logits: bool = False
     label_smoothing: float = 0.0
-    axis: int | tuple[int, ...] | None = -1
-    reduction: str | None = "sum_over_batch_size"
+    axis: Axis = -1
+    reduction: Reduction | None = "sum_over_batch_size"
     name: str | None = "asymmetric_crossentropy"
-    dtype: str | None = None
+    dtype: DTypeLike | None = None
     _: KW_ONLY
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
@@ -385,10 +387,10 @@ class PolyBinaryCrossentropy(Loss):
     epsilon_1: float = 1.0
     from_logits: bool = False
     label_smoothing: float = 0.0
-    axis: int | tuple[int, ...] | None = -1
-    reduction: str | None = "sum_over_batch_size"
+    axis: Axis = -1
+    reduction: Reduction | None = "sum_over_batch_size"
     name: str | None = "poly_binary_crossentropy"
-    dtype: str | None = None
+    dtype: DTypeLike | None = None
     _: KW_ONLY
     ignore_label: float | None = None
     epsilon: float | None = 1e-7

@@ -1,5 +1,6 @@
 """The NumPy door speaks Keras's words and says Keras's numbers."""
 
+import inspect
 import math
 
 import numpy as np
@@ -141,6 +142,35 @@ def test_functions_say_what_their_losses_say(function, kind, options, axis, from
     y, x = predictions(from_logits, (5, 2))
     loss = kind(from_logits=from_logits, axis=axis, reduction="none", **options)
     same(function(y, x, from_logits=from_logits, axis=axis, **options), loss(y, x))
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_the_options_of_a_function_are_those_of_its_loss(kind):
+    name = kind().name
+    options = [p for p in inspect.signature(getattr(bx, name)).parameters.values() if not p.name.startswith("y_")]
+    own = inspect.signature(kind).parameters.values()
+    of_classes = ("reduction", "name", "dtype")
+    assert [(p.name, p.default, p.kind) for p in options] == [
+        (p.name, p.default, p.kind) for p in own if p.name not in of_classes
+    ]
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_pointwise_takes_any_loss_and_averages_nothing(kind):
+    y, x = predictions(True, (4, 3), "float64")
+    loss = kind(from_logits=True, axis=0, reduction="sum", dtype="float32", label_smoothing=0.1)
+    want = kind(from_logits=True, axis=(), reduction="none", label_smoothing=0.1)(y, x)
+    same(bx.pointwise(loss, x, y), want)
+    with pytest.raises(ValueError, match="`labels` and `predictions` must have the same shape"):
+        bx.pointwise(loss, x, y[:, :1])
+
+
+def test_the_sum_over_scores_takes_no_axis():
+    y, z = f32(1, 0, 1), f32(0.3, -1, 2)
+    mean = bx.value_and_grad(bx.BinaryCrossentropy(True), y, z)
+    same(bx.value_and_grad(bx.BinaryCrossentropy(True, reduction="sum"), y, z), mean)
+    value, grad = bx.value_and_grad(bx.BinaryCrossentropy(True, axis=(), reduction="sum"), y, z)
+    close([value, *grad], 3 * np.array([mean[0], *mean[1]]))
 
 
 @pytest.mark.parametrize("kind", FAMILY)

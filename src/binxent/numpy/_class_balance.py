@@ -1,12 +1,13 @@
-"""What the base rate of each label suggests: the weight of positives that balances it, the logit to start from."""
+"""The weight of positives that balances a label, and the logit of its base rate, from which to start."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from binxent._core.array_likes import ABOUT_LABELS, as_numbers, check_range
 from binxent._core.masking import both, not_ignored
 
 
-def balanced_pos_weight(y_true, *, ignore_label=None):
+def balanced_pos_weight(y_true: ArrayLike, *, ignore_label: float | None = None) -> np.float64 | NDArray[np.float64]:
     """Count negatives over positives: the `pos_weight` with which both classes weigh the same.
 
     Args:
@@ -30,8 +31,8 @@ def balanced_pos_weight(y_true, *, ignore_label=None):
     return negatives / positives
 
 
-def prior_logit(y_true, *, ignore_label=None):
-    """The logit of the base rate, log(positives / negatives): the bias to start an output layer from.
+def prior_logit(y_true: ArrayLike, *, ignore_label: float | None = None) -> np.float64 | NDArray[np.float64]:
+    """Compute the logit of the base rate, log(positives / negatives): the bias to start an output layer from.
 
     Args:
         y_true: Labels in [0, 1], (n,) or (n, 1) for one label, (n, ..., labels) for several.

@@ -1,27 +1,34 @@
 """The losses as functions of NumPy arrays, in Keras's words and with Keras's numbers."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
+from numpy.typing import ArrayLike, NDArray
+
+from binxent._core.types import Axis, FloatArray, Reduced
 from binxent.losses import (
     AsymmetricCrossentropy,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
+    Loss,
     PolyBinaryCrossentropy,
 )
 
 
 def binary_crossentropy(
-    y_true,
-    y_pred,
-    from_logits=False,
-    label_smoothing=0.0,
-    axis=-1,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: Axis = -1,
     *,
-    pos_weight=None,
-    ignore_label=None,
-    epsilon=1e-7,
-):
-    """Binary cross-entropy of each sample: the mean of c y a + (1 - y) b over `axis`.
+    pos_weight: ArrayLike | Mapping[int, float] | None = None,
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> FloatArray:
+    """Compute the binary cross-entropy of each sample: the mean of c y a + (1 - y) b over `axis`.
 
     Args:
         y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`.
@@ -34,7 +41,7 @@ def binary_crossentropy(
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon]; None takes them exactly.
 
     Returns:
-        Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`.
+        Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`; float32 for whole numbers and lists.
 
     Raises:
         ValueError: Shapes differ, or a label or probability lies outside [0, 1].
@@ -60,19 +67,19 @@ def binary_crossentropy(
 
 
 def binary_focal_crossentropy(
-    y_true,
-    y_pred,
-    apply_class_balancing=False,
-    alpha=0.25,
-    gamma=2.0,
-    from_logits=False,
-    label_smoothing=0.0,
-    axis=-1,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: Axis = -1,
     *,
-    ignore_label=None,
-    epsilon=1e-7,
-):
-    """Focal loss of each sample; `BinaryFocalCrossentropy` has the equation.
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> FloatArray:
+    """Compute the focal loss of each sample; `BinaryFocalCrossentropy` has the equation.
 
     Args:
         y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`.
@@ -87,7 +94,7 @@ def binary_focal_crossentropy(
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon]; None takes them exactly.
 
     Returns:
-        Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`.
+        Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`; float32 for whole numbers and lists.
 
     Raises:
         ValueError: Shapes differ, or a label or probability lies outside [0, 1].
@@ -115,19 +122,19 @@ def binary_focal_crossentropy(
 
 
 def asymmetric_crossentropy(
-    y_true,
-    y_pred,
-    gamma_pos=1.0,
-    gamma_neg=4.0,
-    margin=0.05,
-    from_logits=False,
-    label_smoothing=0.0,
-    axis=-1,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    gamma_pos: float = 1.0,
+    gamma_neg: float = 4.0,
+    margin: float = 0.05,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: Axis = -1,
     *,
-    ignore_label=None,
-    epsilon=1e-7,
-):
-    """Asymmetric loss of each sample; `AsymmetricCrossentropy` has the equation.
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> FloatArray:
+    """Compute the asymmetric loss of each sample; `AsymmetricCrossentropy` has the equation.
 
     Args:
         y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`.
@@ -142,7 +149,7 @@ def asymmetric_crossentropy(
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon]; None takes them exactly.
 
     Returns:
-        Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`.
+        Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`; float32 for whole numbers and lists.
 
     Raises:
         ValueError: Shapes differ, or a label or probability lies outside [0, 1].
@@ -168,17 +175,17 @@ def asymmetric_crossentropy(
 
 
 def poly_binary_crossentropy(
-    y_true,
-    y_pred,
-    epsilon_1=1.0,
-    from_logits=False,
-    label_smoothing=0.0,
-    axis=-1,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    epsilon_1: float = 1.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: Axis = -1,
     *,
-    ignore_label=None,
-    epsilon=1e-7,
-):
-    """Poly-1 loss of each sample; `PolyBinaryCrossentropy` has the equation.
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> FloatArray:
+    """Compute the Poly-1 loss of each sample; `PolyBinaryCrossentropy` has the equation.
 
     Args:
         y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`.
@@ -191,7 +198,7 @@ def poly_binary_crossentropy(
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon]; None takes them exactly.
 
     Returns:
-        Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`.
+        Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`; float32 for whole numbers and lists.
 
     Raises:
         ValueError: Shapes differ, or a label or probability lies outside [0, 1].
@@ -214,8 +221,8 @@ def poly_binary_crossentropy(
     )
 
 
-def sigmoid_cross_entropy_with_logits(labels, logits):
-    """Binary cross-entropy of each element from its logit.
+def sigmoid_cross_entropy_with_logits(labels: ArrayLike, logits: ArrayLike) -> FloatArray:
+    """Compute the binary cross-entropy of each element from its logit.
 
     Args:
         labels: Labels in [0, 1], in the shape of `logits`.
@@ -237,8 +244,10 @@ def sigmoid_cross_entropy_with_logits(labels, logits):
     return _evaluate(_ELEMENTWISE, labels, logits, ("labels", "logits"))
 
 
-def weighted_cross_entropy_with_logits(labels, logits, pos_weight):
-    """Binary cross-entropy of each element from its logit, with positives counted `pos_weight` times.
+def weighted_cross_entropy_with_logits(
+    labels: ArrayLike, logits: ArrayLike, pos_weight: ArrayLike | Mapping[int, float]
+) -> FloatArray:
+    """Compute the binary cross-entropy of each element from its logit, with positives counted `pos_weight` times.
 
     Args:
         labels: Labels in [0, 1], in the shape of `logits`.
@@ -262,8 +271,41 @@ def weighted_cross_entropy_with_logits(labels, logits, pos_weight):
     return _evaluate(loss, labels, logits, ("labels", "logits"))
 
 
-def value_and_grad(loss, y_true, y_pred, sample_weight=None, *, out=None):
-    """The reduced loss and its gradient with respect to the predictions, from one pass over memory.
+def pointwise(loss: Loss, predictions: ArrayLike, labels: ArrayLike) -> FloatArray:
+    """Compute any loss, a user's own included, of each element.
+
+    Args:
+        loss: A loss of `binxent.losses`, or one derived from `ElementwiseLoss`. Its axis, reduction and dtype play no
+            part here.
+        predictions: Logits or probabilities, as the loss says.
+        labels: Labels in [0, 1], in the shape of `predictions`.
+
+    Returns:
+        Array in the shape and dtype of `predictions`.
+
+    Raises:
+        ValueError: Shapes differ, or a label or probability lies outside [0, 1].
+        TypeError: An array holds no real numbers.
+
+    Example:
+        >>> print(pointwise(BinaryCrossentropy(from_logits=True), [0.0, 2.0], [1, 0]).round(4))
+        [0.6931 2.1269]
+    """
+    return _evaluate(_elementwise(loss), labels, predictions, ("labels", "predictions"))
+
+
+def value_and_grad(
+    loss: Loss,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    out: NDArray[Any] | None = None,
+) -> tuple[Reduced, FloatArray]:
+    """Compute the reduced loss and its gradient with respect to the predictions, in one pass over memory.
+
+    The mean over `axis` comes first, as in Keras: of scores of shape (N,), reduction="sum" is their mean, and so is the
+    gradient. For a sum over N scores, which boosting libraries expect, pass axis=().
 
     Args:
         loss: One of the losses, `BinaryCrossentropy(from_logits=True)` say.
@@ -290,8 +332,18 @@ def value_and_grad(loss, y_true, y_pred, sample_weight=None, *, out=None):
     return value, grad
 
 
-def value_grad_hess(loss, y_true, y_pred, sample_weight=None, *, out=None):
-    """The reduced loss, its gradient and the diagonal of its Hessian, which has nothing beside the diagonal.
+def value_grad_hess(
+    loss: Loss,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    out: tuple[NDArray[Any], NDArray[Any]] | None = None,
+) -> tuple[Reduced, FloatArray, FloatArray]:
+    """Compute the reduced loss, its gradient and the diagonal of its Hessian, which is zero off the diagonal.
+
+    The mean over `axis` comes first, as in Keras: of scores of shape (N,), reduction="sum" is their mean. For the
+    gradient and Hessian of each of N scores by itself, which boosting libraries expect, pass axis=().
 
     Args:
         loss: One of the losses.
@@ -311,35 +363,48 @@ def value_grad_hess(loss, y_true, y_pred, sample_weight=None, *, out=None):
         >>> value, grad, hess = value_grad_hess(BinaryCrossentropy(from_logits=True), [1.0, 0.0], [0.0, 2.0])
         >>> print(hess.round(6))
         [0.125    0.052497]
+        >>> objective = BinaryCrossentropy(from_logits=True, axis=(), reduction="sum")
+        >>> print(*(each.round(6) for each in value_grad_hess(objective, [1.0, 0.0], [0.0, 2.0])[1:]))
+        [-0.5       0.880797] [0.25     0.104994]
     """
     value, (grad, hess) = _differentiate(loss, y_true, y_pred, sample_weight, (None, None) if out is None else out)
     return value, grad, hess
 
 
-def get_num_threads():
-    """The number of threads that one call may use; at first OMP_NUM_THREADS, else the processors there are."""
-    from binxent._kernels.fused import threads
+def get_num_threads() -> int:
+    """Return the number of threads that a call may use: OMP_NUM_THREADS at first, else the number of processors."""
+    from binxent._kernels.threads import threads
 
     return threads.count
 
 
-def set_num_threads(count):
-    """Sets the number of threads that one call may use. Results are the same bits on any number.
+def set_num_threads(count: int) -> None:
+    """Set the number of threads that a call may use; results have the same bits on any number.
+
+    Args:
+        count: A whole number >= 1.
 
     Raises:
         ValueError: The count is not a whole number >= 1.
     """
-    from binxent._kernels.fused import threads
+    from binxent._kernels.threads import threads
 
     if not isinstance(count, int) or count < 1:
         raise ValueError(f"The number of threads must be a whole number >= 1; got {count!r}.")
     threads.count = count
 
 
+@lru_cache(maxsize=256)
+def _made(kind, **parameters):
+    return kind(reduction="none", **parameters)
+
+
+@lru_cache(maxsize=256)
+def _elementwise(loss):
+    return replace(loss, axis=(), reduction="none", dtype=None)
+
+
 _ELEMENTWISE = BinaryCrossentropy(from_logits=True, axis=(), reduction="none")
-
-
-_made = lru_cache(maxsize=256)(lambda kind, **parameters: kind(reduction="none", **parameters))
 
 
 def _per_sample(kind, y_true, y_pred, **parameters):

@@ -1,0 +1,57 @@
+"""Type checkers accept the right calls of a user's code, and find the wrong ones."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import binxent
+
+USERS = sorted(path for path in Path(__file__).parent.glob("*_user.py"))
+SOURCES = Path(binxent.__file__).parents[1]
+
+
+def check_with_pyright(folder, *files):
+    pytest.importorskip("pyright")
+    for file in files:
+        (folder / file.name).write_text(file.read_text())  # pyright reads only what lies in its project
+    settings = {
+        "include": [file.name for file in files],
+        "extraPaths": [str(SOURCES)],
+        "pythonVersion": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "typeCheckingMode": "standard",
+        "enableTypeIgnoreComments": True,
+        "reportUnnecessaryTypeIgnoreComment": "error",
+    }
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "pyright", "--project", folder, "--pythonpath", sys.executable]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def check_with_mypy(folder, *files):
+    pytest.importorskip("mypy")
+    settings = "[mypy]\nfollow_imports = silent\nwarn_unused_ignores = true\nignore_missing_imports = true\n"
+    (folder / "mypy.ini").write_text(f"{settings}mypy_path = {SOURCES}\ncache_dir = {folder / 'cache'}\n")
+    command = [sys.executable, "-m", "mypy", "--config-file", folder / "mypy.ini", *files]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", [check_with_pyright, check_with_mypy])
+def test_right_calls_are_accepted_and_wrong_ones_found(check, tmp_path):
+    assert USERS
+    found = check(tmp_path, *USERS)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", [check_with_pyright, check_with_mypy])
+def test_a_wrong_call_would_be_seen(check, tmp_path):
+    wrong = tmp_path / "wrong_user.py"
+    wrong.write_text("import binxent\nbinxent.BinaryCrossentropy(reduction='average')\n")
+    needless = tmp_path / "needless_user.py"
+    needless.write_text("import binxent\nbinxent.BinaryCrossentropy()  # type: ignore\n")
+    for file in (wrong, needless):
+        assert f"{file.name}:2:" in check(tmp_path, file).stdout
