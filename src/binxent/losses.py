@@ -175,7 +175,7 @@ class Loss:
         # From 2^-24 on, 1 - epsilon is less than 1 in float32: nothing can be infinite, and nothing needs a guard.
         return "clipped_probability" if self.epsilon and self.epsilon >= 2**-24 else "probability"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle by parameters: what follows from them is worked out anew."""
         return self.from_config, (self.get_config(),)
 

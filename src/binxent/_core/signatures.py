@@ -5,13 +5,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec
 
-from binxent import losses
-
 Parameters = ParamSpec("Parameters")
 OF_CLASSES = ("reduction", "name", "dtype")  # a function of one loss per sample has none of them
 
 
-def takes(define: Callable[Parameters, losses.Loss], own, default=None, passed_on=False):
+def takes(define: Callable[Parameters, Any], own, default=None, passed_on=False):
     """Gives an __init__ of (self, spec, value) the signature of the spec.
 
     Args:
@@ -22,7 +20,7 @@ def takes(define: Callable[Parameters, losses.Loss], own, default=None, passed_o
     """
     signature = _with_defaults(inspect.signature(define), {own: default})
 
-    def decorate(initialize: Callable[[Any, losses.Loss, Any], None]) -> Callable[Concatenate[Any, Parameters], None]:
+    def decorate(initialize: Callable[[Any, Any, Any], None]) -> Callable[Concatenate[Any, Parameters], None]:
         def __init__(self, *args: Parameters.args, **kwargs: Parameters.kwargs):
             parameters = signature.bind(*args, **kwargs).arguments
             value = parameters.get(own, default)
@@ -35,14 +33,14 @@ def takes(define: Callable[Parameters, losses.Loss], own, default=None, passed_o
     return decorate
 
 
-def per_sample(define: Callable[Parameters, losses.Loss]):
+def per_sample(define: Callable[Parameters, Any]):
     """Gives a function of (spec, y_true, y_pred) the signature (y_true, y_pred, the loss's own parameters)."""
     whole = inspect.signature(define)
     own = [parameter for name, parameter in whole.parameters.items() if name not in OF_CLASSES]
     signature = whole.replace(parameters=own)
 
     def decorate(
-        function: Callable[[losses.Loss, Any, Any], Any],
+        function: Callable[[Any, Any, Any], Any],
     ) -> Callable[Concatenate[Any, Any, Parameters], Any]:
         @functools.wraps(function)
         def wrapper(y_true, y_pred, *args: Parameters.args, **kwargs: Parameters.kwargs):
