@@ -260,3 +260,10 @@ def test_sums_are_added_in_float64(dtype):
     each = bx.sigmoid_cross_entropy_with_logits(y, x.astype(np.float64))
     got = bx.BinaryCrossentropy(True, axis=(), reduction="sum", dtype="float64")(y, x)
     close(got, each.sum(), rtol=1e-7)
+
+
+@each_float
+@pytest.mark.filterwarnings("error")
+def test_nan_is_checked_without_a_warning(dtype):
+    y, p = np.array([0, np.nan, -1], dtype), np.array([np.nan, 0.5, np.nan], dtype)
+    assert np.isnan(bx.BinaryCrossentropy(ignore_label=-1)(y, p))

@@ -1,4 +1,4 @@
-"""What callers pass as arrays, as NumPy arrays of real numbers, with whatever it says about missing values."""
+"""Array-likes as NumPy arrays of real numbers, with their masks; missing values are refused."""
 
 from collections.abc import Callable
 from functools import cache
@@ -15,12 +15,12 @@ PLAIN = {bool, int, float}  # the numbers that have no dtype to keep
 
 
 def as_numbers(name: str, value: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """The value as an array that kernels can read.
+    """Convert a value to an array that kernels can read.
 
     Args:
         name: The argument's name, for errors.
-        value: Anything that NumPy takes for an array. Of a masked array the mask is kept, of what has an index, as in
-            pandas, the values only.
+        value: Anything that NumPy takes for an array. The mask of a masked array is kept, the index of a pandas object
+            is not.
 
     Returns:
         The array, and where it is masked: an array of its shape, or None if nowhere.
@@ -41,7 +41,7 @@ def as_numbers(name: str, value: Any) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def as_predictions(name: str, value: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """As `as_numbers`, with lists of Python's own numbers, and these numbers, in float32, as in Keras."""
+    """As `as_numbers`, but with Python numbers and lists of them in float32, as in Keras."""
     array, mask = as_numbers(name, value)
     if array is not value and array.dtype == DOUBLE and _is_plain(value):
         return array.astype(SINGLE), mask
@@ -66,7 +66,7 @@ def check_range(name: str, array: np.ndarray, valid: np.ndarray | None, advice: 
 
 
 def _read(name, value):
-    """The value as an array of any dtype, and its mask."""
+    """Convert a value to an array of any dtype, and its mask."""
     if isinstance(value, np.ndarray):
         return np.asarray(value), _mask(value)
     if isinstance(value, (list, tuple)):
@@ -77,18 +77,18 @@ def _read(name, value):
 
 
 def _is_plain(value):
-    """Whether a value is one of Python's own numbers, or made of them and of lists."""
+    """Return whether a value is a Python number or a nested list of them."""
     return (_leaf_types(value) if isinstance(value, (list, tuple)) else {type(value)}) <= PLAIN
 
 
 @cache
 def _is_maskless(kind: type) -> bool:
-    """Whether NumPy can join values of this type, and convert them, without dropping a mask."""
+    """Return whether NumPy converts and joins values of this type without dropping a mask."""
     return not (issubclass(kind, np.ndarray) and hasattr(kind, "mask"))
 
 
 def _mask(array):
-    """Where a subclass of NumPy's array is masked, or None."""
+    """Return where a subclass of NumPy's array is masked, or None."""
     if _is_maskless(type(array)):
         return None
     mask = np.broadcast_to(array.mask, array.shape)  # pyright: ignore[reportAttributeAccessIssue]
@@ -96,7 +96,7 @@ def _mask(array):
 
 
 def _leaf_types(values):
-    """The types of what is in lists, and in the lists in them."""
+    """Return the types of the values in nested lists."""
     kinds = set(map(type, values))
     if kinds.isdisjoint((list, tuple)):
         return kinds
@@ -106,7 +106,7 @@ def _leaf_types(values):
 
 @cache
 def _reader(kind: type) -> Callable[[str, Any], np.ndarray]:
-    """The function that makes an array of a value of this type."""
+    """Return the function that makes an array of a value of this type."""
     modules = [base.__module__ for base in kind.__mro__]
     for prefix, reader in READERS.items():
         if any(f"{module}.".startswith(prefix) for module in modules):
@@ -115,7 +115,7 @@ def _reader(kind: type) -> Callable[[str, Any], np.ndarray]:
 
 
 def _from_pandas(name, value):
-    """Nullable columns in the dtype of what they hold; NumPy would make objects of some, and NaN of what is missing."""
+    """Convert nullable columns to the dtype that they hold, where NumPy might make objects or turn NA into NaN."""
     dtypes = [value.dtype] if value.ndim == 1 else list(value.dtypes)
     if all(isinstance(dtype, np.dtype) for dtype in dtypes):
         return np.asarray(value)

@@ -1,4 +1,4 @@
-"""The dtypes of results, and the precision in which each is computed: halves are too coarse to compute in."""
+"""The dtypes of results, and the precision in which they are computed: float32 for halves, which are too coarse."""
 
 from functools import lru_cache
 
@@ -9,17 +9,17 @@ SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def compute_dtype(dtype: np.dtype) -> np.dtype:
-    """The precision to compute in: float64 for float64, else float32."""
+    """Return the precision to compute in: float64 for float64, else float32."""
     return DOUBLE if dtype == DOUBLE else SINGLE
 
 
 def result_dtype(dtype: np.dtype) -> np.dtype:
-    """The dtype of a loss of predictions of this dtype: whole numbers and booleans count as float32."""
+    """Return the dtype of the loss of predictions of this dtype: float32 for whole numbers and booleans."""
     return SINGLE if dtype.kind in "biu" else dtype
 
 
 def named_dtype(name: str) -> np.dtype:
-    """The dtype of this name, one of `DTYPES`."""
+    """Return the dtype of a name in `DTYPES`."""
     if name == "bfloat16":
         from ml_dtypes import bfloat16  # NumPy itself has none
 
@@ -29,5 +29,5 @@ def named_dtype(name: str) -> np.dtype:
 
 @lru_cache(maxsize=64)
 def is_readable(dtype: np.dtype) -> bool:
-    """Whether kernels read arrays of this dtype: real numbers in the byte order of the machine."""
+    """Return whether kernels read arrays of this dtype: real numbers in the byte order of the machine."""
     return (dtype.kind in "biu" or dtype.name in DTYPES) and dtype.isnative

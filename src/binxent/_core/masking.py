@@ -1,4 +1,4 @@
-"""Which entries take part, what stands in for the others, and how labels are smoothed, over any framework's operations.
+"""Masking and label smoothing, over the operations of any framework.
 
 Operations are called as in `numpy`, `jax.numpy`, `torch` and `keras.ops`, any of which fits: `isnan`, `logical_and`,
 `logical_not`, `not_equal`, `where`. A condition of None holds everywhere.
@@ -7,37 +7,37 @@ Operations are called as in `numpy`, `jax.numpy`, `torch` and `keras.ops`, any o
 import math
 from typing import Any
 
-# Stands in for masked entries: a valid logit, probability and label, at which every formula is finite. It takes their
-# place before the formula, not after it, so that their gradient is 0 and not 0 * NaN.
+# Placeholder for masked entries: a valid logit, probability and label, at which every formula is finite. It replaces
+# them before the formula is applied, so that their gradient is 0 and not 0 * NaN.
 PLACEHOLDER = 0.5
 
 
 def not_ignored(m: Any, ignore_label: float | None, labels: Any) -> Any:
-    """Where labels are not the one to ignore, a number or NaN; None where there is none to ignore."""
+    """Return where labels differ from the label to ignore, a number or NaN; None without a label to ignore."""
     if ignore_label is None:
         return None
     return m.logical_not(m.isnan(labels)) if math.isnan(ignore_label) else m.not_equal(labels, ignore_label)
 
 
 def both(m: Any, first: Any, second: Any) -> Any:
-    """Where both conditions hold."""
+    """Return where both conditions hold."""
     if first is None or second is None:
         return second if first is None else first
     return m.logical_and(first, second)
 
 
 def hide(m: Any, valid: Any, *values: Any) -> tuple[Any, ...]:
-    """The values, with the placeholder where they are not valid."""
+    """Replace values by the placeholder where they are not valid."""
     return values if valid is None else tuple(m.where(valid, each, PLACEHOLDER) for each in values)
 
 
 def smooth(label_smoothing: float, labels: Any) -> Any:
-    """The label y as y (1 - s) + s / 2."""
+    """Smooth labels: y becomes y (1 - s) + s / 2."""
     return labels * (1 - label_smoothing) + label_smoothing / 2 if label_smoothing else labels
 
 
 def prepare(m: Any, loss: Any, predictions: Any, labels: Any, valid: Any = None) -> tuple[Any, Any, Any]:
-    """Predictions and labels as a formula takes them.
+    """Mask and smooth predictions and labels, for a formula.
 
     Args:
         m: The operations.

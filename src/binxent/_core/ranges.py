@@ -1,4 +1,4 @@
-"""The error about labels and probabilities outside [0, 1], each door's in its own words."""
+"""The error about labels and probabilities outside [0, 1], in the words of each door."""
 
 from typing import Any
 
@@ -6,10 +6,9 @@ from typing import Any
 def range_error(
     values: Any, valid: Any, words: str, *, error: type[Exception] = ValueError, refuse_nan: bool = False
 ) -> Exception | None:
-    """The error that says how many values lie outside [0, 1], and how far, or None if all lie inside.
+    """Return the error that says how many values lie outside [0, 1], and how far; None if all lie inside.
 
-    Needs of the values no more than comparisons, boolean indices and reductions, which NumPy's arrays and torch's
-    tensors have alike, and makes no copy of values that are all right.
+    Works on NumPy arrays and torch tensors, and makes no copy of values that all lie inside.
 
     Args:
         values: Array or tensor of any real dtype.

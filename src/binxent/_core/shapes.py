@@ -1,13 +1,13 @@
-"""The shape rules, once: which label meets which prediction, what a weight weighs, and what a mean divides by.
+"""The shape rules: which label meets which prediction, what a weight applies to, and what a mean divides by.
 
-Everything here is about shapes and names, none of it about arrays, so that every door can follow the same rules:
+Everything here works on shapes and names, not on arrays, so that every door follows the same rules:
 
 1. Each element's loss is multiplied by its weight. A weight of zero, and an ignored label, hide the element entirely.
 2. A sample's loss is the mean of its elements over `axis`: their sum over the number of those not ignored.
 3. "none" returns the samples' losses and "sum" their sum. "sum_over_batch_size" divides the sum of all elements by the
    number of those not ignored, "mean_with_sample_weight" by the sum of their weights. Anything over nothing is 0.
 
-`resolve` answers every question about shapes that a call has; the other functions are its parts.
+`resolve` applies them all to the arguments of one call; the other functions are its parts.
 """
 
 from collections.abc import Sequence
@@ -42,14 +42,14 @@ class Shapes(NamedTuple):
 def resolve(
     true: Sequence[int | None],
     pred: Sequence[int | None],
-    axis: int | tuple[int, ...] | None = -1,
+    axis: int | Sequence[int] | None = -1,
     weight: Sequence[int | None] | None = None,
     mask: Sequence[int | None] | None = None,
     *,
     names: tuple[str, str] = ("y_true", "y_pred"),
     may_lack_last: bool = True,
 ) -> Shapes:
-    """The shapes at which labels, predictions, weights and masks meet, and what each sample's loss is the mean of.
+    """Resolve the shapes at which labels, predictions, weights and masks meet, and the size of each mean.
 
     Args:
         true: Shape of the labels.
@@ -87,7 +87,7 @@ def resolve(
 
 
 def standard_reduction(reduction: str | None) -> str:
-    """The reduction under one name: None is "none", and the "auto" of Keras 2 is "sum_over_batch_size".
+    """Return the canonical name of a reduction: None is "none", and the "auto" of Keras 2 is "sum_over_batch_size".
 
     Raises:
         ValueError: There is no such reduction.
@@ -102,7 +102,7 @@ def standard_reduction(reduction: str | None) -> str:
 
 
 def standard_axis(axis: Any) -> int | tuple[int, ...] | None:
-    """The axis as an int, a tuple of ints, or None.
+    """Return the axis as an int, a tuple of ints, or None.
 
     Raises:
         TypeError: It is something else.
@@ -116,9 +116,9 @@ def standard_axis(axis: Any) -> int | tuple[int, ...] | None:
 
 
 def reduced_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """The axes to average over, as a sorted tuple of numbers from 0.
+    """Return the axes to average over, as a sorted tuple of numbers from 0.
 
-    A prediction without axes, a scalar, is its own mean.
+    A scalar, which has no axes, is its own mean.
 
     Raises:
         ValueError: An axis is out of range or comes twice.
@@ -126,18 +126,18 @@ def reduced_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]
     if axis is None or ndim == 0:
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int) else axis
-    if any(not -ndim <= one < ndim for one in axes):
+    if any(not -ndim <= each < ndim for each in axes):
         raise ValueError(f"`axis` must lie between {-ndim} and {ndim - 1} for predictions of rank {ndim}; got {axis}.")
-    standard = tuple(sorted(one % ndim for one in axes))
+    standard = tuple(sorted(each % ndim for each in axes))
     if len(set(standard)) < len(standard):
         raise ValueError(f"`axis` names an axis twice: {axis}.")
     return standard
 
 
 def match_ranks(true_shape: Shape, pred_shape: Shape) -> tuple[Shape, Shape]:
-    """The shapes at which labels meet predictions when their ranks differ by a last axis of one.
+    """Return the shapes at which labels meet predictions when their ranks differ by a last axis of one.
 
-    Of the two, the smaller is expanded if it has rank 1, else the larger is squeezed, as in Keras.
+    As in Keras, the array of the smaller rank is expanded if that rank is 1; else the other one is squeezed.
 
     Returns:
         The shapes to give to labels and predictions.
@@ -150,10 +150,10 @@ def match_ranks(true_shape: Shape, pred_shape: Shape) -> tuple[Shape, Shape]:
 
 
 def require_same_shape(true_name: str, true_shape: Sequence, pred_name: str, pred_shape: Sequence) -> None:
-    """Labels are never broadcast against predictions.
+    """Refuse labels that would be broadcast against predictions.
 
     Raises:
-        ValueError: The shapes differ. An unknown dimension, None, may be any.
+        ValueError: The shapes differ; an unknown dimension, None, matches any.
     """
     if len(true_shape) != len(pred_shape) or not _may_lead(true_shape, pred_shape):
         raise ValueError(
@@ -178,7 +178,7 @@ def require_one_per_label(names, constants, pred_shape):
 
 
 def weight_shape(shape: Sequence, pred_shape: Sequence, name: str = "sample_weight") -> Shape:
-    """The shape that lines a weight or a mask up with the predictions: its axes are their leading ones.
+    """Return the shape that lines a weight or a mask up with the leading axes of the predictions.
 
     Trailing axes of one are left out. Where the predictions have an unknown dimension, None, so has the result.
 
@@ -205,5 +205,5 @@ def _may_lead(shape, pred_shape):
     """Whether a shape may be that of leading axes; None is an unknown dimension."""
     leading = tuple(pred_shape[: len(shape)])
     return len(shape) == len(leading) and all(
-        one == other or one is None or other is None for one, other in zip(shape, leading, strict=True)
+        own == extent or own is None or extent is None for own, extent in zip(shape, leading, strict=True)
     )

@@ -10,13 +10,13 @@ OF_CLASSES = ("reduction", "name", "dtype")  # a function of one loss per sample
 
 
 def takes(define: Callable[Parameters, Any], own, default=None, passed_on=False):
-    """Gives an __init__ of (self, spec, value) the signature of the spec.
+    """Give an __init__ of (self, spec, value) the signature of the spec.
 
     Args:
         define: The loss of `binxent.losses`.
         own: The parameter whose value, as given, is kept beside the spec.
         default: That parameter's default.
-        passed_on: Whether the spec gets that value too; else it may be one that only the owner knows.
+        passed_on: Whether the spec gets that value, too; if not, it may be a value that only the owner accepts.
     """
     signature = _with_defaults(inspect.signature(define), {own: default})
 
@@ -34,7 +34,7 @@ def takes(define: Callable[Parameters, Any], own, default=None, passed_on=False)
 
 
 def per_sample(define: Callable[Parameters, Any]):
-    """Gives a function of (spec, y_true, y_pred) the signature (y_true, y_pred, the loss's own parameters)."""
+    """Give a function of (spec, y_true, y_pred) the signature (y_true, y_pred, the loss's own parameters)."""
     whole = inspect.signature(define)
     own = [parameter for name, parameter in whole.parameters.items() if name not in OF_CLASSES]
     signature = whole.replace(parameters=own)

@@ -1,11 +1,11 @@
-"""The weighted, reduced loss over any framework's operations, by the rules of `shapes.py`.
+"""The weighted, reduced loss over the operations of any framework, by the rules of `shapes.py`.
 
-The Keras doors share it. Operations are called as in `keras.ops`, which is one namespace that fits: `cast`,
+The Keras doors share it. Operations are called as in `keras.ops`: `cast`,
 `broadcast_to`, `convert_to_tensor` (from values of any dtype), `divide_no_nan`, `isnan`, `logical_and`, `logical_not`,
-`not_equal`, `reshape`, `shape` (a tuple of numbers, and of scalar tensors where only running tells), `sum`, `where`.
+`not_equal`, `reshape`, `shape` (a tuple of numbers, with scalar tensors for unknown dimensions), `sum`, `where`.
 
-Static shapes may have unknown dimensions, None, as in TensorFlow's graphs. What they leave open is settled while
-running: a weight is reshaped to the dimensions of the predictions, which fails where it does not fit.
+Static shapes may have unknown dimensions, None, as in TensorFlow's graphs. They are checked while the graph runs: a
+weight is reshaped to the dimensions of the predictions, which fails where it does not fit.
 """
 
 import functools
@@ -18,7 +18,7 @@ from binxent._core.shapes import Shapes, match_ranks, resolve, weight_shape
 
 
 def with_matching_ranks(m, y_true, y_pred) -> tuple[Any, Any]:
-    """Labels and predictions, one of them reshaped where their ranks differ by a last axis of one."""
+    """Reshape labels or predictions where their ranks differ by a last axis of one."""
     true_shape, pred_shape = tuple(y_true.shape), tuple(y_pred.shape)
     matched_true, matched_pred = match_ranks(true_shape, pred_shape)
     if matched_true != true_shape:
@@ -29,20 +29,20 @@ def with_matching_ranks(m, y_true, y_pred) -> tuple[Any, Any]:
 
 
 def reduced(m, elementwise, loss, reduction, y_true, y_pred, sample_weight=None, mask=None, whole_mean=None) -> Any:
-    """The weighted, reduced loss.
+    """Compute the weighted, reduced loss.
 
     Args:
         m: The operations.
-        elementwise: The loss of each element: a function of (predictions, labels) that refuses, while running,
-            labels whose shape is not the predictions'.
+        elementwise: The loss of each element: a function of (predictions, labels) that refuses, at run time,
+            labels in another shape than the predictions.
         loss: A loss of `binxent.losses`.
         reduction: One of `shapes.REDUCTIONS`, which takes the place of the loss's own.
         y_true: Tensor of labels, in the dtype of `y_pred`.
         y_pred: Tensor of predictions, in the dtype to compute and to sum in.
         sample_weight: None, or values in the shape of `y_pred` or of its leading axes.
         mask: None, or the same of truth values: False hides an entry, which does not count in means either.
-        whole_mean: A function of the sum over everything and what it is divided by, in place of their quotient: where
-            other replicas hold further entries of the batch.
+        whole_mean: None, or a function of a sum and its divisor that takes the place of their quotient, where other
+            replicas hold further entries of the batch.
 
     Returns:
         A tensor in the dtype of `y_pred`.
@@ -62,7 +62,7 @@ def reduced(m, elementwise, loss, reduction, y_true, y_pred, sample_weight=None,
 
 
 def totals(m, elementwise, loss, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
-    """What a mean over many batches adds up: the sum of the weighted losses, and that of the weights.
+    """Compute what a mean over many batches adds up: the sum of the weighted losses, and that of the weights.
 
     The arguments are those of `reduced`. Without weights, each entry that is neither masked nor ignored weighs 1.
     """
@@ -72,7 +72,10 @@ def totals(m, elementwise, loss, y_true, y_pred, sample_weight=None, mask=None) 
 
 
 def _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, mask) -> tuple[Any, Any, Any, Shapes]:
-    """Each element's weighted loss; the weight, 0 where elements do not count, or None; where they count, or None."""
+    """Compute each element's weighted loss; also return the weight, where elements are valid, and the shapes.
+
+    The weight is 0 where an element is not valid. It is None without weights, as is the condition where all are valid.
+    """
     weight = None if sample_weight is None else m.convert_to_tensor(sample_weight, y_pred.dtype)
     mask = None if mask is None else m.convert_to_tensor(mask, "bool")
     shapes = resolve(
@@ -95,18 +98,18 @@ def _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, mask) -> tupl
 
 
 def aligned(m, values, dtype, y_pred) -> Any:
-    """A weight as a tensor that meets each element of the predictions with what is meant for it."""
+    """Convert a weight to a tensor that broadcasts to the predictions."""
     values = m.convert_to_tensor(values, dtype)
     return _reshaped(m, values, weight_shape(values.shape, y_pred.shape), y_pred)
 
 
 def _reshaped(m, values, shape, y_pred):
-    """Values in a shape of `Shapes`."""
+    """Reshape values to a shape of `Shapes`."""
     if values is None or (shape == tuple(values.shape) and None not in shape):
         return values
-    # Where the predictions' own dimension is not known before, it is what the weight's has to be.
+    # An unknown dimension of the predictions is required of the weight at run time.
     dimensions = m.shape(y_pred)
-    return m.reshape(values, tuple(dimensions[axis] if one is None else one for axis, one in enumerate(shape)))
+    return m.reshape(values, tuple(dimensions[axis] if extent is None else extent for axis, extent in enumerate(shape)))
 
 
 def _sum(m, values, axes=None):
@@ -115,12 +118,12 @@ def _sum(m, values, axes=None):
 
 
 def _spread(m, values, y_pred):
-    """Values of perhaps fewer elements in the shape of the predictions."""
+    """Broadcast values to the shape of the predictions."""
     return m.broadcast_to(values, m.shape(y_pred))
 
 
 def _count(m, valid, y_pred, axes=None):
-    """The number of valid elements along axes: a number where nothing but a known shape decides."""
+    """Count the valid elements along axes; the result is an int if the static shape suffices."""
     if valid is not None:
         return _sum(m, _spread(m, m.cast(valid, "int32"), y_pred), axes)
     dimensions = m.shape(y_pred)
@@ -131,7 +134,7 @@ def _count(m, valid, y_pred, axes=None):
 
 
 def _over(m, total, divisor):
-    """A sum over what it is a mean of; anything over nothing is 0."""
+    """Divide a sum; anything over nothing is 0."""
     if isinstance(divisor, int):
         return total / max(divisor, 1)  # the sum of nothing is 0 already
     return m.divide_no_nan(total, m.cast(divisor, total.dtype))

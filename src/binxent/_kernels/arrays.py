@@ -1,4 +1,4 @@
-"""The losses on NumPy arrays: from arguments as callers pass them to the fused loops, and back."""
+"""The losses on NumPy arrays: read the arguments, resolve shapes, arrange elements, divide, run the fused loops."""
 
 from functools import lru_cache, reduce
 from typing import NamedTuple
@@ -21,7 +21,7 @@ def _resolve(names, may_lack_last, *shapes):
 
 
 class Arguments(NamedTuple):
-    """What a caller passes, as arrays.
+    """The arguments of a call, as arrays.
 
     Attributes:
         names: The names of labels and predictions, for errors.
@@ -115,7 +115,7 @@ def compute(loss, arguments, derivatives=(), may_lack_last=True):
 
 
 def _means(elements, shapes):
-    """The mean of each sample, or the parts that the mean of all elements is the sum of."""
+    """Compute the mean of each sample, or the parts whose sum is the mean of all elements."""
     divisors = _divisors(elements, shapes.per_sample)
     scale = np.divide(1.0, divisors, out=np.zeros(divisors.shape), where=divisors != 0)
     if scale.size == 1:
@@ -126,7 +126,7 @@ def _means(elements, shapes):
 
 
 def _divisors(elements, per_sample):
-    """What each sum is divided by: one number for all sums, or one for each."""
+    """Return the divisors of the sums: one for all sums, or one for each."""
     reduction, some_left_out = elements.loss.reduction, elements.some_left_out
     if reduction == "mean_with_sample_weight" and (elements.weights or some_left_out):
         return elements.tally(elements.weights)
@@ -136,7 +136,7 @@ def _divisors(elements, per_sample):
 
 
 class Elements:
-    """What the loops read and write, in one shape and in the order in which sums are taken.
+    """The operands of the fused loops, in one shape and in the order in which sums are taken.
 
     Attributes:
         loss: The loss.
@@ -181,11 +181,11 @@ class Elements:
         self.derivatives = [array.transpose(order) for array in self.derivatives]
 
     def tally(self, weights):
-        """The sums of the products of weights where the label is not ignored."""
+        """Sum the products of weights where the label is not ignored."""
         return self._fuse(weights, tallied=True)
 
     def run(self, weights, scale=1.0, losses=None):
-        """The sums of the weighted losses; writes the derivatives, times scale, and each loss where that is wanted."""
+        """Sum the weighted losses; write the derivatives times scale, and each loss to `losses`."""
         return self._fuse(
             weights,
             scale=scale,
@@ -207,11 +207,12 @@ class Elements:
             **options,
         )
         if suspicious:
-            self._check_values(weights)
+            with np.errstate(invalid="ignore"):  # bfloat16 warns where NaN is compared
+                self._check_values(weights)
         return sums
 
     def _check_values(self, weights):
-        """Raises the error that says which values are impossible, if any is."""
+        """Raise the error that says which values are impossible, if any is; NaN and -0 are suspicious only."""
         valid = not_ignored(np, self.loss.ignore_label, self.labels)
         for weight in weights:
             if np.isinf(weight).any():
@@ -223,7 +224,7 @@ class Elements:
 
 
 def _visible(masks, shapes):
-    """A list of one array, False where an entry is masked."""
+    """Return a list of one array, False where an entry is masked."""
     pairs = zip(masks, (shapes.true, shapes.pred, shapes.weight), strict=True)
     hidden = [mask.reshape(shape) for mask, shape in pairs if mask is not None]
     return [np.broadcast_to(~reduce(np.logical_or, hidden), shapes.pred)]

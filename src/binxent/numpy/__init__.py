@@ -1,4 +1,4 @@
-"""The NumPy door: the losses, in Keras's words and with Keras's numbers, on arrays. `import binxent` opens it."""
+"""The losses on NumPy arrays, with the names, arguments and numbers of Keras; `import binxent` has the same names."""
 
 from binxent._core.public_names import claim
 from binxent.losses import (

@@ -1,4 +1,4 @@
-"""The losses as functions of NumPy arrays, in Keras's words and with Keras's numbers."""
+"""The losses as functions of NumPy arrays, with the names, arguments and numbers of Keras."""
 
 from collections.abc import Mapping
 from dataclasses import replace
