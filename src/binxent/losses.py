@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from binxent._core import formulas
+from binxent._core.array_likes import as_numbers
 from binxent._core.dtypes import DTYPES
 from binxent._core.formulas import power_kind
 from binxent._core.shapes import standard_axis, standard_reduction
@@ -434,7 +435,10 @@ def _standard_pos_weight(pos_weight):
                 f"got {pos_weight!r}."
             )
         pos_weight = [pos_weight[label] for label in range(len(pos_weight))]
-    weights = np.asarray(pos_weight, float)
+    weights, mask = as_numbers("pos_weight", pos_weight)
+    weights = weights.astype(float)
+    if mask is not None:
+        raise ValueError("`pos_weight` must have a number for each label; some are masked. Fill them with 1.0.")
     if weights.ndim > 1:
         raise ValueError(
             f"`pos_weight` must be a number or hold one number per label of the last axis; got shape {weights.shape}."

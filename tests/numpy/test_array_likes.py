@@ -178,3 +178,25 @@ def test_what_is_no_array_of_numbers_is_refused(make, message):
 def test_a_masked_output_is_refused():
     with pytest.raises(TypeError, match="`out` must be a NumPy array of .* got a MaskedArray"):
         bx.value_and_grad(LOGITS, Y, X, out=np.ma.zeros(X.shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: np.ma.array([1, 2], mask=[0, 1]), ValueError, "`pos_weight` must have a number for each label; some"),
+        (lambda: pandas_series([1, None], dtype="Int64"), ValueError, "`pos_weight` has 1 missing values."),
+        (lambda: pytest.importorskip("scipy.sparse").eye_array(2), TypeError, "`pos_weight` must be an array; got a s"),
+        (lambda: "auto", TypeError, "`pos_weight` must hold float64, .* got an array of <U4."),
+        (lambda: [1, None], TypeError, "`pos_weight` must hold float64, .* got an array of object."),
+    ],
+)
+def test_a_weight_of_positives_has_a_number_for_each_label(make, error, message):
+    with pytest.raises(error, match=message):
+        bx.BinaryCrossentropy(pos_weight=make())
+
+
+def test_a_weight_of_positives_may_be_any_array_like():
+    want = bx.BinaryCrossentropy(pos_weight=(1.0, 2.5))
+    torch = pytest.importorskip("torch")
+    for make in (np.float32, np.ma.array, pandas_series, memoryview, torch.tensor):
+        assert bx.BinaryCrossentropy(pos_weight=make(np.array([1, 2.5]))) == want
