@@ -46,7 +46,7 @@ def binxent(tmp_path, monkeypatch, request):
     """Call the command line in an empty folder: `binxent("train", ...)` returns exit_code, stdout and stderr."""
     from click.testing import CliRunner
 
-    from binxent.workbench.commands._all import workbench
+    from binxent.workbench.commands import workbench
     from binxent.workbench.report import page as report
 
     monkeypatch.chdir(tmp_path)

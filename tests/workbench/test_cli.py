@@ -18,7 +18,7 @@ def test_help_names_the_commands(binxent):
 
 @pytest.mark.parametrize("command", ["train", "predict"])
 def test_help_of_a_command_explains_every_option(binxent, command):
-    from binxent.workbench.commands._all import workbench
+    from binxent.workbench.commands import workbench
 
     shown = binxent(command, "--help").stdout
     for option in workbench.commands[command].params:

@@ -10,7 +10,7 @@ def main() -> None:
         SystemExit: always; with status 0 on success, 2 on an error of use or input, 130 on Ctrl-C.
     """
     try:
-        from binxent.workbench.commands._all import workbench
+        from binxent.workbench.commands import workbench
     except ModuleNotFoundError as missing:
         if missing.name != "click":
             raise

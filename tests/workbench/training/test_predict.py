@@ -12,7 +12,7 @@ from click.testing import CliRunner
 @pytest.fixture(scope="module")
 def run(visits, tmp_path_factory):
     """A run with a correction; copied where a test changes it."""
-    from binxent.workbench.commands._all import workbench
+    from binxent.workbench.commands import workbench
 
     folder = tmp_path_factory.mktemp("trained")
     visits.write_csv(folder / "visits.csv")

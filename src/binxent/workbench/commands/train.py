@@ -1,4 +1,4 @@
-"""The commands and their options. Everything heavy is imported inside a command, so that ``--help`` is instant."""
+"""``binxent train``: the options of training, and the call of `training.train` with them."""
 
 from __future__ import annotations
 
@@ -13,35 +13,7 @@ from typing import Any
 
 import click
 
-
-class Workbench(click.Group):
-    """A group of commands whose errors are sentences: status 2, or 130 after Ctrl-C, and no traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command and turn what a user can mend into a sentence on stderr."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
-            sentence, status = str(stop) or "Interrupted.", 130
-        except BrokenPipeError:
-            raise
-        except ModuleNotFoundError as missing:
-            if (missing.name or "binxent").startswith("binxent"):
-                raise
-            sentence, status = f"this command needs the package `{missing.name}`: pip install 'binxent[train]'", 2
-        except OSError as error:
-            sentence, status = _sentence(error), 2
-        except (ValueError, MemoryError) as error:
-            sentence, status = str(error) or "not enough memory for this table.", 2
-        click.echo(f"binxent: {sentence}", err=True)
-        return ctx.exit(status)
-
-
-def _sentence(error: OSError) -> str:
-    from binxent.workbench.run_folder import reason
-
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{reason(error)}."
+from binxent.workbench.commands._options import column_names
 
 
 def _say(text: str, *, err: bool = False) -> None:
@@ -49,10 +21,6 @@ def _say(text: str, *, err: bool = False) -> None:
     indent = "  " if text.startswith("- ") else " " * 12
     wrap = functools.partial(textwrap.fill, width=100, break_long_words=False, break_on_hyphens=False)
     click.echo(wrap(text, subsequent_indent=indent), err=err)
-
-
-def _names(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 def _widths(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -82,8 +50,10 @@ _table_options = [
     click.option("--positive", metavar="VALUE", help="The target's value that counts as positive."),
     click.option("--group", metavar="COLUMN", help="Keep rows of one group in the same part of the split."),
     click.option("--weight", metavar="COLUMN", help="Non-negative weights of the rows, for the loss and the metrics."),
-    click.option("--exclude", metavar="COLUMNS", callback=_names, help="Columns not to learn from, as A,B."),
-    click.option("--include", metavar="COLUMNS", callback=_names, help="Columns to keep though they look like ids."),
+    click.option("--exclude", metavar="COLUMNS", callback=column_names, help="Columns not to learn from, as A,B."),
+    click.option(
+        "--include", metavar="COLUMNS", callback=column_names, help="Columns to keep though they look like ids."
+    ),
     click.option(
         "--drop-missing",
         is_flag=True,
@@ -127,13 +97,7 @@ def _with(options: list[Callable]) -> Callable[[Callable], Callable]:
     return lambda command: functools.reduce(lambda inner, option: option(inner), reversed(options), command)
 
 
-@click.group(cls=Workbench, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="binxent")
-def workbench() -> None:
-    """Train and apply a classifier of two classes with binary cross-entropy."""
-
-
-@workbench.command()
+@click.command()
 @click.argument("data", nargs=-1)
 @_with(_table_options)
 @_with(_loss_options)
@@ -186,25 +150,3 @@ def train(
         result = job.start(given, config, name, output or Path("runs"), dry_run=dry_run, say=say, stream=stream)
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))
-
-
-@workbench.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("data", nargs=-1, required=True)
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The file to write: .parquet or .csv."
-)
-@click.option(
-    "--keep", metavar="COLUMNS", callback=_names, help="Columns of DATA to copy beside the predictions, as A,B."
-)
-def predict(run: Path, data: tuple[str, ...], output: Path, keep: tuple[str, ...] | None) -> None:
-    """Apply the model of the run folder RUN to DATA: a logit and a probability for every row, in the rows' order.
-
-    DATA may be larger than memory. Its columns must be those of the training data; others are ignored. A run folder
-    holds pickled Python objects: apply only runs that you trust as you would trust a program.
-    """
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    from binxent.workbench.training import predict as job
-
-    rows = job.predict(run, data, output, keep=keep or (), note=functools.partial(click.echo, err=True))
-    click.echo(f"Wrote {rows:,} rows to {output}")

@@ -1,0 +1,50 @@
+"""The group of all commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from binxent.workbench.commands.predict import predict
+from binxent.workbench.commands.train import train
+
+
+class Workbench(click.Group):
+    """A group of commands whose errors are sentences: status 2, or 130 after Ctrl-C, and no traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command and turn what a user can mend into a sentence on stderr."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            sentence, status = str(stop) or "Interrupted.", 130
+        except BrokenPipeError:
+            raise
+        except ModuleNotFoundError as missing:
+            if (missing.name or "binxent").startswith("binxent"):
+                raise
+            sentence, status = f"this command needs the package `{missing.name}`: pip install 'binxent[train]'", 2
+        except OSError as error:
+            sentence, status = _sentence(error), 2
+        except (ValueError, MemoryError) as error:
+            sentence, status = str(error) or "not enough memory for this table.", 2
+        click.echo(f"binxent: {sentence}", err=True)
+        return ctx.exit(status)
+
+
+def _sentence(error: OSError) -> str:
+    from binxent.workbench.run_folder import reason
+
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{reason(error)}."
+
+
+@click.group(cls=Workbench, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="binxent")
+def workbench() -> None:
+    """Train and apply a classifier of two classes with binary cross-entropy."""
+
+
+workbench.add_command(train)
+workbench.add_command(predict)
