@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import machine, tables
+from bench import machine, store, tables
 from bench.fit import ENGINES
 
 # glibc gives every large array fresh pages, which the system clears one by one; with these it keeps and reuses them.
@@ -57,14 +57,14 @@ def main() -> None:
     parts = [options.only] if options.only else list(PARTS)
     if options.quick:
         with tempfile.TemporaryDirectory() as folder:
-            tables.RESULTS = Path(folder)
+            store.RESULTS = Path(folder)
             measure(parts, ["--quick"])
             for part in parts:
-                print(tables.look(part), end="\n\n")
+                print(tables.tables_of(part), end="\n\n")
     else:
         measure(parts, [])
         for document in tables.fill_documents():
-            print(f"wrote {document.relative_to(tables.ROOT)}", file=sys.stderr)
+            print(f"wrote {document.relative_to(store.ROOT)}", file=sys.stderr)
 
 
 def measure(parts: list[str], arguments: list[str]) -> None:
@@ -73,7 +73,7 @@ def measure(parts: list[str], arguments: list[str]) -> None:
         print(f"{part} ...", file=sys.stderr, flush=True)
         start = time.perf_counter()
         results = {condition: run(*program, arguments) for condition, program in PARTS[part].items()}
-        tables.keep(part, {"machine": machine.describe(), "results": results})
+        store.save(part, {"machine": machine.describe(), "results": results})
         print(f"{part}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
 
 
@@ -81,7 +81,7 @@ def run(command: list[str], environment: dict[str, str], arguments: list[str]) -
     """The results of one part under one condition."""
     program = [sys.executable, "-m", *command, *arguments]
     finished = subprocess.run(
-        program, check=True, cwd=tables.ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE
+        program, check=True, cwd=store.ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE
     )
     return json.loads(finished.stdout)
 

@@ -20,7 +20,7 @@ import numpy as np
 import optax
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from bench import findings, machine, practice, tables
+from bench import findings, machine, practice, store, tables
 from binxent.jax import (
     binary_cross_entropy,
     sigmoid_asymmetric_loss,
@@ -59,9 +59,9 @@ def main(arguments: list[str] | None = None) -> None:
         rows = measure(seeds=2, size=0.25)
         print("\n\n".join(table(rows) for table in findings.TABLES.values()))
         return
-    tables.keep("choices", {"machine": machine.describe(), "results": {"default": measure(SEEDS, 1.0)}})
+    store.save("choices", {"machine": machine.describe(), "results": {"default": measure(SEEDS, 1.0)}})
     for path in (*findings.draw(), *tables.fill_documents()):
-        print(f"wrote {path.relative_to(tables.ROOT)}", file=sys.stderr)
+        print(f"wrote {path.relative_to(store.ROOT)}", file=sys.stderr)
 
 
 def measure(seeds: int, size: float) -> list[Row]:

@@ -11,9 +11,10 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import t as student
 
-from bench import tables
+from bench import store
+from bench.markdown import table
 
-PICTURES = tables.ROOT / "docs" / "pictures"
+PICTURES = store.ROOT / "docs" / "pictures"
 STUCK = 0.7  # accuracy; always giving the more frequent answer reaches 0.63
 # Okabe and Ito's colours, told apart by the colour-blind; each line also has a marker and its name beside it.
 BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#56b4e9", "#6e7681"
@@ -50,9 +51,9 @@ REFERENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.9, "dashes": (4, 3)}
 Row = dict[str, Any]
 
 
-def rows_of(experiment: str, data: Any, what: str, rows: list[Row] | None = None) -> dict[str, dict[str, Any]]:
+def by_way(experiment: str, data: Any, what: str, rows: list[Row] | None = None) -> dict[str, dict[str, Any]]:
     """The scores or curves of one experiment on one data set, by way; the kept ones unless others are given."""
-    rows = tables.load("choices")["results"]["default"] if rows is None else rows
+    rows = store.load("choices")["results"]["default"] if rows is None else rows
     return {
         row["way"]: row[what]
         for row in rows
@@ -78,9 +79,9 @@ def differences(one: Iterable[float], other: Iterable[float]) -> np.ndarray:
 
 def scores_table(experiment: str, data: str, columns: tuple[str, ...], rows: list[Row] | None = None) -> str:
     """The ways' mean scores; bold where they differ from the first way's by more than the seeds do."""
-    ways = rows_of(experiment, data, "scores", rows)
+    ways = by_way(experiment, data, "scores", rows)
     first = next(iter(ways.values()))
-    return tables.table(
+    return table(
         ("", *columns),
         ((way, *(cell(scores[column], first[column]) for column in columns)) for way, scores in ways.items()),
     )
@@ -99,8 +100,8 @@ def cell(numbers: list[float], reference: list[float]) -> str:
 def noise_table(rows: list[Row] | None = None) -> str:
     """Accuracy on clean labels by the share of labels that were flipped."""
     shares = (0.0, 0.1, 0.2, 0.3, 0.4)
-    by_share = [rows_of("noisy", share, "scores", rows) for share in shares]
-    return tables.table(
+    by_share = [by_way("noisy", share, "scores", rows) for share in shares]
+    return table(
         ("accuracy", *(f"{share:.0%} flipped" for share in shares)),
         ((way, *(cell(ways[way]["accuracy"], ways["plain"]["accuracy"]) for ways in by_share)) for way in by_share[0]),
     )
@@ -109,12 +110,12 @@ def noise_table(rows: list[Row] | None = None) -> str:
 def saturated_table(rows: list[Row] | None = None) -> str:
     """Accuracy after a confident wrong start, and how many runs never left it."""
     models = ("logistic regression", "network 64-32-1")
-    by_model = [rows_of("saturated", model, "scores", rows) for model in models]
+    by_model = [by_way("saturated", model, "scores", rows) for model in models]
 
     def accuracy(numbers: list[float]) -> str:
         return f"{mean(numbers):.2f} ({sum(number < STUCK for number in numbers)} of {len(numbers)} stuck)"
 
-    return tables.table(
+    return table(
         ("accuracy", *models),
         ((way, *(accuracy(ways[way]["accuracy"]) for ways in by_model)) for way in by_model[0]),
     )
@@ -139,7 +140,7 @@ def draw(rows: list[Row] | None = None, folder: Path = PICTURES) -> Iterator[Pat
     import matplotlib.style
     from matplotlib.figure import Figure
 
-    rows = tables.load("choices")["results"]["default"] if rows is None else rows
+    rows = store.load("choices")["results"]["default"] if rows is None else rows
     folder.mkdir(exist_ok=True)
     for name, (fill, height) in DRAWINGS.items():
         with matplotlib.style.context(["default", STYLE]):
@@ -184,7 +185,7 @@ def dots(axes: Any, ways: list[str], series: dict[str, tuple[Callable[[str], np.
 def rare(figure: Any, rows: list[Row]) -> None:
     """Reliability of rare positives, and what weights and other losses change in ranking and decisions."""
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
-    curves = rows_of("rare", "made", "curve", rows)
+    curves = by_way("rare", "made", "curve", rows)
     left.loglog([1e-4, 1], [1e-4, 1], **REFERENCE)
     for way, marker in zip([way for way in curves if "then" not in way], "os^D", strict=True):
         curve = curves[way]
@@ -197,7 +198,7 @@ def rare(figure: Any, rows: list[Row]) -> None:
     left.set(xlabel="predicted probability", ylabel="share of positives", xlim=(3e-4, 1), ylim=(3e-4, 1))
     left.set_title("Made data, 2 % positives")
 
-    scores = {data: rows_of("rare", data, "scores", rows) for data in ("made", "digits")}
+    scores = {data: by_way("rare", data, "scores", rows) for data in ("made", "digits")}
     for data, name, color, marker in (("made", "made data", BLUE, "o"), ("digits", "digits", ORANGE, "s")):
         ways = scores[data]
         kinds = [way for way in ways if way != "plain" and "then" not in way]
@@ -233,7 +234,7 @@ def calibrated(figure: Any, rows: list[Row]) -> None:
     chance = np.linspace(0.005, 0.995, 100)
     logits = np.linspace(-12, 12, 4801)
     options = {"from_logits": True, "reduction": "none", "axis": ()}
-    measured = rows_of("calibrated", "plenty", "curve", rows)
+    measured = by_way("calibrated", "plenty", "curve", rows)
     for way, loss, marker in (
         ("plain", bx.BinaryCrossentropy(**options), "o"),
         ("smoothing 0.2", bx.BinaryCrossentropy(label_smoothing=0.2, **options), "s"),
@@ -250,7 +251,7 @@ def calibrated(figure: Any, rows: list[Row]) -> None:
     left.set(xlabel="true chance of a positive", ylabel="what the model answers", xlim=(0, 1), ylim=(0, 1))
     left.set_title("Lines: the loss's aim. Markers: trained networks")
 
-    scores = {data: rows_of("calibrated", data, "scores", rows) for data in ("plenty", "few")}
+    scores = {data: by_way("calibrated", data, "scores", rows) for data in ("plenty", "few")}
     dots(
         right,
         list(scores["plenty"]),
@@ -268,7 +269,7 @@ def calibrated(figure: Any, rows: list[Row]) -> None:
 def several_labels(figure: Any, rows: list[Row]) -> None:
     """Decisions about twenty labels, and step sizes for a mean and for a sum over them."""
     left, right = figure.subplots(1, 2, width_ratios=[1, 1])
-    ways = rows_of("several_labels", "made", "scores", rows)
+    ways = by_way("several_labels", "made", "scores", rows)
     dots(
         left,
         list(ways),
@@ -282,7 +283,7 @@ def several_labels(figure: Any, rows: list[Row]) -> None:
     left.set(xlabel="mean over twenty labels", xticks=[0.2, 0.25, 0.3])
     left.set_title("Twenty labels, 33 % to 1 % positive")
 
-    for way, scores in rows_of("mean_or_sum", "made", "scores", rows).items():
+    for way, scores in by_way("mean_or_sum", "made", "scores", rows).items():
         color = BLUE if way.startswith("SGD") else ORANGE
         look = {"linewidth": 4, "alpha": 0.35} if way.endswith("mean") else {"linewidth": 1.2}
         right.loglog(list(map(float, scores)), list(map(mean, scores.values())), color=color, label=way, **look)
@@ -297,7 +298,7 @@ def noisy(figure: Any, rows: list[Row]) -> None:
     """Accuracy by the share of wrong labels."""
     axes = figure.subplots()
     shares = (0.0, 0.1, 0.2, 0.3, 0.4)
-    by_share = [rows_of("noisy", share, "scores", rows) for share in shares]
+    by_share = [by_way("noisy", share, "scores", rows) for share in shares]
     for way, marker in zip(by_share[0], "osD^osv", strict=True):
         found = [ways[way]["accuracy"] for ways in by_share]
         stopped = "stopped" in way
@@ -324,7 +325,7 @@ def saturated(figure: Any, rows: list[Row]) -> None:
         "binxent, after a sigmoid": (ORANGE, "-"),
         "Keras, after a sigmoid": (GREY, "--"),
     }
-    slopes = [rows_of("saturated", label, "curve", rows) for label in ("positive", "negative")]
+    slopes = [by_way("saturated", label, "curve", rows) for label in ("positive", "negative")]
     for way, (color, dashes) in looks.items():
         for curves in slopes:
             left.plot(
@@ -335,7 +336,7 @@ def saturated(figure: Any, rows: list[Row]) -> None:
     left.set(xlabel="logit of a positive (left) and of a negative (right)", ylabel="size of the gradient")
     left.set_title("What a wrong answer tells the logit, float32")
 
-    ways = rows_of("saturated", "network 64-32-1", "scores", rows)
+    ways = by_way("saturated", "network 64-32-1", "scores", rows)
     for i, (way, (color, _)) in enumerate(looks.items()):
         accuracy = ways[way]["accuracy"]
         right.plot(accuracy, i + np.linspace(-0.2, 0.2, len(accuracy)), "o", color=color, alpha=0.8, markersize=4)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from bench import machine, tables
+from bench import machine, markdown, store
 
 LARGE, QUICK = 2**28, 2**20
 CHUNK = 2**24  # of the right answer, which takes many times the memory
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows = [measure(row, size, rounds) for row in ROWS]
     if not options.quick:
         about = machine.describe() | {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
-        tables.keep("gpu", {"machine": about, "results": {"default": rows}})
+        store.save("gpu", {"machine": about, "results": {"default": rows}})
     print(table(rows))
 
 
@@ -156,11 +156,11 @@ def table(rows: list[dict[str, Any]]) -> str:
         body.append(
             (
                 f"{row['dtype']}, {row['labels']} labels",
-                *(tables.three_digits(medians[name]) if name in medians else "" for name in names),
+                *(markdown.three_digits(medians[name]) if name in medians else "" for name in names),
                 f"{speed['binxent'] / speed['copy']:.0%}",
             )
         )
-    return tables.table(("milliseconds", *names, "share of the copy's bandwidth"), body)
+    return markdown.table(("milliseconds", *names, "share of the copy's bandwidth"), body)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """The documents' tables, made from the committed measurements.
 
-A document holds a block `<!-- measured: NAME -->` ... `<!-- end -->`; what stands between is replaced by what the
-function of that NAME makes of `results/*.json`. `python -m bench.tables` does so; a test sees that it was done.
+`python -m bench.tables` fills each block `NAME` of the documents with `TABLES[NAME]()`; a test checks that they are up
+to date.
 """
 
-import json
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench import findings, gpu
 from bench.cases import (
     FAMILY_LOSSES,
     GRADIENT,
@@ -27,11 +26,10 @@ from bench.cases import (
     Case,
 )
 from bench.fit import ENGINES
+from bench.markdown import fill_blocks, table, three_digits
+from bench.store import ROOT, case_of, load, rows_of
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = Path(__file__).parent / "results"
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"(<!-- measured: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 CONDITIONS = {"default": "with default allocation", "reused buffers": "with glibc keeping and reusing its buffers"}
 
 
@@ -46,69 +44,21 @@ def fill_documents() -> Iterable[Path]:
 
 
 def fill(text: str) -> str:
-    """The document with every block made anew."""
-    return BLOCK.sub(lambda found: f"{found[1]}\n{made(found['name'])}\n\n{found[3]}", text)
+    """Make every block of a document anew."""
+    return fill_blocks(text, made)
 
 
 def made(name: str) -> str:
-    """The table of a name, or how to get it."""
+    """Make the table of a name, or say how to measure it."""
     try:
-        if name.startswith("choices-"):
-            from bench import findings  # which reads its results through this module
-
-            return findings.TABLES[name]()
         return TABLES[name]()
     except FileNotFoundError as missing:
         return f"Not measured yet: {missing}"
 
 
-def load(part: str) -> dict[str, Any]:
-    """The kept results of one part."""
-    path = RESULTS / f"{part}.json"
-    if not path.exists():
-        program = f"python -m bench.{part}" if part in ("gpu", "choices") else f"make bench ARGS='--only {part}'"
-        raise FileNotFoundError(f"bench/results/{path.name} is not there. `{program}` makes it.")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def keep(part: str, measured: dict[str, Any]) -> None:
-    """Write the results of one part, one row a line, so that a change reads well in a diff."""
-    conditions = [
-        f"{json.dumps(name)}: [\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]"
-        for name, rows in measured["results"].items()
-    ]
-    text = f'{{"machine": {json.dumps(measured["machine"])},\n"results": {{{", ".join(conditions)}}}}}\n'
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{part}.json").write_text(text, encoding="utf-8")
-
-
-def rows_of(part: str, condition: str = "default") -> dict[Case, dict[str, Any]]:
-    """The rows of one part by their case."""
-    return {case_of(row): row for row in load(part)["results"][condition]}
-
-
-def look(part: str) -> str:
+def tables_of(part: str) -> str:
     """All tables of one part, to read in a terminal."""
     return "\n\n".join(TABLES[name]() for name in TABLES_OF[part])
-
-
-def case_of(row: dict[str, Any]) -> Case:
-    """The case that a row describes."""
-    return Case(**{name: row[name] for name in Case.__dataclass_fields__})
-
-
-def table(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
-    """A Markdown table: the first column to the left, numbers to the right."""
-    head = list(head)
-    rule = ["---", *["--:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *map(list, body)])
-
-
-def three_digits(number: float) -> str:
-    """A number as a reader wants it: three digits that count, thousands set apart."""
-    if number >= 100:
-        return f"{number:,.0f}"
-    return f"{number:.1f}" if number >= 10 else f"{number:.2f}"
 
 
 def title(case: Case) -> str:
@@ -293,8 +243,6 @@ def fit() -> str:
 
 def on_gpu() -> str:
     """Training steps on a GPU."""
-    from bench import gpu  # which keeps its results through this module
-
     return gpu.table(load("gpu")["results"]["default"])
 
 
@@ -363,6 +311,7 @@ TABLES = {
     "memory": partial(memory, "numpy"),
     "startup": startup,
     "accuracy": accuracy,
+    **findings.TABLES,
 }
 TABLES_OF = {
     "speed": ("machine", "speed-peers", "speed-family", "speed-full", "small-calls"),

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from bench import accuracy, fit, speed, tables
+from bench import accuracy, fit, speed, store, tables
 from bench.cases import (
     ACCURACY,
     BACKWARD,
@@ -134,15 +134,15 @@ def test_everybody_is_timed_in_each_round():
 
 
 def test_results_are_kept_as_they_were(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(store, "RESULTS", tmp_path)
     measured = {"machine": {"cores": 4}, "results": {"default": [Case().described(), Case("focal").described()]}}
-    tables.keep("speed", measured)
-    assert tables.load("speed") == measured
-    assert list(tables.rows_of("speed")) == [Case(), Case("focal")]
+    store.save("speed", measured)
+    assert store.load("speed") == measured
+    assert list(store.rows_of("speed")) == [Case(), Case("focal")]
 
 
 def test_a_table_without_measurements_says_how_to_get_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(store, "RESULTS", tmp_path)
     block = "<!-- measured: torch-full -->\nold\n<!-- end -->"
     filled = tables.fill(block)
     assert "make bench ARGS='--only torch'" in filled
@@ -150,6 +150,6 @@ def test_a_table_without_measurements_says_how_to_get_them(tmp_path, monkeypatch
     times = {"microseconds": {"torch eager": {"median": 2000.0}}}
     cases = Case(want=BACKWARD, door="torch"), Case(want=BACKWARD, rows=32, columns=1, door="torch")
     rows = [case.described() | times for case in cases]
-    tables.keep("torch", {"machine": {}, "results": {"default": rows, "reused buffers": rows}})
+    store.save("torch", {"machine": {}, "results": {"default": rows, "reused buffers": rows}})
     assert "| binary cross-entropy, from logits, forward and backward | 2.00 |" in tables.fill(block)
     assert "32" not in tables.fill(block)

@@ -7,7 +7,7 @@ from scipy.special import expit
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import f1_score
 
-from bench import findings, practice, tables
+from bench import findings, practice, store
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def shown(y, z):
 
 
 def test_pictures_show_the_committed_measurements():
-    now = findings.digest(tables.load("choices")["results"]["default"])
+    now = findings.digest(store.load("choices")["results"]["default"])
     pictures = sorted(findings.PICTURES.glob("*.svg"))
     assert [path.stem for path in pictures] == sorted(findings.DRAWINGS)
     assert [path.name for path in pictures if now not in path.read_text("utf-8")] == [], "run python -m bench.choices"
@@ -101,7 +101,7 @@ def test_every_experiment_fills_its_tables_and_pictures(tmp_path, monkeypatch):
     rows += choices.measure(seeds=2, size=0.2)  # in a process of its own, which trains in earnest
     scores = {(row["experiment"], row["data"], row["way"]): row["scores"] for row in rows if "scores" in row}
     assert all(len(numbers) == 2 for row in scores.values() for numbers in row.values())
-    kept = tables.load("choices")["results"]["default"]
+    kept = store.load("choices")["results"]["default"]
     assert scores.keys() == {(row["experiment"], row["data"], row["way"]) for row in kept if "scores" in row}
     for name, table in findings.TABLES.items():
         assert table(rows).count("\n") == table(kept).count("\n"), name

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from bench import tables
-from bench.tables import DOCUMENTS, ROOT
+from bench.store import ROOT
+from bench.tables import DOCUMENTS
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
