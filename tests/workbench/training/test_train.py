@@ -100,10 +100,10 @@ def test_the_predictions_are_those_of_the_held_out_rows(trained, visits):
 def test_the_best_epochs_weights_are_kept(trained):
     import keras
 
+    from binxent.workbench.settings import Settings
     from binxent.workbench.training.network import predict_logits
     from binxent.workbench.training.plan import Plan
     from binxent.workbench.training.predict import Run
-    from binxent.workbench.training.settings import Settings
 
     # So fast that it overshoots: the best epoch is not the last.
     run, metrics = trained("--learning-rate", "0.3", "--epochs", "20", "--patience", "4")
@@ -221,10 +221,10 @@ def test_a_pos_weight_is_undone_exactly(trained, weight):
 
 @pytest.mark.slow
 def test_other_losses_are_undone_by_logistic_regression_on_validation(trained):
+    from binxent.workbench.settings import Settings
     from binxent.workbench.training.network import predict_logits
     from binxent.workbench.training.plan import Plan
     from binxent.workbench.training.predict import Run
-    from binxent.workbench.training.settings import Settings
 
     run, metrics = trained("--loss", "focal")
     plan = Plan.of(Settings.from_toml(run / "config.toml"))
@@ -237,8 +237,8 @@ def test_other_losses_are_undone_by_logistic_regression_on_validation(trained):
 
 
 def test_the_best_constant_is_the_line_to_beat(data, tmp_path):
+    from binxent.workbench.settings import Settings
     from binxent.workbench.training.plan import Plan
-    from binxent.workbench.training.settings import Settings
 
     path = str(tmp_path / data)
     plan = Plan.of(Settings(data=(path,), target="readmitted", pos_weight=3.0))
@@ -251,8 +251,8 @@ def test_the_best_constant_is_the_line_to_beat(data, tmp_path):
 
 
 def test_groups_stay_whole_and_parts_are_stratified(data, tmp_path):
+    from binxent.workbench.settings import Settings
     from binxent.workbench.training.plan import Plan
-    from binxent.workbench.training.settings import Settings
 
     settings = Settings(data=(str(tmp_path / data),), target="readmitted")
     plan = Plan.of(settings)
@@ -289,8 +289,8 @@ def test_weights_count_in_the_loss_and_in_the_metrics(binxent, tmp_path):
 
 
 def test_the_first_loss_is_the_base_rates():
+    from binxent.workbench.settings import Settings
     from binxent.workbench.training import network
-    from binxent.workbench.training.settings import Settings
 
     model = network.build(5, -2.5, Settings(hidden=(8, 8)))
     assert network.predict_logits(model, np.zeros((3, 5), np.float32)).tolist() == [-2.5] * 3

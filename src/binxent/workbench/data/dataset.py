@@ -10,7 +10,8 @@ import polars as pl
 from binxent.workbench.data.features import Features, find_features
 from binxent.workbench.data.table import breast_cancer, read, require_columns
 from binxent.workbench.data.target import binary_target
-from binxent.workbench.training.settings import Settings, nearest
+from binxent.workbench.settings import Settings
+from binxent.workbench.suggestions import nearest
 
 
 @dataclass(frozen=True)

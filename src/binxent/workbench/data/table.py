@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from binxent.workbench.training.settings import nearest
+from binxent.workbench.suggestions import nearest
 
 # What a column may be, and the one type in which the preparation meets it, whatever the file said.
 KINDS: dict[str, pl.DataType] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from binxent.workbench.training.settings import nearest
+from binxent.workbench.suggestions import nearest
 
 # Pairs of words whose positive member nobody disputes, as (negative, positive).
 KNOWN_PAIRS = [

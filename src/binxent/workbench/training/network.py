@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from binxent.workbench.run_folder import replacing
-from binxent.workbench.training.settings import Settings
+from binxent.workbench.settings import Settings
 
 # Predictions are made in blocks of one size: one compiled program, and the same bits for a row wherever it stands.
 BLOCK = 4096

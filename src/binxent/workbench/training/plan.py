@@ -13,7 +13,7 @@ import numpy as np
 
 import binxent as bx
 from binxent.workbench.data.dataset import Problem, Split, load, split
-from binxent.workbench.training.settings import Settings
+from binxent.workbench.settings import Settings
 
 Say = Callable[[str], None]
 LOSS_CLASSES = {

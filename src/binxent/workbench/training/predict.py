@@ -16,7 +16,7 @@ import polars as pl
 from binxent.workbench import run_folder
 from binxent.workbench.data.features import Preparation
 from binxent.workbench.data.table import explained, find_files, kind_of, scan
-from binxent.workbench.training.settings import nearest
+from binxent.workbench.suggestions import nearest
 
 Note = Callable[[str], None]
 ROWS = 1 << 16  # in memory at a time

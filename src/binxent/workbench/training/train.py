@@ -18,8 +18,8 @@ import polars as pl
 
 from binxent.workbench import run_folder
 from binxent.workbench.data.features import Preparation
+from binxent.workbench.settings import Settings
 from binxent.workbench.training.plan import LOSS_CLASSES, Plan, Say
-from binxent.workbench.training.settings import Settings
 
 CHECKPOINT = "checkpoint.npz"
 

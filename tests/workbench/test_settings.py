@@ -3,7 +3,7 @@ import tomllib
 
 import pytest
 
-from binxent.workbench.training.settings import LOSS_PARAMETERS, Settings, nearest
+from binxent.workbench.settings import LOSS_PARAMETERS, Settings
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,3 @@ def test_overriding_the_data_forgets_their_fingerprint():
 def test_every_setting_is_documented():
     attributes = (Settings.__doc__ or "").partition("Attributes:")[2]
     assert [f.name for f in dataclasses.fields(Settings) if f"\n        {f.name}: " not in attributes] == []
-
-
-def test_nearest_names_one_or_shows_all():
-    assert nearest("agee", ["age", "city"]) == " Did you mean `age`?"
-    assert nearest("CITY", ["age", "city"]) == " Did you mean `city`?"
-    assert nearest("zzz", ["age", "city"]) == " There are: age, city."
-    assert nearest("zzz", [f"c{i}" for i in range(20)]).endswith("and 8 more.")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from binxent.workbench.suggestions import nearest
 
 # The parameters of each loss, with the defaults of its class.
 LOSS_PARAMETERS: dict[str, dict[str, Any]] = {
@@ -176,17 +177,6 @@ class Settings:
             return cls(**{**values, **lists})
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that names the nearest of the known names, or all of them when none is near."""
-    known = list(known)
-    by_lower_case = {candidate.lower(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
-    if found:
-        return f" Did you mean `{by_lower_case[found[0]]}`?"
-    shown = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
-    return f" There are: {shown}."
 
 
 def _option(key: str) -> str:

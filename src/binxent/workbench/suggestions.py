@@ -1,0 +1,17 @@
+"""What a user may have meant by a name that does not exist."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a sentence that names the nearest of the known names, or all of them when none is near."""
+    known = list(known)
+    by_lower_case = {candidate.lower(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    if found:
+        return f" Did you mean `{by_lower_case[found[0]]}`?"
+    shown = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+    return f" There are: {shown}."
