@@ -16,7 +16,7 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 import binxent as bx
-from binxent.scoring._logistic import logistic_regression
+from binxent.scoring import fit_correction
 
 LEFT_OUT = -1.0  # the label of entries that take no part in training
 
@@ -283,8 +283,8 @@ def log_loss(y: np.ndarray, z: np.ndarray) -> float:
 
 def calibration(y: np.ndarray, z: np.ndarray) -> tuple[float, float]:
     """Intercept and slope of the true log-odds along the logits: 0 and 1 are ideal, a slope below 1 overconfident."""
-    fitted = logistic_regression(y, z, np.ones_like(z))
-    return (float("nan"), float("nan")) if fitted is None else (float(fitted[0][0]), float(fitted[0][1]))
+    slope, intercept = fit_correction(y, z)
+    return intercept, slope
 
 
 def shifted(answers: Answers, by: float) -> Answers:

@@ -20,7 +20,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from binxent.scoring._statistics import effective_size, evaluate, fit_correction, rank
+from binxent.scoring import evaluate, fit_correction, rank
+from binxent.scoring._intervals import effective_size
 
 ESTIMATES = ("log_loss", "explained", "brier", "auc", "average_precision")
 
@@ -292,13 +293,14 @@ def test_wrong_arguments_are_explained(function, arguments, message):
 
 def test_effective_size():
     assert effective_size(np.full(7, 0.3)) == pytest.approx(7)
-    assert effective_size([3.0, 1.0]) == pytest.approx(1.6)
-    assert effective_size([]) == effective_size([0.0]) == 0
+    assert effective_size(np.array([3.0, 1.0])) == pytest.approx(1.6)
+    assert effective_size(np.array([])) == effective_size(np.array([0.0])) == 0
 
 
 def test_rank_gathers_ties():
     ranking = rank(np.array([True, False, True]), np.array([1.0, 2.0, 1.0]), np.array([2.0, 3.0, 4.0]))
     assert ranking.logit.tolist() == [2.0, 1.0]
-    assert ranking.positive.tolist() == [0.0, 6.0]
-    assert ranking.negative.tolist() == [3.0, 0.0]
-    assert ranking.positive_squared.tolist() == [0.0, 20.0]
+    # The largest weight, 4, is the unit.
+    assert ranking.positive.tolist() == [0.0, 1.5]
+    assert ranking.negative.tolist() == [0.75, 0.0]
+    assert ranking.positive_squared.tolist() == [0.0, 1.25]

@@ -1,6 +1,7 @@
-"""Logistic regression of a label on one logit: what calibration is measured and corrected with."""
+"""Logistic regression of a label on a logit, which measures calibration and corrects it."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -10,11 +11,11 @@ import binxent as bx
 
 
 def separated(target: np.ndarray, logit: np.ndarray) -> bool:
-    """Tells whether a threshold parts the classes (they may touch): then the steeper slope always fits better.
+    """Return whether a threshold separates the classes (they may touch): then a steeper slope always fits better.
 
     Args:
-        target: bool, shape (rows,).
-        logit: float, shape (rows,), without NaN.
+        target: Labels, bool, shape (rows,).
+        logit: Log-odds, float, shape (rows,), without NaN.
     """
     positive, negative = logit[target], logit[~target]
     if not positive.size or not negative.size:
@@ -22,19 +23,30 @@ def separated(target: np.ndarray, logit: np.ndarray) -> bool:
     return bool(positive.min() >= negative.max() or positive.max() <= negative.min())
 
 
-def logistic_regression(
-    label: np.ndarray, logit: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Fits sigmoid(intercept + slope * logit) to the labels by Newton's method, without a penalty.
+class LogisticFit(NamedTuple):
+    """The best sigmoid(intercept + slope * logit).
+
+    Attributes:
+        intercept: Log-odds at a logit of 0.
+        slope: Log-odds per unit of the logit.
+        influence: Influence of each row on the intercept and the slope, shape (rows, 2).
+    """
+
+    intercept: float
+    slope: float
+    influence: np.ndarray
+
+
+def logistic_regression(label: np.ndarray, logit: np.ndarray, weight: np.ndarray) -> LogisticFit | None:
+    """Fit sigmoid(intercept + slope * logit) to labels by Newton's method, without a penalty.
 
     Args:
-        label: from 0 to 1, shape (rows,).
-        logit: finite, shape (rows,).
-        weight: positive, shape (rows,).
+        label: Labels in [0, 1], shape (rows,).
+        logit: Finite numbers, shape (rows,).
+        weight: Positive numbers, shape (rows,).
 
     Returns:
-        The intercept and the slope, and the influence of each row on them, shape (rows, 2); None if the iteration
-        finds no finite optimum.
+        The fit; None if the iteration finds no finite optimum.
     """
     centre = np.average(logit, weights=weight)
     spread = math.sqrt(np.average(np.square(logit - centre), weights=weight))
@@ -43,7 +55,7 @@ def logistic_regression(
     # Standardised, the two coefficients are nearly independent, and the steps are good from the first.
     design = np.stack([np.ones_like(logit), (logit - centre) / spread], axis=1)
 
-    def loss_at(coefficients):
+    def loss_at(coefficients: np.ndarray) -> float:
         return float(np.dot(weight, bx.sigmoid_cross_entropy_with_logits(label, design @ coefficients)))
 
     share = float(np.average(label, weights=weight))
@@ -63,9 +75,10 @@ def logistic_regression(
             return None
         if gain <= 1e-18 * weight.sum():
             back = np.array([[1.0, -centre / spread], [0.0, 1 / spread]])
-            return back @ (coefficients + step), np.linalg.solve(information, score.T).T @ back.T
+            intercept, slope = (back @ (coefficients + step)).tolist()
+            return LogisticFit(intercept, slope, np.linalg.solve(information, score.T).T @ back.T)
         size = 1.0
-        # Half the step as long as it overshoots; near the optimum the loss may rise by a rounding error.
+        # Halve the step while it overshoots; near the optimum the loss may rise by a rounding error.
         while (new := loss_at(coefficients + size * step)) > loss * (1 + 1e-13) and size > 1e-6:
             size /= 2
         coefficients, loss = coefficients + size * step, new

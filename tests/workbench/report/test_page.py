@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
-from binxent.scoring._statistics import evaluate, fit_correction, rank
+from binxent.scoring import evaluate, fit_correction, rank
 from binxent.workbench.report import plots
+from binxent.workbench.report.drawing import thinned
 from binxent.workbench.report.narrative import plain_words
 from binxent.workbench.report.number_format import number
 from binxent.workbench.report.page import write_report
@@ -321,42 +322,10 @@ def test_words_about_a_useless_model(tmp_path):
     assert "the log loss is infinite" in words_about(tmp_path / "3", infinite)
 
 
-def test_calibration_bins_hold_every_row_once():
-    random = np.random.default_rng(0)
-    logit, weight = random.normal(size=5000), random.gamma(1.0, size=5000)
-    target = random.random(5000) < expit(logit)
-    predicted, observed, low, high = plots.calibration_bins(target, logit, weight, 0.5)
-    assert len(predicted) == 20
-    assert (np.diff(predicted) > 0).all()
-    assert ((low <= observed) & (observed <= high)).all()
-    assert np.mean((low <= predicted) & (predicted <= high)) > 0.8
-    assert observed.mean() == pytest.approx(np.average(target, weights=weight), abs=0.005)
-
-
-def test_wilson_interval_of_a_bin():
-    """Wilson 1927 for 8 of 10: 0.4902 to 0.9433."""
-    target = np.arange(10) < 8
-    _, observed, low, high = plots.calibration_bins(target, np.zeros(10), np.ones(10), 0.8)
-    assert observed == pytest.approx([0.8])
-    assert low == pytest.approx([0.4902], abs=1e-4)
-    assert high == pytest.approx([0.9433], abs=1e-4)
-
-
-def test_rare_positives_get_bins_of_their_own():
-    random = np.random.default_rng(0)
-    logit = random.normal(size=100_000) * 1.5 - 8
-    target = random.random(100_000) < expit(logit)
-    by_rows = plots.calibration_bins(target, logit, np.ones(100_000), 0.5)
-    by_positives = plots.calibration_bins(target, logit, np.ones(100_000), target.mean())
-    assert by_positives[0].max() > 3 * by_rows[0].max()
-    mirrored = plots.calibration_bins(~target, -logit, np.ones(100_000), 1 - target.mean())
-    assert mirrored[0] == pytest.approx(1 - by_positives[0][::-1], rel=1e-6)
-
-
 def test_a_thinned_curve_keeps_its_shape():
     x = np.sort(np.random.default_rng(0).random(100_000))
     y = x**0.2
-    few_x, few_y = plots._thinned(x, y)
+    few_x, few_y = thinned(x, y)
     assert len(few_x) <= 501
     assert (few_x[0], few_x[-1]) == (x[0], x[-1])
     assert np.abs(np.interp(x, few_x, few_y) - y).max() < 0.005

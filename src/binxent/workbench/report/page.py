@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from binxent.scoring._statistics import rank
+from binxent.scoring import rank
 from binxent.workbench import run_folder
 from binxent.workbench.report.narrative import plain_words
 from binxent.workbench.report.number_format import UNKNOWN, number, percent, plural

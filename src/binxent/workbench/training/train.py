@@ -169,7 +169,7 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
 
 def _correction(plan: Plan, logit: np.ndarray) -> dict[str, Any]:
     """Return what makes the network's logits those of probabilities again: slope * logit + intercept."""
-    from binxent.scoring._statistics import fit_correction
+    from binxent.scoring import fit_correction
 
     slope, intercept = 1.0, 0.0
     if plan.correction_kind == "pos_weight":
@@ -185,7 +185,7 @@ def _write_predictions(plan: Plan, raw: np.ndarray, correction: dict[str, Any], 
     """Write the predictions of the held-out rows and return their scores, corrected and raw."""
     from scipy.special import expit
 
-    from binxent.scoring._statistics import evaluate
+    from binxent.scoring import evaluate
 
     target, weight = plan.labels(plan.split.test)
     logit = correction["slope"] * raw + correction["intercept"]
