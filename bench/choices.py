@@ -37,7 +37,7 @@ EXPERIMENTS = ("noisy", "calibrated", "several_labels", "rare", "saturated", "me
 
 Row = dict[str, Any]
 
-plain = partial(sigmoid_binary_cross_entropy, ignore_label=practice.LEFT_OUT)
+plain = partial(sigmoid_binary_cross_entropy, ignore_label=practice.IGNORED)
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     "plain": plain,
     "smoothing 0.05": partial(plain, label_smoothing=0.05),
@@ -98,8 +98,8 @@ def rare(seeds: int, size: float) -> Iterator[Row]:
         fit = partial(practice.trained, task=task, steps=int(600 * size), rate=0.2)
         unweighted, focal = fit(plain), fit(LOSSES["focal, γ = 2"])
         weighted = fit(partial(plain, pos_weight=float(c)))
-        resampled = fit(plain, labels=np.where(dropped, practice.LEFT_OUT, labels))
-        for way, answers in {
+        resampled = fit(plain, labels=np.where(dropped, practice.IGNORED, labels))
+        for way, predictions in {
             "plain": unweighted,
             f"pos_weight {c}": weighted,
             f"pos_weight {c}, then logit − ln {c}": practice.shifted(weighted, -np.log(c)),
@@ -108,8 +108,8 @@ def rare(seeds: int, size: float) -> Iterator[Row]:
             "focal, γ = 2": focal,
             "focal, γ = 2, then recalibrated": practice.recalibrated(task, focal),
         }.items():
-            yield {"data": data, "way": way, "scores": practice.scores(task.unseen, answers, task.held_out)}
-            yield {"data": data, "way": way, "curve": practice.reliability(task.unseen, answers)}
+            yield {"data": data, "way": way, "scores": practice.scores(task.unseen, predictions, task.held_out)}
+            yield {"data": data, "way": way, "curve": practice.reliability(task.unseen, predictions)}
 
 
 def calibrated(seeds: int, size: float) -> Iterator[Row]:
@@ -120,12 +120,12 @@ def calibrated(seeds: int, size: float) -> Iterator[Row]:
         ("few", practice.shuffled(seeds, images, digits % 2), 64, 400),
     ):
         for way, loss in LOSSES.items():
-            answers = practice.trained(loss, task, hidden=(hidden,), steps=int(steps * size), rate=0.02)
-            cooled = practice.recalibrated(task, answers, intercept=False)
-            scores = practice.scores(task.unseen, answers, task.held_out)
+            predictions = practice.trained(loss, task, hidden=(hidden,), steps=int(steps * size), rate=0.02)
+            cooled = practice.recalibrated(task, predictions, intercept=False)
+            scores = practice.scores(task.unseen, predictions, task.held_out)
             scores["log loss, temperature fitted"] = practice.scores(task.unseen, cooled, task.held_out)["log loss"]
             yield {"data": data, "way": way, "scores": scores}
-            yield {"data": data, "way": way, "curve": practice.reliability(task.unseen, answers)}
+            yield {"data": data, "way": way, "curve": practice.reliability(task.unseen, predictions)}
 
 
 def several_labels(seeds: int, size: float) -> Iterator[Row]:
@@ -139,8 +139,12 @@ def several_labels(seeds: int, size: float) -> Iterator[Row]:
         "pos_weight √(n₋/n₊)": partial(plain, pos_weight=np.sqrt(balance).astype(np.float32)),
         **{name: LOSSES[name] for name in ("focal, γ = 2", "asymmetric, γ = 1 and 4")},
     }.items():
-        answers = practice.trained(loss, task, hidden=(32,), steps=int(200 * size), rate=0.02)
-        yield {"data": "made", "way": way, "scores": practice.scores_over_labels(task.unseen, answers, task.held_out)}
+        predictions = practice.trained(loss, task, hidden=(32,), steps=int(200 * size), rate=0.02)
+        yield {
+            "data": "made",
+            "way": way,
+            "scores": practice.scores_over_labels(task.unseen, predictions, task.held_out),
+        }
 
 
 def mean_or_sum(seeds: int, size: float) -> Iterator[Row]:
@@ -150,10 +154,10 @@ def mean_or_sum(seeds: int, size: float) -> Iterator[Row]:
 
     def reached(rate, x, y, unseen_x, unseen_y, optimizer, times):
         def objective(layers):
-            return times * plain(practice.answer(layers, x), y).mean()
+            return times * plain(practice.logits_of(layers, x), y).mean()
 
         learned = practice.descend(objective, layers, optimizer(rate), int(100 * size) + 1)
-        return plain(practice.answer(learned, unseen_x), unseen_y).mean()
+        return plain(practice.logits_of(learned, unseen_x), unseen_y).mean()
 
     for name, optimizer in {"SGD": optax.sgd, "Adam": optax.adam}.items():
         for reduction, times in {"mean": 1, "sum": LABELS}.items():
@@ -162,7 +166,7 @@ def mean_or_sum(seeds: int, size: float) -> Iterator[Row]:
             every_seed = jax.jit(jax.vmap(every_rate, in_axes=(None, 0, 0, 0, 0)))
             parts = (part.astype(np.float32) for part in (*task.train, *task.unseen))
             losses = np.asarray(every_seed(np.float32(RATES), *parts), float).T
-            scores = {f"{rate:.2g}": practice.kept(row) for rate, row in zip(RATES, losses, strict=True)}
+            scores = {f"{rate:.2g}": practice.rounded(row) for rate, row in zip(RATES, losses, strict=True)}
             yield {"data": "made", "way": f"{name}, {reduction}", "scores": scores}
 
 
@@ -188,12 +192,12 @@ def noisy(seeds: int, size: float) -> Iterator[Row]:
         train(partial(knowing, share), task, steps=steps) for share, task in zip(FLIPS, flipped, strict=True)
     ]
     for i, share in enumerate(FLIPS):
-        for way, answers in ways.items():
-            yield {"data": share, "way": way, "scores": {"accuracy": practice.accuracies(clean.unseen, answers[i])}}
+        for way, predictions in ways.items():
+            yield {"data": share, "way": way, "scores": {"accuracy": practice.accuracies(clean.unseen, predictions[i])}}
 
 
 def knowing(share: float, logits: Any, labels: Any) -> Any:
-    """Cross-entropy of labels that are flipped with a known chance: the model answers for the true label."""
+    """Cross-entropy of labels that are flipped with a known chance: the model predicts the true label."""
     return binary_cross_entropy(share + (1 - 2 * share) * jax.nn.sigmoid(logits), labels)
 
 
@@ -212,11 +216,11 @@ def saturated(seeds: int, size: float) -> Iterator[Row]:
         "binxent, from logits": sigmoid_binary_cross_entropy,
     }.items():
         for data, hidden in {"logistic regression": (), "network 64-32-1": (64, 32)}.items():
-            answers = practice.trained(loss, task, hidden=hidden, steps=int(300 * size), rate=0.01)
-            yield {"data": data, "way": way, "scores": {"accuracy": practice.accuracies(task.unseen, answers)}}
+            predictions = practice.trained(loss, task, hidden=hidden, steps=int(300 * size), rate=0.01)
+            yield {"data": data, "way": way, "scores": {"accuracy": practice.accuracies(task.unseen, predictions)}}
         for data, sign in {"positive": 1, "negative": -1}.items():
             slopes = jax.vmap(jax.grad(loss), in_axes=(0, None))(sign * logits, np.float32(sign > 0))
-            curve = {"x": (sign * logits).tolist(), "y": practice.kept(np.abs(slopes))}
+            curve = {"x": (sign * logits).tolist(), "y": practice.rounded(np.abs(slopes))}
             yield {"data": data, "way": way, "curve": curve}
 
 

@@ -18,10 +18,10 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 import binxent as bx
 from binxent.scoring import fit_correction
 
-LEFT_OUT = -1.0  # the label of entries that take no part in training
+IGNORED = -1.0  # the label of entries that take no part in training
 
 
-class Part(NamedTuple):
+class Subset(NamedTuple):
     """Rows: features (seeds, rows, features), and labels (seeds, rows) or (seeds, rows, labels)."""
 
     x: np.ndarray
@@ -31,12 +31,12 @@ class Part(NamedTuple):
 class Task(NamedTuple):
     """What a model learns from, what decisions about it are made on, and what it is judged on."""
 
-    train: Part
-    held_out: Part
-    unseen: Part
+    train: Subset
+    held_out: Subset
+    unseen: Subset
 
 
-class Answers(NamedTuple):
+class Predictions(NamedTuple):
     """Logits for the rows that a model did not learn from, in the shape of their labels."""
 
     held_out: np.ndarray
@@ -109,12 +109,12 @@ def shuffled(seeds: int, x: np.ndarray, y: np.ndarray, *, standardise: bool = Tr
 
 def split(x: np.ndarray, y: np.ndarray, cuts: tuple[int, int]) -> Task:
     """The rows of one seed in three parts."""
-    return Task(*(Part(*pair) for pair in zip(np.split(x, cuts), np.split(y, cuts), strict=True)))
+    return Task(*(Subset(*pair) for pair in zip(np.split(x, cuts), np.split(y, cuts), strict=True)))
 
 
 def stacked(tasks: list[Task]) -> Task:
     """The seeds' tasks as one."""
-    return Task(*(Part(*map(np.stack, zip(*parts, strict=True))) for parts in zip(*tasks, strict=True)))
+    return Task(*(Subset(*map(np.stack, zip(*parts, strict=True))) for parts in zip(*tasks, strict=True)))
 
 
 def flipped(task: Task, share: float) -> Task:
@@ -128,12 +128,12 @@ def flipped(task: Task, share: float) -> Task:
 
 def joined(tasks: list[Task]) -> Task:
     """Several tasks as one with the seeds of all, to be trained together."""
-    return Task(*(Part(*map(np.concatenate, zip(*parts, strict=True))) for parts in zip(*tasks, strict=True)))
+    return Task(*(Subset(*map(np.concatenate, zip(*parts, strict=True))) for parts in zip(*tasks, strict=True)))
 
 
-def apart(answers: Answers, tasks: int) -> list[Answers]:
-    """The answers to each of several tasks that were joined."""
-    return [Answers(*pair) for pair in zip(*(np.split(z, tasks) for z in answers), strict=True)]
+def apart(predictions: Predictions, tasks: int) -> list[Predictions]:
+    """The predictions for each of several tasks that were joined."""
+    return [Predictions(*pair) for pair in zip(*(np.split(z, tasks) for z in predictions), strict=True)]
 
 
 def network(key: Any, sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
@@ -146,7 +146,7 @@ def network(key: Any, sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
     ]
 
 
-def answer(layers: list[tuple[Any, Any]], x: Any) -> Any:
+def logits_of(layers: list[tuple[Any, Any]], x: Any) -> Any:
     """The logits of a network with ReLU between its layers."""
     for weights, bias in layers[:-1]:
         x = jax.nn.relu(x @ weights + bias)
@@ -175,13 +175,13 @@ def trained(
     steps: int = 300,
     rate: float = 0.05,
     seeds: int | None = None,
-) -> Answers:
+) -> Predictions:
     """Trains one network per seed by full-batch steps of Adam, and asks it about the rows that it has not seen.
 
     Args:
         loss: The loss of each element, from logits and labels.
         task: The data.
-        labels: Take the place of the task's own to learn from; what is `LEFT_OUT` does not count.
+        labels: Take the place of the task's own to learn from; what is `IGNORED` does not count.
         hidden: Widths of the hidden layers; none makes a logistic regression.
         steps: How many.
         rate: The first step size, which falls to 0 along a cosine.
@@ -194,23 +194,23 @@ def trained(
     @jax.vmap
     def train(seed, x, y, held_out, unseen):
         def mean(layers):
-            return loss(answer(layers, x).reshape(y.shape), y).sum() / (y != LEFT_OUT).sum()
+            return loss(logits_of(layers, x).reshape(y.shape), y).sum() / (y != IGNORED).sum()
 
         layers = network(jax.random.key(seed), (x.shape[-1], *hidden, *outputs))
         layers = descend(mean, layers, optimizer, steps)
-        return answer(layers, held_out), answer(layers, unseen)
+        return logits_of(layers, held_out), logits_of(layers, unseen)
 
     runs = np.arange(len(task.train.x))
     y = task.train.y if labels is None else labels
-    answers = train(
+    predictions = train(
         runs % (seeds or len(runs)),
         *(part.astype(np.float32) for part in (task.train.x, y, task.held_out.x, task.unseen.x)),
     )
     shapes = task.held_out.y.shape, task.unseen.y.shape
-    return Answers(*(np.asarray(z, float).reshape(shape) for z, shape in zip(answers, shapes, strict=True)))
+    return Predictions(*(np.asarray(z, float).reshape(shape) for z, shape in zip(predictions, shapes, strict=True)))
 
 
-def scores(unseen: Part, answers: Answers, held_out: Part) -> dict[str, list[float]]:
+def scores(unseen: Subset, predictions: Predictions, held_out: Subset) -> dict[str, list[float]]:
     """How well each seed's logits rank, how true their probabilities are, and what a threshold makes of them."""
     return per_seed(
         {
@@ -223,11 +223,11 @@ def scores(unseen: Part, answers: Answers, held_out: Part) -> dict[str, list[flo
             "F1 at 1/2": f1(y, z > 0),
             "F1, chosen threshold": f1(y, z >= best_threshold(known, before)),
         }
-        for y, z, known, before in zip(unseen.y, answers.unseen, held_out.y, answers.held_out, strict=True)
+        for y, z, known, before in zip(unseen.y, predictions.unseen, held_out.y, predictions.held_out, strict=True)
     )
 
 
-def scores_over_labels(unseen: Part, answers: Answers, held_out: Part) -> dict[str, list[float]]:
+def scores_over_labels(unseen: Subset, predictions: Predictions, held_out: Subset) -> dict[str, list[float]]:
     """The same for several labels, averaged over labels; each has a threshold of its own."""
     return per_seed(
         {
@@ -242,38 +242,40 @@ def scores_over_labels(unseen: Part, answers: Answers, held_out: Part) -> dict[s
                 ]
             ),
         }
-        for y, z, known, before in zip(unseen.y, answers.unseen, held_out.y, answers.held_out, strict=True)
+        for y, z, known, before in zip(unseen.y, predictions.unseen, held_out.y, predictions.held_out, strict=True)
     )
 
 
-def accuracies(unseen: Part, answers: Answers) -> list[float]:
-    """Each seed's share of right answers."""
-    return kept(np.mean((answers.unseen > 0) == unseen.y, axis=1))
+def accuracies(unseen: Subset, predictions: Predictions) -> list[float]:
+    """Return the accuracy of each seed."""
+    return rounded(np.mean((predictions.unseen > 0) == unseen.y, axis=1))
 
 
 def per_seed(found: Iterable[dict[str, float]]) -> dict[str, list[float]]:
     """The seeds' scores as one list for each score."""
     found = list(found)
-    return {name: kept([one[name] for one in found]) for name in found[0]}
+    return {name: rounded([one[name] for one in found]) for name in found[0]}
 
 
-def kept(numbers: Any) -> list[float | None]:
+def rounded(numbers: Any) -> list[float | None]:
     """Numbers as they are kept: four significant digits, and None for what is infinite or NaN."""
     return [float(f"{number:.4g}") if np.isfinite(number) else None for number in np.asarray(numbers, float).tolist()]
 
 
-def reliability(unseen: Part, answers: Answers, bins: int = 12) -> dict[str, list[float | None]]:
+def reliability(unseen: Subset, predictions: Predictions, bins: int = 12) -> dict[str, list[float | None]]:
     """Mean prediction and share of positives among rows of like predictions, over all seeds."""
-    order = np.argsort(answers.unseen, axis=None)
-    parts = [np.array_split(values.ravel()[order], bins) for values in (expit(answers.unseen), unseen.y)]
-    return dict(zip(("x", "y"), (kept([part.mean() for part in values]) for values in parts), strict=True))
+    order = np.argsort(predictions.unseen, axis=None)
+    parts = [np.array_split(values.ravel()[order], bins) for values in (expit(predictions.unseen), unseen.y)]
+    return dict(zip(("x", "y"), (rounded([part.mean() for part in values]) for values in parts), strict=True))
 
 
-def best(held_out: Part, candidates: list[Answers]) -> Answers:
-    """For each seed the answers with the least cross-entropy on the held-out rows."""
+def best(held_out: Subset, candidates: list[Predictions]) -> Predictions:
+    """For each seed the predictions with the least cross-entropy on the held-out rows."""
     costs = [[log_loss(y, z) for y, z in zip(held_out.y, one.held_out, strict=True)] for one in candidates]
     chosen = np.argmin(costs, axis=0)
-    return Answers(*(np.stack([parts[c][s] for s, c in enumerate(chosen)]) for parts in zip(*candidates, strict=True)))
+    return Predictions(
+        *(np.stack([parts[c][s] for s, c in enumerate(chosen)]) for parts in zip(*candidates, strict=True))
+    )
 
 
 def log_loss(y: np.ndarray, z: np.ndarray) -> float:
@@ -287,18 +289,18 @@ def calibration(y: np.ndarray, z: np.ndarray) -> tuple[float, float]:
     return intercept, slope
 
 
-def shifted(answers: Answers, by: float) -> Answers:
+def shifted(predictions: Predictions, by: float) -> Predictions:
     """The logits plus a number."""
-    return Answers(*(z + by for z in answers))
+    return Predictions(*(z + by for z in predictions))
 
 
-def recalibrated(task: Task, answers: Answers, *, intercept: bool = True) -> Answers:
+def recalibrated(task: Task, predictions: Predictions, *, intercept: bool = True) -> Predictions:
     """The logits times a slope fitted to the held-out rows (temperature scaling), and plus an intercept (Platt's)."""
     corrected = []
-    for y, known, z in zip(task.held_out.y, *answers, strict=True):
+    for y, known, z in zip(task.held_out.y, *predictions, strict=True):
         shift, slope = calibration(y, known) if intercept else (0.0, inverse_temperature(y, known))
         corrected.append((shift + slope * known, shift + slope * z))
-    return Answers(*map(np.stack, zip(*corrected, strict=True)))
+    return Predictions(*map(np.stack, zip(*corrected, strict=True)))
 
 
 def inverse_temperature(y: np.ndarray, z: np.ndarray) -> float:

@@ -17,7 +17,7 @@ def task():
 
 def shown(y, z):
     """A part without features, and logits for it, for one seed."""
-    return practice.Part(np.empty((1, y.size, 0)), y[None]), practice.Answers(z[None], z[None])
+    return practice.Subset(np.empty((1, y.size, 0)), y[None]), practice.Predictions(z[None], z[None])
 
 
 def test_pictures_show_the_committed_measurements():
@@ -44,8 +44,8 @@ def test_calibration_and_temperature_find_what_was_done_to_the_logits():
     intercept, slope = practice.calibration(y, 2 * z + 1)
     assert (intercept, slope) == pytest.approx((-0.5, 0.5), abs=0.02)
     assert practice.inverse_temperature(y, 2 * z) == pytest.approx(0.5, abs=0.02)
-    part, answers = shown(y, 2 * z + 1)
-    repaired = practice.recalibrated(practice.Task(part, part, part), answers)
+    part, predictions = shown(y, 2 * z + 1)
+    repaired = practice.recalibrated(practice.Task(part, part, part), predictions)
     assert practice.calibration(y, repaired.unseen[0]) == pytest.approx((0, 1), abs=1e-6)
     curve = practice.reliability(part, practice.shifted(repaired, 0.0))
     np.testing.assert_allclose(curve["x"], curve["y"], atol=0.01)
@@ -60,8 +60,8 @@ def test_the_chosen_threshold_is_the_best_one():
 
 def test_the_best_answers_are_chosen_for_each_seed():
     y = np.array([[0.0, 1.0], [1.0, 0.0]])
-    part = practice.Part(np.empty((2, 2, 0)), y)
-    candidates = [practice.Answers(z, 10 * z) for z in np.array([[[-1.0, 1], [-1, 1]], [[1, -1], [1, -1]]])]
+    part = practice.Subset(np.empty((2, 2, 0)), y)
+    candidates = [practice.Predictions(z, 10 * z) for z in np.array([[[-1.0, 1], [-1, 1]], [[1, -1], [1, -1]]])]
     np.testing.assert_array_equal(practice.best(part, candidates).unseen, [[-10, 10], [10, -10]])
 
 
@@ -69,8 +69,8 @@ def test_entries_that_are_left_out_teach_nothing(task):
     from bench.choices import plain
 
     labels = task.train.y.copy()
-    labels[:, ::2] = practice.LEFT_OUT
-    half = practice.Part(task.train.x[:, 1::2], task.train.y[:, 1::2])
+    labels[:, ::2] = practice.IGNORED
+    half = practice.Subset(task.train.x[:, 1::2], task.train.y[:, 1::2])
     without = practice.trained(plain, task._replace(train=half), steps=20)
     np.testing.assert_allclose(practice.trained(plain, task, labels=labels, steps=20).unseen, without.unseen, atol=1e-4)
 
@@ -88,7 +88,7 @@ def guessed(loss, task, *, labels=None, seeds=None, **options):
     y = (task.train.y if labels is None else labels).astype(np.float32)
     assert np.isfinite(loss(np.zeros_like(y), y)).all()
     random = np.random.default_rng(0)
-    return practice.Answers(*(2 * part.y - 1 + random.normal(size=part.y.shape) for part in task[1:]))
+    return practice.Predictions(*(2 * part.y - 1 + random.normal(size=part.y.shape) for part in task[1:]))
 
 
 @pytest.mark.slow

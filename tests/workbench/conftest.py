@@ -47,11 +47,11 @@ def binxent(tmp_path, monkeypatch, request):
     from click.testing import CliRunner
 
     from binxent.workbench.commands import workbench
-    from binxent.workbench.report import page as report
+    from binxent.workbench.report import page
 
     monkeypatch.chdir(tmp_path)
     if "real_report" not in request.fixturenames:
-        monkeypatch.setattr(report, "write_report", _blank_report)
+        monkeypatch.setattr(page, "write_report", _blank_report)
 
     def call(*arguments):
         result = CliRunner().invoke(workbench, [str(argument) for argument in arguments])

@@ -31,7 +31,7 @@ class Settings:
         data_fingerprint: SHA-256 of the data's bytes, once they have been read.
         target: The column to predict.
         positive: The target's value that counts as positive.
-        group: The column whose equal values stay in one part of the split.
+        group: The column whose equal values stay in one subset of the split.
         weight: The column of row weights.
         exclude: Columns not to learn from.
         include: Columns to learn from though they look like ids.

@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from binxent.workbench.data.features import Preparation, find_features
+from binxent.workbench.data.features import Preprocessor, find_features
 
 ROWS = 50
 rng = np.random.default_rng(0)
@@ -70,12 +70,12 @@ def prepared():
             "note": [f"{['fever', 'cough', 'pain'][i % 3]} since day {i}" for i in range(ROWS)],
         }
     )
-    return table, Preparation(find_features(table), seed=0).fit(table)
+    return table, Preprocessor(find_features(table), seed=0).fit(table)
 
 
 def test_prepared_features_have_mean_0_and_variance_1(prepared):
-    table, preparation = prepared
-    matrix = preparation.transform(table)
+    table, preprocessor = prepared
+    matrix = preprocessor.transform(table)
     assert matrix.dtype == np.float32
     assert len(matrix) == ROWS
     flags = (matrix == 0) | (matrix == 1)
@@ -85,7 +85,7 @@ def test_prepared_features_have_mean_0_and_variance_1(prepared):
 
 
 def test_new_values_are_prepared_too(prepared):
-    table, preparation = prepared
+    table, preprocessor = prepared
     new = pl.DataFrame(
         {
             "size": [1e300, None, -float("inf")],
@@ -96,28 +96,28 @@ def test_new_values_are_prepared_too(prepared):
         },
         schema=table.schema,
     )
-    matrix = preparation.transform(new)
-    assert matrix.shape == (3, preparation.transform(table).shape[1])
+    matrix = preprocessor.transform(new)
+    assert matrix.shape == (3, preprocessor.transform(table).shape[1])
     assert np.isfinite(matrix).all()
     assert abs(matrix).max() < 1000
-    assert preparation.unseen(new) == {"city": 1}
+    assert preprocessor.unseen(new) == {"city": 1}
 
 
 def test_a_row_is_prepared_alike_alone_and_among_others(prepared):
-    table, preparation = prepared
-    whole = preparation.transform(table)
-    np.testing.assert_array_equal(preparation.transform(table[7:8]), whole[7:8])
-    np.testing.assert_array_equal(preparation.transform(table[30:]), whole[30:])
+    table, preprocessor = prepared
+    whole = preprocessor.transform(table)
+    np.testing.assert_array_equal(preprocessor.transform(table[7:8]), whole[7:8])
+    np.testing.assert_array_equal(preprocessor.transform(table[30:]), whole[30:])
 
 
 def test_missing_numbers_are_flagged(prepared):
-    table, preparation = prepared
+    table, preprocessor = prepared
     without = table.with_columns(size=pl.lit(None, pl.Float64))
-    differs = (preparation.transform(table) != preparation.transform(without)).any(axis=0)
+    differs = (preprocessor.transform(table) != preprocessor.transform(without)).any(axis=0)
     assert differs.sum() == 2  # the number and its flag
 
 
-def test_a_preparation_survives_pickling(prepared):
-    table, preparation = prepared
-    again = pickle.loads(pickle.dumps(preparation))
-    np.testing.assert_array_equal(again.transform(table), preparation.transform(table))
+def test_a_preprocessor_survives_pickling(prepared):
+    table, preprocessor = prepared
+    again = pickle.loads(pickle.dumps(preprocessor))
+    np.testing.assert_array_equal(again.transform(table), preprocessor.transform(table))

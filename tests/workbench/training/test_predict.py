@@ -170,7 +170,7 @@ def test_what_cannot_be_is_refused(refused, run, visits, tmp_path):
     assert "broken.parquet cannot be read" in refused("predict", run, "broken.parquet", "-o", "out.csv")
 
 
-@pytest.mark.parametrize("file", ["model.keras", "preparation.joblib", "metrics.json"])
+@pytest.mark.parametrize("file", ["model.keras", "preprocessor.joblib", "metrics.json"])
 def test_a_damaged_run_is_refused(refused, run, visits, tmp_path, file):
     visits.write_parquet(tmp_path / "new.parquet")
     broken = shutil.copytree(run, tmp_path / "broken")

@@ -49,10 +49,10 @@ def _batches():
     return network._Batches
 
 
-def _preparation():
-    from binxent.workbench.data.features import Preparation
+def _preprocessor():
+    from binxent.workbench.data.features import Preprocessor
 
-    return Preparation
+    return Preprocessor
 
 
 def _numpy():
@@ -71,27 +71,27 @@ def _train():
     return train
 
 
-def _report():
-    from binxent.workbench.report import page as report
+def _page():
+    from binxent.workbench.report import page
 
-    return report
+    return page
 
 
-def _folder():
-    from binxent.workbench import run_folder as folder
+def _run_folder():
+    from binxent.workbench import run_folder
 
-    return folder
+    return run_folder
 
 
 MOMENTS = {
-    "before the first epoch": _in(_preparation, "fit", 1),
+    "before the first epoch": _in(_preprocessor, "fit", 1),
     "in the first epoch": _in(_batches, "__getitem__", 5),
     "in the third epoch": _in(_batches, "__getitem__", 9 * 2 + 6),
     "while a checkpoint is written": _in(_numpy, "savez", 3),
     "while the model is saved": _in(_model, "save", 1),
     "while the history is written": _in(_train, "_write_history", 1),
-    "while the report is written": _in(_report, "write_report", 1),
-    "before the mark is taken off": _in(_folder, "finish", 1),
+    "while the report is written": _in(_page, "write_report", 1),
+    "before the mark is taken off": _in(_run_folder, "finish", 1),
 }
 
 

@@ -65,7 +65,7 @@ def test_the_run_folder_is_complete(real_report, trained, visits):
     run, metrics = trained()
     assert sorted(os.listdir(run)) == [
         "config.toml", "environment.json", "history.csv", "metrics.json", "model.keras", "predictions.parquet",
-        "preparation.joblib", "report.html",
+        "preprocessor.joblib", "report.html",
     ]  # fmt: skip
     config = tomllib.loads((run / "config.toml").read_text())
     assert config["epochs"] == 3
@@ -110,10 +110,10 @@ def test_the_best_epochs_weights_are_kept(trained):
     assert metrics["best_epoch"] < metrics["epochs"] == metrics["best_epoch"] + 4
     plan = Plan.of(Settings.from_toml(run / "config.toml"))
     rows = plan.split.validation
-    inputs = Run.load(run).preparation.transform(plan.problem.table[rows])
+    inputs = Run.load(run).preprocessor.transform(plan.dataset.table[rows])
     logit = predict_logits(keras.models.load_model(run / "model.keras"), inputs)
     best = min(float(row["val_loss"]) for row in csv.DictReader((run / "history.csv").open()))
-    assert log_loss(plan.problem.target[rows], expit(logit)) == pytest.approx(best, rel=1e-5)
+    assert log_loss(plan.dataset.target[rows], expit(logit)) == pytest.approx(best, rel=1e-5)
 
 
 @pytest.mark.slow
@@ -229,8 +229,8 @@ def test_other_losses_are_undone_by_logistic_regression_on_validation(trained):
     run, metrics = trained("--loss", "focal")
     plan = Plan.of(Settings.from_toml(run / "config.toml"))
     rows, loaded = plan.split.validation, Run.load(run)
-    logit = predict_logits(loaded.model, loaded.preparation.transform(plan.problem.table[rows]))
-    fit = LogisticRegression(C=np.inf, tol=1e-10).fit(logit[:, None], plan.problem.target[rows])
+    logit = predict_logits(loaded.model, loaded.preprocessor.transform(plan.dataset.table[rows]))
+    fit = LogisticRegression(C=np.inf, tol=1e-10).fit(logit[:, None], plan.dataset.target[rows])
     assert metrics["correction"]["kind"] == "fitted"
     assert metrics["correction"]["slope"] == pytest.approx(fit.coef_[0, 0], rel=1e-3)
     assert metrics["correction"]["intercept"] == pytest.approx(fit.intercept_[0], rel=1e-3, abs=1e-4)
@@ -243,7 +243,7 @@ def test_the_best_constant_is_the_line_to_beat(data, tmp_path):
     path = str(tmp_path / data)
     plan = Plan.of(Settings(data=(path,), target="readmitted", pos_weight=3.0))
     # With pos_weight w the best constant is the prior's logit plus ln w.
-    train, validation = (plan.problem.target[rows].mean() for rows in (plan.split.training, plan.split.validation))
+    train, validation = (plan.dataset.target[rows].mean() for rows in (plan.split.training, plan.split.validation))
     p = expit(math.log(train / (1 - train)) + math.log(3))
     expected = -3 * validation * math.log(p) - (1 - validation) * math.log(1 - p)
     assert plan.training_base_rate_loss == pytest.approx(expected, rel=1e-6)
@@ -256,14 +256,14 @@ def test_groups_stay_whole_and_parts_are_stratified(data, tmp_path):
 
     settings = Settings(data=(str(tmp_path / data),), target="readmitted")
     plan = Plan.of(settings)
-    shares = [plan.problem.target[rows].mean() for rows in vars(plan.split).values()]
+    shares = [plan.dataset.target[rows].mean() for rows in vars(plan.split).values()]
     assert max(shares) - min(shares) < 0.05
     assert sorted(np.concatenate(list(vars(plan.split).values()))) == list(range(120))
     plan = Plan.of(settings.replace(group="clinic"))
-    clinics = [set(plan.problem.table["clinic"].gather(rows)) for rows in vars(plan.split).values()]
+    clinics = [set(plan.dataset.table["clinic"].gather(rows)) for rows in vars(plan.split).values()]
     assert not (clinics[0] & clinics[1] or clinics[0] & clinics[2] or clinics[1] & clinics[2])
-    assert "clinic" not in plan.problem.features.kinds
-    assert all(plan.problem.target[rows].any() for rows in vars(plan.split).values())
+    assert "clinic" not in plan.dataset.features.kinds
+    assert all(plan.dataset.target[rows].any() for rows in vars(plan.split).values())
 
 
 @pytest.mark.slow

@@ -32,5 +32,5 @@ def predict(run: Path, data: tuple[str, ...], output: Path, keep: tuple[str, ...
     os.environ.setdefault("KERAS_BACKEND", "jax")
     from binxent.workbench.training import predict as job
 
-    rows = job.predict(run, data, output, keep=keep or (), note=functools.partial(click.echo, err=True))
+    rows = job.predict(run, data, output, keep=keep or (), write=functools.partial(click.echo, err=True))
     click.echo(f"Wrote {rows:,} rows to {output}")

@@ -16,7 +16,7 @@ import click
 from binxent.workbench.commands._options import column_names
 
 
-def _say(text: str, *, err: bool = False) -> None:
+def _write_wrapped(text: str, *, err: bool = False) -> None:
     # Words hang under the first column's; a list's under the list.
     indent = "  " if text.startswith("- ") else " " * 12
     wrap = functools.partial(textwrap.fill, width=100, break_long_words=False, break_on_hyphens=False)
@@ -48,7 +48,7 @@ def _auto_or_number(_context: click.Context, _option: click.Parameter, value: st
 _table_options = [
     click.option("--target", metavar="COLUMN", help="The column to predict: 0/1, true/false, or two strings."),
     click.option("--positive", metavar="VALUE", help="The target's value that counts as positive."),
-    click.option("--group", metavar="COLUMN", help="Keep rows of one group in the same part of the split."),
+    click.option("--group", metavar="COLUMN", help="Keep rows of one group in the same subset of the split."),
     click.option("--weight", metavar="COLUMN", help="Non-negative weights of the rows, for the loss and the metrics."),
     click.option("--exclude", metavar="COLUMNS", callback=column_names, help="Columns not to learn from, as A,B."),
     click.option(
@@ -139,14 +139,14 @@ def train(
     given = {option: value for option, value in options.items() if value is not None}
     if data:
         given["data"] = tuple(data)
-    say = functools.partial(_say, err=as_json)
+    write = functools.partial(_write_wrapped, err=as_json)
     stream = sys.stderr if as_json else sys.stdout
     if resume is not None:
         for option, value in (("--config", config), ("--name", name), ("--output", output)):
             if value is not None:
                 raise ValueError(f"--resume continues a run as it was set up; {option} cannot be given with it.")
-        result = job.resume(resume, given, dry_run=dry_run, say=say, stream=stream)
+        result = job.resume(resume, given, dry_run=dry_run, write=write, stream=stream)
     else:
-        result = job.start(given, config, name, output or Path("runs"), dry_run=dry_run, say=say, stream=stream)
+        result = job.start(given, config, name, output or Path("runs"), dry_run=dry_run, write=write, stream=stream)
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))

@@ -1,4 +1,4 @@
-"""The problem: a table's target, features, weights and groups, and its split into three parts."""
+"""The dataset: a table's target, features, weights and groups, and its split into three subsets."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from binxent.workbench.suggestions import nearest
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What there is to learn.
+class Dataset:
+    """A table with its columns in their roles.
 
     Attributes:
         table: The rows that are used.
@@ -48,25 +48,25 @@ class Problem:
 
 @dataclass(frozen=True)
 class Split:
-    """The rows of the three parts, each in the table's order."""
+    """The rows of the three subsets, each in the table's order."""
 
     training: np.ndarray
     validation: np.ndarray
     test: np.ndarray
 
 
-def load(settings: Settings) -> tuple[Problem, Settings]:
-    """Read the data and find the problem in it.
+def load(settings: Settings) -> tuple[Dataset, Settings]:
+    """Read the data and give its columns their roles.
 
     Args:
         settings: Of the run.
 
     Returns:
-        The problem, and the settings with the data's fingerprint and the target.
+        The dataset, and the settings with the data's fingerprint and the target.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If the data has changed since the settings were written, or does not hold such a problem.
+        ValueError: If the data has changed since the settings were written, or its columns cannot have these roles.
     """
     table, fingerprint = read(settings.data) if settings.data else breast_cancer()
     if settings.data_fingerprint not in (None, fingerprint):
@@ -78,10 +78,10 @@ def load(settings: Settings) -> tuple[Problem, Settings]:
     if target is None:
         raise ValueError(f"say which column to predict: --target COLUMN.{nearest('', table.columns)}")
     settings = settings.replace(data_fingerprint=fingerprint, target=target)
-    return _find_problem(table, target, settings), settings
+    return _assign_roles(table, target, settings), settings
 
 
-def _find_problem(table: pl.DataFrame, target_name: str, settings: Settings) -> Problem:
+def _assign_roles(table: pl.DataFrame, target_name: str, settings: Settings) -> Dataset:
     roles = {"--target": target_name, "--weight": settings.weight, "--group": settings.group}
     columns = {option: name for option, name in roles.items() if name is not None}
     for option, name in columns.items():
@@ -92,28 +92,28 @@ def _find_problem(table: pl.DataFrame, target_name: str, settings: Settings) -> 
         raise ValueError(
             f"--weight: the column `{settings.weight}` holds {table.schema[settings.weight]}; weights must be numbers."
         )
-    lacking = table.select(pl.any_horizontal(pl.col(*columns.values()).is_null())).to_series()
-    if lacking.any() and not settings.drop_missing:
+    incomplete = table.select(pl.any_horizontal(pl.col(*columns.values()).is_null())).to_series()
+    if incomplete.any() and not settings.drop_missing:
         option, name = next((option, name) for option, name in columns.items() if table[name].null_count())
         raise ValueError(
             f"{option}: the column `{name}` is missing in {table[name].null_count():,} of {table.height:,} rows. "
             "Fill them in, or pass --drop-missing to leave these rows out."
         )
-    kept = table.filter(~lacking)
-    if kept.height == 0:
+    used = table.filter(~incomplete)
+    if used.height == 0:
         raise ValueError(f"every row lacks a value of {', '.join(columns.values())}: nothing is left to learn from.")
-    features = find_features(kept, tuple(columns.values()), settings.exclude, settings.include)
-    target, negative, positive = binary_target(kept[target_name], settings.positive)
-    return Problem(
-        table=kept,
-        row=np.flatnonzero(~lacking.to_numpy()),
+    features = find_features(used, tuple(columns.values()), settings.exclude, settings.include)
+    target, negative, positive = binary_target(used[target_name], settings.positive)
+    return Dataset(
+        table=used,
+        row=np.flatnonzero(~incomplete.to_numpy()),
         features=features,
         target=target,
         negative=negative,
         positive=positive,
-        weight=None if settings.weight is None else _weights(kept[settings.weight]),
-        group=None if settings.group is None else _numbered(kept[settings.group]),
-        dropped=table.height - kept.height,
+        weight=None if settings.weight is None else _weights(used[settings.weight]),
+        group=None if settings.group is None else _numbered(used[settings.group]),
+        dropped=table.height - used.height,
     )
 
 
@@ -132,40 +132,40 @@ def _numbered(column: pl.Series) -> np.ndarray:
     return np.unique(column.cast(pl.String).to_numpy(), return_inverse=True)[1]
 
 
-def split(problem: Problem, seed: int) -> Split:
-    """Split the rows 60/20/20 into training, validation and test, with equal shares of positives.
+def split(dataset: Dataset, seed: int) -> Split:
+    """Split the rows 60/20/20 into training, validation and test subsets, with equal shares of positives.
 
     Args:
-        problem: With groups or without; groups stay whole.
+        dataset: With groups or without; groups stay whole.
         seed: Decides the split alone.
 
     Raises:
-        ValueError: If a part would lack one of the classes.
+        ValueError: If a subset would lack one of the classes.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    if problem.group is None:
-        folds, counted, unit = StratifiedKFold(5, shuffle=True, random_state=seed), problem.target, "rows"
+    if dataset.group is None:
+        folds, counted, unit = StratifiedKFold(5, shuffle=True, random_state=seed), dataset.target, "rows"
     else:
         folds, unit = StratifiedGroupKFold(5, shuffle=True, random_state=seed), "groups"
-        first = np.unique(np.column_stack([problem.group, problem.target]), axis=0)
+        first = np.unique(np.column_stack([dataset.group, dataset.target]), axis=0)
         counted = first[:, 1]
     fewest = min(np.bincount(counted, minlength=2))
     if fewest < 5:
-        rare = problem.positive if np.bincount(counted, minlength=2).argmin() else problem.negative
+        rare = dataset.positive if np.bincount(counted, minlength=2).argmin() else dataset.negative
         raise ValueError(
             f"too few {unit} to split into training, validation and test: the class `{rare}` has {fewest} {unit}, and "
             "at least 5 of each class are needed."
         )
-    parts = [held_out for _, held_out in folds.split(problem.target, problem.target, problem.group)]
-    found = Split(training=np.sort(np.concatenate(parts[2:])), validation=parts[1], test=parts[0])
-    for part, rows in vars(found).items():
-        weight = None if problem.weight is None else problem.weight[rows]
-        mass = np.bincount(problem.target[rows], weights=weight, minlength=2)
-        if mass.min() == 0:
-            empty = problem.positive if mass.argmin() else problem.negative
+    fifths = [held_out for _, held_out in folds.split(dataset.target, dataset.target, dataset.group)]
+    found = Split(training=np.sort(np.concatenate(fifths[2:])), validation=fifths[1], test=fifths[0])
+    for name, rows in vars(found).items():
+        weight = None if dataset.weight is None else dataset.weight[rows]
+        totals = np.bincount(dataset.target[rows], weights=weight, minlength=2)
+        if totals.min() == 0:
+            empty = dataset.positive if totals.argmin() else dataset.negative
             raise ValueError(
-                f"the {part} part has no {'weight' if mass.sum() else 'rows'} of the class `{empty}`. Add rows, use "
-                "smaller groups or other weights, or try another --seed."
+                f"the {name} subset has no {'weight' if totals.sum() else 'rows'} of the class `{empty}`. Add rows, "
+                "use smaller groups or other weights, or try another --seed."
             )
     return found

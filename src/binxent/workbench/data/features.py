@@ -1,4 +1,4 @@
-"""The features: which columns to learn from, and their preparation for a network."""
+"""The features: which columns to learn from, and their preprocessing for a network."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _looks_like_id(column: pl.Series, kind: str) -> bool:
     return counts_rows or ID_NAME.search(column.name) is not None
 
 
-class Preparation:
+class Preprocessor:
     """Columns of any kind in, float32 numbers of mean 0 and variance 1 out: what a network can learn from.
 
     skrub's TableVectorizer encodes categories, long texts and dates. A missing number becomes the mean and a flag
@@ -111,7 +111,7 @@ class Preparation:
         self.categories: dict[str, list[str]] = {}
         self._pipeline: Any = None
 
-    def fit(self, table: pl.DataFrame) -> Preparation:
+    def fit(self, table: pl.DataFrame) -> Preprocessor:
         """Learn the encodings and scales from the training rows."""
         from sklearn.impute import SimpleImputer
         from sklearn.pipeline import make_pipeline

@@ -13,7 +13,7 @@ import polars as pl
 
 from binxent.workbench.suggestions import nearest
 
-# What a column may be, and the one type in which the preparation meets it, whatever the file said.
+# What a column may be, and the one type that the preprocessor sees, whatever the file said.
 KINDS: dict[str, pl.DataType] = {
     "number": pl.Float64(),
     "boolean": pl.Float64(),
@@ -29,7 +29,7 @@ MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 
 
 def kind_of(dtype: pl.DataType) -> str | None:
-    """Return the kind of a polars type; None for types that no preparation here understands."""
+    """Return the kind of a polars type; None for types that the preprocessor cannot use."""
     if dtype.is_numeric() or dtype == pl.Null:
         return "number"
     if dtype == pl.Boolean:
@@ -84,7 +84,7 @@ def _format(file: Path) -> str | None:
 
 
 @contextmanager
-def explained(file: Path) -> Iterator[None]:
+def readable_errors(file: Path) -> Iterator[None]:
     """Turn what polars raises about a file into a sentence.
 
     Raises:
@@ -114,7 +114,7 @@ def scan(file: Path, kinds: Mapping[str, str] | None = None) -> pl.LazyFrame:
     """
     if file.stat().st_size == 0:
         raise ValueError(f"{file} is empty.")
-    with explained(file):
+    with readable_errors(file):
         if _format(file) == "parquet":
             table = pl.scan_parquet(file, glob=False)
         elif _format(file) == "arrow":
@@ -187,7 +187,7 @@ def read(patterns: Iterable[str]) -> tuple[pl.DataFrame, str]:
         with file.open("rb") as source:
             digest.update(hashlib.file_digest(source, "sha256").digest())
         table = scan(file)
-        with explained(file):
+        with readable_errors(file):
             frame = table.collect()
         # A column without any value has no type of its own: in a CSV it reads as text.
         frames.append(frame.with_columns(pl.lit(None).alias(column.name) for column in frame if _is_empty(column)))

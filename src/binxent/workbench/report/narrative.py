@@ -129,7 +129,7 @@ def _signed(value: float) -> str:
     return f"{'−' if value < 0 else '+'} {number(abs(value))}"
 
 
-def _interval(estimate: Mapping[str, Any], spell: Callable[[float], str] = number) -> str:
+def _interval(estimate: Mapping[str, Any], as_text: Callable[[float], str] = number) -> str:
     if estimate["low"] is None:
         return ""
-    return f" (95 % interval {spell(estimate['low'])} to {spell(estimate['high'])})"
+    return f" (95 % interval {as_text(estimate['low'])} to {as_text(estimate['high'])})"

@@ -51,7 +51,7 @@ def write_report(folder: Path) -> Path:
         cards=_cards(metrics["test"]),
         plain_words="\n".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in plain_words(metrics)),
         thresholds=_thresholds(metrics["test"]["thresholds"]),
-        course=_course(metrics),
+        training=_training(metrics),
         scores=_scores(metrics),
         settings=_settings(settings),
         **_figures(folder / "predictions.parquet", history, metrics),
@@ -201,7 +201,7 @@ def _times(factor: float | None) -> str:
     return f"{factor:,.0f} ×" if factor >= 9.95 else f"{factor:.2g} ×"
 
 
-def _course(metrics: Mapping[str, Any]) -> str:
+def _training(metrics: Mapping[str, Any]) -> str:
     facts = {
         "Training rows": f"{metrics['train_rows']:,}",
         "Validation rows": f"{metrics['validation_rows']:,}",
@@ -211,7 +211,7 @@ def _course(metrics: Mapping[str, Any]) -> str:
         "Best epoch": f"{metrics['best_epoch']:,}",
         "Log loss of the base rate, validation rows": number(metrics["base_rate_loss"]),
     }
-    return _table("The course of the training.", (), facts.items())
+    return _table("Sizes of the subsets, and the epochs of the training.", (), facts.items())
 
 
 def _scores(metrics: Mapping[str, Any]) -> str:

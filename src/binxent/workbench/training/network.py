@@ -23,8 +23,8 @@ AUC_THRESHOLDS = (1 / (1 + np.exp(-np.linspace(-15, 15, 301)))).tolist()
 
 
 @dataclass(frozen=True)
-class Part:
-    """One part of the split, ready for the network.
+class Subset:
+    """A subset of the rows, ready for the network.
 
     Attributes:
         inputs: Shape (rows, features), float32.
@@ -37,8 +37,8 @@ class Part:
     weight: np.ndarray
 
     @classmethod
-    def of(cls, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> Part:
-        """Make a part from a matrix of inputs, 0/1 labels and row weights or None."""
+    def of(cls, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> Subset:
+        """Make a subset from a matrix of inputs, 0/1 labels and row weights or None."""
         relative = np.ones(len(target)) if weight is None else weight / weight.mean()
         return cls(inputs, target.astype(np.float32)[:, None], relative.astype(np.float32))
 
@@ -49,17 +49,17 @@ class Part:
 class _Batches(keras.utils.PyDataset):
     """The rows of one epoch, in an order that the seed and the epoch decide and nothing else."""
 
-    def __init__(self, part: Part, batch_size: int, seed: int, epoch: int):
+    def __init__(self, subset: Subset, batch_size: int, seed: int, epoch: int):
         super().__init__()
-        self._part, self._batch_size = part, batch_size
-        self._order = np.random.default_rng([seed, epoch]).permutation(len(part))
+        self._subset, self._batch_size = subset, batch_size
+        self._order = np.random.default_rng([seed, epoch]).permutation(len(subset))
 
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        return self._part.inputs[rows], self._part.target[rows], self._part.weight[rows]
+        return self._subset.inputs[rows], self._subset.target[rows], self._subset.weight[rows]
 
 
 def build(inputs: int, prior: float, settings: Settings) -> keras.Sequential:
@@ -98,8 +98,8 @@ def predict_logits(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
 
 
 @dataclass
-class Course:
-    """How far a training has come: all that is needed to continue it.
+class TrainingState:
+    """The state of a training after an epoch: all that is needed to continue it.
 
     Attributes:
         history: The metrics of each finished epoch.
@@ -127,15 +127,15 @@ class Course:
     def save(self, path: Path, settings: Settings) -> None:
         """Write a checkpoint, in one piece."""
         saved: dict[str, Any] = {
-            f"{part}_{i}": array for part in _ARRAYS for i, array in enumerate(getattr(self, part))
+            f"{name}_{i}": array for name in _ARRAYS for i, array in enumerate(getattr(self, name))
         }
         saved |= {"history": json.dumps(self.history), "settings": settings.to_toml()}
         with replacing(path) as temporary:
             np.savez(temporary, **saved)
 
     @classmethod
-    def load(cls, path: Path, settings: Settings) -> Course:
-        """Read a checkpoint; the beginning of a course if there is none yet.
+    def load(cls, path: Path, settings: Settings) -> TrainingState:
+        """Read a checkpoint; the initial state if there is none yet.
 
         Raises:
             ValueError: If it cannot be read, or belongs to other settings.
@@ -154,27 +154,27 @@ class Course:
                 f"{path.with_name('config.toml')} is not what the run was started with, so it cannot be continued. "
                 "Start a new run with: binxent train --config"
             )
-        arrays = {part: [stored[f"{part}_{i}"] for i in range(_count(stored, part))] for part in _ARRAYS}
+        arrays = {name: [stored[f"{name}_{i}"] for i in range(_count(stored, name))] for name in _ARRAYS}
         return cls(json.loads(stored["history"].item()), **arrays)
 
 
 _ARRAYS = ("weights", "optimizer", "best")
 
 
-def _count(stored: dict[str, np.ndarray], part: str) -> int:
-    return sum(name.startswith(f"{part}_") for name in stored)
+def _count(stored: dict[str, np.ndarray], name: str) -> int:
+    return sum(key.startswith(f"{name}_") for key in stored)
 
 
 def train(
     model: keras.Model,
     loss: keras.losses.Loss,
-    training: Part,
-    validation: Part,
+    training: Subset,
+    validation: Subset,
     settings: Settings,
     checkpoint: Path,
     report: Callable[[int, dict[str, float]], None],
-) -> Course:
-    """Train until the epochs or the patience are spent, and return the course with the best weights.
+) -> TrainingState:
+    """Train until the epochs or the patience are spent, and return the state with the best weights.
 
     Every epoch ends in a checkpoint; where one exists, training continues from it.
 
@@ -199,15 +199,15 @@ def train(
         ],
     )
     model.optimizer.build(model.trainable_variables)
-    course = Course.load(checkpoint, settings)
-    if course.history:
-        model.set_weights(course.weights)
-        _assign(model.optimizer.variables, course.optimizer)
-        report(len(course.history), course.history[-1])
+    state = TrainingState.load(checkpoint, settings)
+    if state.history:
+        model.set_weights(state.weights)
+        _assign(model.optimizer.variables, state.optimizer)
+        report(len(state.history), state.history[-1])
     batch_size = settings.batch_size or len(training)
-    while not course.is_over(settings):
-        epoch = len(course.history)
-        # One call of `fit` an epoch: whatever interrupts it, the course still is that of the epochs before.
+    while not state.is_over(settings):
+        epoch = len(state.history)
+        # One call of `fit` an epoch: whatever interrupts it, the state remains that of the epochs before.
         history = model.fit(
             _Batches(training, batch_size, settings.seed, epoch),
             validation_data=(validation.inputs, validation.target, validation.weight),
@@ -221,14 +221,14 @@ def train(
                 f"the loss became {metrics['loss']} in epoch {epoch + 1}. Train with a lower --learning-rate "
                 f"(it was {settings.learning_rate:g}), and look for extreme weights or parameters of the loss."
             )
-        course.history.append(metrics)
-        course.weights = model.get_weights()
-        course.optimizer = [np.asarray(variable) for variable in model.optimizer.variables]
-        if course.best_epoch == len(course.history):
-            course.best = course.weights
-        course.save(checkpoint, settings)
-        report(len(course.history), metrics)
-    return course
+        state.history.append(metrics)
+        state.weights = model.get_weights()
+        state.optimizer = [np.asarray(variable) for variable in model.optimizer.variables]
+        if state.best_epoch == len(state.history):
+            state.best = state.weights
+        state.save(checkpoint, settings)
+        report(len(state.history), metrics)
+    return state
 
 
 METRICS = ("loss", "val_loss", "accuracy", "val_accuracy", "auc", "val_auc")

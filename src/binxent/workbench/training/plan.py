@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 import binxent as bx
-from binxent.workbench.data.dataset import Problem, Split, load, split
+from binxent.workbench.data.dataset import Dataset, Split, load, split
 from binxent.workbench.settings import Settings
+from binxent.workbench.training.progress import Writer
 
-Say = Callable[[str], None]
 LOSS_CLASSES = {
     "bce": "BinaryCrossentropy",
     "focal": "BinaryFocalCrossentropy",
@@ -30,12 +30,12 @@ class Plan:
 
     Attributes:
         settings: Without gaps: the data's fingerprint, the target and the batch size are filled in.
-        problem: What there is to learn.
-        split: The rows of the three parts.
+        dataset: The table and the roles of its columns.
+        split: The rows of the three subsets.
     """
 
     settings: Settings
-    problem: Problem
+    dataset: Dataset
     split: Split
 
     @classmethod
@@ -46,24 +46,24 @@ class Plan:
             OSError: If a file cannot be read.
             ValueError: If the data or the settings do not allow a run.
         """
-        problem, settings = load(settings)
-        parts = split(problem, settings.seed)
+        dataset, settings = load(settings)
+        subsets = split(dataset, settings.seed)
         if settings.batch_size is None:
             # About a hundred steps an epoch, for as long as a step is not too coarse to learn from.
-            steady = 2 ** round(math.log2(max(len(parts.training) / 100, 1)))
+            steady = 2 ** round(math.log2(max(len(subsets.training) / 100, 1)))
             settings = settings.replace(batch_size=min(max(steady, 32), 1024))
-        plan = cls(settings, problem, parts)
+        plan = cls(settings, dataset, subsets)
         _ = plan.loss  # refuses impossible parameters
         return plan
 
     def labels(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the target and the weight (or None) of some rows."""
-        weight = self.problem.weight
-        return self.problem.target[rows], None if weight is None else weight[rows]
+        weight = self.dataset.weight
+        return self.dataset.target[rows], None if weight is None else weight[rows]
 
     @cached_property
     def base_rate(self) -> float:
-        """The weighted share of positives in the training part."""
+        """The weighted share of positives in the training subset."""
         target, weight = self.labels(self.split.training)
         return float(np.average(target, weights=weight))
 
@@ -101,13 +101,13 @@ class Plan:
 
     @property
     def base_rate_loss(self) -> float:
-        """The log loss of validation when the training part's base rate is predicted for every row."""
+        """The log loss of validation when the training subset's base rate is predicted for every row."""
         plain = bx.BinaryCrossentropy(from_logits=True, reduction="none")
         return self._constant_loss(plain, self.prior, self._validation_rate)
 
     @property
     def training_base_rate_loss(self) -> float:
-        """The chosen loss of validation when the best constant of the training part is predicted for every row."""
+        """The chosen loss of validation when the best constant of the training subset is predicted for every row."""
         if self.correction_kind == "none":
             return self.base_rate_loss
         from scipy.optimize import minimize_scalar
@@ -129,76 +129,76 @@ class Plan:
 
     def facts(self) -> dict[str, Any]:
         """Return the plan as plain values, ready for JSON."""
-        problem = self.problem
+        dataset = self.dataset
         return {
-            "rows": len(problem.target),
-            "dropped_rows": problem.dropped,
-            "features": problem.features.kinds,
-            "left_out": problem.features.left_out,
-            "positive": problem.positive,
-            "negative": problem.negative,
+            "rows": len(dataset.target),
+            "dropped_rows": dataset.dropped,
+            "features": dataset.features.kinds,
+            "left_out": dataset.features.left_out,
+            "positive": dataset.positive,
+            "negative": dataset.negative,
             **self.counts(),
             "settings": dataclasses.asdict(self.settings),
         }
 
     def counts(self) -> dict[str, Any]:
-        """Return the sizes of the parts, the positives and the losses that a model has to beat."""
+        """Return the sizes of the subsets, the positives and the losses that a model has to beat."""
         return {
             "train_rows": len(self.split.training),
             "validation_rows": len(self.split.validation),
             "test_rows": len(self.split.test),
-            "positives": int(self.problem.target.sum()),
+            "positives": int(self.dataset.target.sum()),
             "base_rate": self.base_rate,
             "base_rate_loss": self.base_rate_loss,
             "training_base_rate_loss": self.training_base_rate_loss,
         }
 
-    def describe(self, say: Say) -> None:
+    def describe(self, write: Writer) -> None:
         """Tell the user what the data hold and what will be done."""
-        settings, problem = self.settings, self.problem
+        settings, dataset = self.settings, self.dataset
         source = ", ".join(settings.data) or "breast-cancer data of scikit-learn"
-        dropped = f", {problem.dropped:,} more dropped for missing values" if problem.dropped else ""
-        say(f"Data        {len(problem.target):,} rows{dropped} ({source})")
-        say(f"Columns     {problem.features.summary}")
-        for name, reason in problem.features.left_out.items():
-            say(f"Left out    {name}: {reason}")
-        weighted = "" if problem.weight is None else f", {problem.base_rate:.2%} by weight"
-        say(
-            f"Target      {settings.target}: {problem.target.sum():,} rows ({problem.target.mean():.2%}{weighted}) are "
-            f"`{problem.positive}`, the positives; the others are `{problem.negative}`"
+        dropped = f", {dataset.dropped:,} more dropped for missing values" if dataset.dropped else ""
+        write(f"Data        {len(dataset.target):,} rows{dropped} ({source})")
+        write(f"Columns     {dataset.features.summary}")
+        for name, reason in dataset.features.left_out.items():
+            write(f"Left out    {name}: {reason}")
+        weighted = "" if dataset.weight is None else f", {dataset.base_rate:.2%} by weight"
+        write(
+            f"Target      {settings.target}: {dataset.target.sum():,} rows ({dataset.target.mean():.2%}{weighted}) are "
+            f"`{dataset.positive}`, the positives; the others are `{dataset.negative}`"
         )
-        sizes = ", ".join(f"{len(rows):,} {part}" for part, rows in vars(self.split).items())
+        sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in vars(self.split).items())
         grouped = "" if settings.group is None else f", groups of `{settings.group}` whole"
-        say(f"Split       {sizes} rows{grouped} (seed {settings.seed})")
-        say(
+        write(f"Split       {sizes} rows{grouped} (seed {settings.seed})")
+        write(
             f"Base rate   always predicting {self.base_rate:.4g} costs {self.base_rate_loss:.4f} on validation: "
             "the log loss to beat"
         )
-        say(f"Loss        {settings.loss}{self._options_in_words()}{_CORRECTIONS[self.correction_kind]}")
+        write(f"Loss        {settings.loss}{self._options_in_words()}{_CORRECTIONS[self.correction_kind]}")
         widths = " -> ".join(str(width) for width in (*settings.hidden, 1))
-        say(f"Network     {widths}; Adam {settings.learning_rate:g}, batches of {settings.batch_size}")
+        write(f"Network     {widths}; Adam {settings.learning_rate:g}, batches of {settings.batch_size}")
         if not 0.2 <= self.base_rate <= 0.8:
-            self._advise(say)
+            self._advise(write)
 
     def _options_in_words(self) -> str:
         silent = ("from_logits", "apply_class_balancing")
         shown = [f"{key} {value:.4g}" for key, value in self.loss_options.items() if value and key not in silent]
         return f" ({', '.join(shown)})" if shown else ""
 
-    def _advise(self, say: Say) -> None:
+    def _advise(self, write: Writer) -> None:
         rate, balance = self.base_rate, float(bx.balanced_pos_weight(self._mean_label))
         direction = "up" if balance > 1 else "down"
-        say(f"Unbalanced  {rate:.2%} positives. What each option would do, and what it costs in calibration:")
-        say(
+        write(f"Unbalanced  {rate:.2%} positives. What each option would do, and what it costs in calibration:")
+        write(
             "- bce, the default, with another threshold: costs nothing, the probabilities stay right. Flag rows above "
             f"{rate:.3g} instead of 0.5, or above a / (a + m) where a false alarm costs a and a miss costs m."
         )
-        say(
+        write(
             f"- --pos-weight auto (here {balance:.4g}): moves every logit {direction} by {abs(math.log(balance)):.2f}, "
             f"so that raw probabilities average near 50 % instead of {rate:.2%}; undone exactly after training. "
             "The ranking (AUC) hardly changes."
         )
-        say(
+        write(
             "- --loss focal: learns most from hard rows and pulls probabilities to 0.5 (calibration slope about 2.5 "
             "at gamma 2); undone after training by a slope and intercept fitted on validation, not exactly."
         )

@@ -14,11 +14,11 @@ import numpy as np
 import polars as pl
 
 from binxent.workbench import run_folder
-from binxent.workbench.data.features import Preparation
-from binxent.workbench.data.table import explained, find_files, kind_of, scan
+from binxent.workbench.data.features import Preprocessor
+from binxent.workbench.data.table import find_files, kind_of, readable_errors, scan
 from binxent.workbench.suggestions import nearest
+from binxent.workbench.training.progress import Writer
 
-Note = Callable[[str], None]
 ROWS = 1 << 16  # in memory at a time
 
 
@@ -28,14 +28,14 @@ class Run:
 
     Attributes:
         model: The network, ending in a logit.
-        preparation: Of its features.
+        preprocessor: Of its features.
         slope: What its logits are multiplied by.
         intercept: What is added then; the result is the logit of a probability.
         corrected: Whether the two change anything.
     """
 
     model: Any
-    preparation: Preparation
+    preprocessor: Preprocessor
     slope: float
     intercept: float
     corrected: bool
@@ -54,19 +54,19 @@ class Run:
         import joblib
         import keras
 
-        for name in ("metrics.json", "preparation.joblib", "model.keras"):
+        for name in ("metrics.json", "preprocessor.joblib", "model.keras"):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"the run folder {folder} lacks {name}; train it again.")
         try:
             correction = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["correction"]
-            preparation = joblib.load(folder / "preparation.joblib")
+            preprocessor = joblib.load(folder / "preprocessor.joblib")
             model = keras.models.load_model(folder / "model.keras", compile=False)
         except Exception as error:
             # Damaged pickles and zip files raise nearly anything.
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ValueError(f"the run folder {folder} cannot be loaded: {first_line}") from error
         exact = correction["kind"] == "none"
-        return cls(model, preparation, correction["slope"], correction["intercept"], corrected=not exact)
+        return cls(model, preprocessor, correction["slope"], correction["intercept"], corrected=not exact)
 
     def predict(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the logit and the probability of each row; raw ones too where they were corrected."""
@@ -74,7 +74,7 @@ class Run:
 
         from binxent.workbench.training.network import predict_logits
 
-        raw = predict_logits(self.model, self.preparation.transform(table)) if table.height else np.empty(0)
+        raw = predict_logits(self.model, self.preprocessor.transform(table)) if table.height else np.empty(0)
         logit = self.slope * raw + self.intercept
         columns = {"logit": logit, "probability": expit(logit)}
         if self.corrected:
@@ -82,7 +82,7 @@ class Run:
         return pl.DataFrame({name: np.asarray(values, np.float64) for name, values in columns.items()})
 
 
-def predict(folder: Path, data: Sequence[str], output: Path, *, keep: Sequence[str] = (), note: Note) -> int:
+def predict(folder: Path, data: Sequence[str], output: Path, *, keep: Sequence[str] = (), write: Writer) -> int:
     """Apply a run to files.
 
     Args:
@@ -90,7 +90,7 @@ def predict(folder: Path, data: Sequence[str], output: Path, *, keep: Sequence[s
         data: Files or globs.
         output: The file to write, .parquet or .csv; it appears when it is complete.
         keep: Columns of the data to copy beside the predictions.
-        note: Writes a remark for the user.
+        write: Writes a remark for the user.
 
     Returns:
         The number of rows.
@@ -107,25 +107,25 @@ def predict(folder: Path, data: Sequence[str], output: Path, *, keep: Sequence[s
     if not output.parent.is_dir():
         raise FileNotFoundError(f"-o {output}: there is no folder {output.parent}.")
     run = Run.load(folder)
-    kinds = run.preparation.features.kinds
-    tables = [_checked(file, kinds, keep, note if file == files[0] else lambda _: None) for file in files]
+    kinds = run.preprocessor.features.kinds
+    tables = [_checked(file, kinds, keep, write if file == files[0] else lambda _: None) for file in files]
     kept = tables[0].select(keep).head(0).collect()
     rows, unseen = 0, Counter()
-    with run_folder.replacing(output) as temporary, _WRITERS[output.suffix.lower()](temporary) as write:
+    with run_folder.replacing(output) as temporary, _WRITERS[output.suffix.lower()](temporary) as append:
         for file, table in zip(files, tables, strict=True):
             for batch in _batches(file, table.cast(kept.schema)):
-                write(pl.DataFrame([*batch.select(keep), *run.predict(batch)]))
-                unseen.update(run.preparation.unseen(batch))
+                append(pl.DataFrame([*batch.select(keep), *run.predict(batch)]))
+                unseen.update(run.preprocessor.unseen(batch))
                 rows += batch.height
         if rows == 0:
-            write(pl.DataFrame([*kept, *run.predict(kept)]))
+            append(pl.DataFrame([*kept, *run.predict(kept)]))
     for name, count in unseen.items():
         if count:
-            note(f"Note: {count:,} of {rows:,} values of `{name}` were never seen in training.")
+            write(f"Note: {count:,} of {rows:,} values of `{name}` were never seen in training.")
     return rows
 
 
-def _checked(file: Path, kinds: dict[str, str], keep: Sequence[str], note: Note) -> pl.LazyFrame:
+def _checked(file: Path, kinds: dict[str, str], keep: Sequence[str], write: Writer) -> pl.LazyFrame:
     """Open a file and compare its columns with the training data's."""
     table = scan(file, kinds)
     schema = table.collect_schema()
@@ -150,13 +150,13 @@ def _checked(file: Path, kinds: dict[str, str], keep: Sequence[str], note: Note)
     extra = [name for name in schema if name not in kinds and name not in keep]
     if extra:
         shown = ", ".join(extra[:8]) + (f" and {len(extra) - 8} more" if len(extra) > 8 else "")
-        note(f"Note: ignored columns that the run does not use: {shown}")
+        write(f"Note: ignored columns that the run does not use: {shown}")
     texts = [name for name, kind in kinds.items() if kind == "date" and schema[name] == pl.String]
     return table.select(*dict.fromkeys([*kinds, *keep])).with_columns(pl.col(texts).str.to_datetime())
 
 
 def _batches(file: Path, table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    with explained(file):
+    with readable_errors(file):
         yield from (batch for batch in table.collect_batches(chunk_size=ROWS, maintain_order=True) if batch.height)
 
 

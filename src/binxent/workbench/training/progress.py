@@ -1,4 +1,4 @@
-"""Progress of a training: a live line on a terminal, a line for each epoch elsewhere."""
+"""What a user sees of a job: lines of text, and a training's progress, live on a terminal, else a line per epoch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TextIO
 
 import click
 
-Report = Callable[[int, dict[str, float]], None]
+Writer = Callable[[str], None]  # writes a line for the user
+Report = Callable[[int, dict[str, float]], None]  # takes an epoch's number, from 1, and its metrics
 
 
 @contextmanager

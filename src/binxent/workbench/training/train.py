@@ -17,9 +17,10 @@ import numpy as np
 import polars as pl
 
 from binxent.workbench import run_folder
-from binxent.workbench.data.features import Preparation
+from binxent.workbench.data.features import Preprocessor
 from binxent.workbench.settings import Settings
-from binxent.workbench.training.plan import LOSS_CLASSES, Plan, Say
+from binxent.workbench.training.plan import LOSS_CLASSES, Plan
+from binxent.workbench.training.progress import Writer
 
 CHECKPOINT = "checkpoint.npz"
 
@@ -31,7 +32,7 @@ def start(
     output: Path,
     *,
     dry_run: bool,
-    say: Say,
+    write: Writer,
     stream: TextIO,
 ) -> dict[str, Any]:
     """Begin a run.
@@ -42,7 +43,7 @@ def start(
         name: The run's name; None for a numbered one.
         output: The folder of the runs.
         dry_run: Whether to stop before training.
-        say: Writes a line for the user.
+        write: Writes a line for the user.
         stream: Where progress is shown.
 
     Returns:
@@ -56,23 +57,23 @@ def start(
     if name is not None:
         run_folder.require_free(output, name)
     plan = Plan.of(settings)
-    plan.describe(say)
+    plan.describe(write)
     stem = Path(settings.data[0]).name.split(".")[0] if settings.data else "breast-cancer"
     if dry_run:
-        say(f"Would train into {output / (name or run_folder.next_free(output, stem))}; --dry-run stops here.")
+        write(f"Would train into {output / (name or run_folder.next_free(output, stem))}; --dry-run stops here.")
         return plan.facts()
     files = {"config.toml": plan.settings.to_toml(), "environment.json": _json(_environment())}
-    return _run(plan, run_folder.create(output, name, stem, files), say, stream)
+    return _run(plan, run_folder.create(output, name, stem, files), write, stream)
 
 
-def resume(run: Path, given: Mapping[str, Any], *, dry_run: bool, say: Say, stream: TextIO) -> dict[str, Any]:
+def resume(run: Path, given: Mapping[str, Any], *, dry_run: bool, write: Writer, stream: TextIO) -> dict[str, Any]:
     """Continue an interrupted run, to the same result as if it had never been interrupted.
 
     Args:
         run: The run folder.
         given: The settings given on the command line; they must be the run's.
         dry_run: Whether to stop before training.
-        say: Writes a line for the user.
+        write: Writes a line for the user.
         stream: Where progress is shown.
 
     Returns:
@@ -94,14 +95,14 @@ def resume(run: Path, given: Mapping[str, Any], *, dry_run: bool, say: Say, stre
                 f"Leave it out to continue that run, or start a new one: binxent train --config {run / 'config.toml'}"
             )
     plan = Plan.of(settings)
-    plan.describe(say)
+    plan.describe(write)
     before, now = json.loads((run / "environment.json").read_text(encoding="utf-8")), _environment()
     if changed := ", ".join(sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))):
-        say(f"Note        the last bits may differ from an uninterrupted run's: since it began, {changed} changed")
+        write(f"Note        the last bits may differ from an uninterrupted run's: since it began, {changed} changed")
     if dry_run:
-        say(f"Would continue {run}; --dry-run stops here.")
+        write(f"Would continue {run}; --dry-run stops here.")
         return plan.facts()
-    return _run(plan, run, say, stream)
+    return _run(plan, run, write, stream)
 
 
 def _absolute(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def _absolute(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, **paths}
 
 
-def _run(plan: Plan, run: Path, say: Say, stream: TextIO) -> dict[str, Any]:
+def _run(plan: Plan, run: Path, write: Writer, stream: TextIO) -> dict[str, Any]:
     """Do everything in a run folder that is marked as interrupted, and take the mark off at the end."""
     how_to_continue = f"continue with: binxent train --resume {run}"
     try:
@@ -124,8 +125,8 @@ def _run(plan: Plan, run: Path, say: Say, stream: TextIO) -> dict[str, Any]:
         raise KeyboardInterrupt(f"interrupted; {how_to_continue}") from None
     except OSError as error:
         raise OSError(f"{run_folder.reason(error)}. The run is marked as interrupted; {how_to_continue}") from error
-    _conclude(metrics, say)
-    say(f"Report      {report}")
+    _conclude(metrics, write)
+    write(f"Report      {report}")
     return {"run": str(run), **metrics}
 
 
@@ -135,30 +136,30 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
     from binxent.workbench.training import network
     from binxent.workbench.training.progress import epochs_shown
 
-    settings, table, parts = plan.settings, plan.problem.table, plan.split
-    preparation = Preparation(plan.problem.features, settings.seed).fit(table[parts.training])
-    with run_folder.replacing(run / "preparation.joblib") as temporary:
-        joblib.dump(preparation, temporary)
+    settings, table, split = plan.settings, plan.dataset.table, plan.split
+    preprocessor = Preprocessor(plan.dataset.features, settings.seed).fit(table[split.training])
+    with run_folder.replacing(run / "preprocessor.joblib") as temporary:
+        joblib.dump(preprocessor, temporary)
     training, validation = (
-        network.Part.of(preparation.transform(table[rows]), *plan.labels(rows))
-        for rows in (parts.training, parts.validation)
+        network.Subset.of(preprocessor.transform(table[rows]), *plan.labels(rows))
+        for rows in (split.training, split.validation)
     )
     loss = getattr(losses, LOSS_CLASSES[settings.loss])(**plan.loss_options)
     model = network.build(training.inputs.shape[1], plan.prior, settings)
     with epochs_shown(settings.epochs, stream) as report:
-        course = network.train(model, loss, training, validation, settings, run / CHECKPOINT, report)
+        state = network.train(model, loss, training, validation, settings, run / CHECKPOINT, report)
     # A network that was never compiled loads without binxent, and without Adam's state, which is not the best epoch's.
     model = network.build(training.inputs.shape[1], plan.prior, settings)
-    model.set_weights(course.best)
+    model.set_weights(state.best)
     with run_folder.replacing(run / "model.keras") as temporary:
         model.save(temporary)
-    _write_history(course.history, run / "history.csv")
+    _write_history(state.history, run / "history.csv")
     correction = _correction(plan, network.predict_logits(model, validation.inputs))
-    logit = network.predict_logits(model, preparation.transform(table[parts.test]))
+    logit = network.predict_logits(model, preprocessor.transform(table[split.test]))
     metrics = {
         **plan.counts(),
-        "best_epoch": course.best_epoch,
-        "epochs": len(course.history),
+        "best_epoch": state.best_epoch,
+        "epochs": len(state.history),
         "correction": correction,
         **_write_predictions(plan, logit, correction, run / "predictions.parquet"),
     }
@@ -189,7 +190,7 @@ def _write_predictions(plan: Plan, raw: np.ndarray, correction: dict[str, Any], 
 
     target, weight = plan.labels(plan.split.test)
     logit = correction["slope"] * raw + correction["intercept"]
-    columns = {"row": plan.problem.row[plan.split.test], "target": target}
+    columns = {"row": plan.dataset.row[plan.split.test], "target": target}
     if weight is not None:
         columns["weight"] = weight
     columns |= {"logit": logit, "probability": expit(logit)}
@@ -209,7 +210,7 @@ def _write_history(history: list[dict[str, float]], path: Path) -> None:
         writer.writerows({"epoch": epoch, **metrics} for epoch, metrics in enumerate(history, start=1))
 
 
-def _conclude(metrics: dict[str, Any], say: Say) -> None:
+def _conclude(metrics: dict[str, Any], write: Writer) -> None:
     def shown(scores: dict[str, Any], name: str) -> str:
         value, low, high = (scores[name][key] for key in ("value", "low", "high"))
         if value is None:
@@ -217,10 +218,10 @@ def _conclude(metrics: dict[str, Any], say: Say) -> None:
         return f"{value:.4f}" + ("" if low is None else f" ({low:.4f} to {high:.4f})")
 
     test, raw, correction = metrics["test"], metrics["test_raw"], metrics["correction"]
-    say(f"Trained     epochs: {metrics['epochs']}; the best, whose weights are kept: {metrics['best_epoch']}")
-    say(f"Test        log loss {shown(test, 'log_loss')}, AUC {shown(test, 'auc')}, Brier {shown(test, 'brier')}")
+    write(f"Trained     epochs: {metrics['epochs']}; the best, whose weights are kept: {metrics['best_epoch']}")
+    write(f"Test        log loss {shown(test, 'log_loss')}, AUC {shown(test, 'auc')}, Brier {shown(test, 'brier')}")
     if raw is not None:
-        say(
+        write(
             f"Corrected   logit x {correction['slope']:.4g} {correction['intercept']:+.4g}; "
             f"without that the log loss is {shown(raw, 'log_loss')}"
         )
