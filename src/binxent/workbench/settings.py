@@ -81,7 +81,7 @@ class Settings:
     patience: int = 10
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Check the values and fill in the chosen loss's defaults."""
         for key in ("data", "exclude", "include"):
             self._require(key, _is_tuple_of(getattr(self, key), str), "a list of strings")

@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from binxent.scoring import evaluate, fit_correction, rank
 from binxent.workbench.report import plots
-from binxent.workbench.report.drawing import thinned
+from binxent.workbench.report._drawing import thinned
 from binxent.workbench.report.narrative import plain_words
 from binxent.workbench.report.number_format import number
 from binxent.workbench.report.page import write_report

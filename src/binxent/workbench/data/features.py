@@ -105,7 +105,7 @@ class Preprocessor:
     beside it; a category that training has not seen becomes zeros.
     """
 
-    def __init__(self, features: Features, seed: int):
+    def __init__(self, features: Features, seed: int) -> None:
         self.features = features
         self.seed = seed
         self.categories: dict[str, list[str]] = {}

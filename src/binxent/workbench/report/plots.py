@@ -9,7 +9,7 @@ from scipy.special import expit
 from scipy.special import logit as log_odds
 
 from binxent.scoring import Ranking, calibration_bins
-from binxent.workbench.report.drawing import (
+from binxent.workbench.report._drawing import (
     BLUE,
     GREY,
     ORANGE,

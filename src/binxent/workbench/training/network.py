@@ -49,7 +49,7 @@ class Subset:
 class _Batches(keras.utils.PyDataset):
     """The rows of one epoch, in an order that the seed and the epoch decide and nothing else."""
 
-    def __init__(self, subset: Subset, batch_size: int, seed: int, epoch: int):
+    def __init__(self, subset: Subset, batch_size: int, seed: int, epoch: int) -> None:
         super().__init__()
         self._subset, self._batch_size = subset, batch_size
         self._order = np.random.default_rng([seed, epoch]).permutation(len(subset))

@@ -88,7 +88,7 @@ class Plan:
         return {**options, "from_logits": True, "label_smoothing": settings.label_smoothing}
 
     @cached_property
-    def loss(self) -> Callable:
+    def loss(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         """The loss of NumPy arrays of shape (rows, 1), one value for each row."""
         return getattr(bx, LOSS_CLASSES[self.settings.loss])(**self.loss_options, reduction="none")
 
@@ -123,7 +123,7 @@ class Plan:
         return float(np.average(target, weights=weight))
 
     @staticmethod
-    def _constant_loss(loss: Callable, logit: float, rate: float) -> float:
+    def _constant_loss(loss: Callable[[np.ndarray, np.ndarray], np.ndarray], logit: float, rate: float) -> float:
         of_positive, of_negative = loss(np.array([[1.0], [0.0]]), np.full((2, 1), logit))
         return float(rate * of_positive + (1 - rate) * of_negative)
 

@@ -1,13 +1,16 @@
-"""What a user sees of a job: lines of text, and a training's progress, live on a terminal, else a line per epoch."""
+"""What a user sees of a job: lines of text, and the progress of a training, epoch by epoch."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Writer = Callable[[str], None]  # writes a line for the user
 Report = Callable[[int, dict[str, float]], None]  # takes an epoch's number, from 1, and its metrics
@@ -29,7 +32,7 @@ def epochs_shown(total: int, stream: TextIO) -> Iterator[Report]:
 
 
 @contextmanager
-def _live(total: int, console) -> Iterator[Report]:
+def _live(total: int, console: Console) -> Iterator[Report]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
