@@ -1,1 +1,1 @@
-"""The workbench: what a person runs from a shell, built on the public doors alone."""
+"""The workbench: the commands that a person runs from a shell, built on public names only."""

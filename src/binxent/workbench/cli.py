@@ -1,4 +1,4 @@
-"""The console script ``binxent``: it starts the commands, or says how to install what they need."""
+"""The console script ``binxent``: runs the commands, or prints how to install the packages that they need."""
 
 import sys
 
@@ -7,7 +7,7 @@ def main() -> None:
     """Run the command line.
 
     Raises:
-        SystemExit: always; with status 0 on success, 2 on an error of use or input, 130 on Ctrl-C.
+        SystemExit: Always; with status 0 on success, 2 on an error of use or input, 130 on Ctrl-C.
     """
     try:
         from binxent.workbench.commands import workbench
@@ -16,7 +16,7 @@ def main() -> None:
             raise
         sys.stderr.write("binxent: the command line needs the package `click`: pip install 'binxent[train]'\n")
         raise SystemExit(2) from None
-    # Networks are trained on JAX, but Keras would load TensorFlow, for seconds, to ask whose tensors it is saving.
+    # Networks are trained on JAX. To recognise tensors when it saves, Keras would spend seconds on loading TensorFlow.
     sys.modules.setdefault("tensorflow", None)  # pyright: ignore[reportArgumentType]
     workbench()
 

@@ -1,4 +1,4 @@
-"""The run folder: complete, or marked as interrupted; and no file in it half-written."""
+"""The run folder: complete or marked as interrupted, and without half-written files."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MARK = "INTERRUPTED"
-_SYSTEMS_WORDS = {os.strerror(number) for number in errno.errorcode}
+_SYSTEM_TEXTS = {os.strerror(number) for number in errno.errorcode}
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that takes its place when the block succeeds, and vanishes when not.
+    """Yield a temporary path that replaces `path` if the block succeeds, and is removed otherwise.
 
     Raises:
-        OSError: If the file cannot be written, in a sentence.
+        OSError: If the file cannot be written, with a sentence as its message.
 
     Example:
         >>> import pathlib, tempfile
@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
         >>> path.read_text()
         '1 2 3'
     """
-    # Same suffix: Keras and polars choose the format by it.
+    # The suffix stays the same: Keras and polars choose the format by it.
     temporary = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
         yield temporary
@@ -42,21 +42,21 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def reason(error: OSError) -> str:
-    """Return why the system refused, without a full stop."""
+    """Return the system's reason, without a full stop."""
     text = re.sub(r" \(os error \d+\)$", "", error.strerror or str(error).strip().rstrip("."))
-    # Only the system's own words are known to begin with an ordinary capital.
-    return text[:1].lower() + text[1:] if text in _SYSTEMS_WORDS else text
+    # Other texts may begin with a name.
+    return text[:1].lower() + text[1:] if text in _SYSTEM_TEXTS else text
 
 
 def require_free(parent: Path, name: str) -> None:
-    """Refuse the name of a run.
+    """Raise if a run cannot have this name.
 
     Raises:
         FileExistsError: If the name is taken.
         ValueError: If the name is a path.
     """
     if name in ("", ".", "..") or Path(name).name != name:
-        raise ValueError(f"--name {name!r} must be a plain name; --output says in which folder the run is put.")
+        raise ValueError(f"--name {name!r} must be a plain name; --output names the folder of the runs.")
     if (parent / name).exists():
         raise FileExistsError(f"the run {parent / name} exists already. A free name is {next_free(parent, name)}.")
 
@@ -64,12 +64,12 @@ def require_free(parent: Path, name: str) -> None:
 def create(parent: Path, name: str | None, stem: str, files: dict[str, str]) -> Path:
     """Create a run folder, marked as interrupted.
 
-    It appears under its name at once with its mark and first files, so that it is never seen without them.
+    The folder gets its name when its mark and its first files are written: it never exists without them.
 
     Args:
-        parent: The folder of the runs; created if need be.
+        parent: The folder of the runs; created if it does not exist.
         name: The run's name; None for `stem` and the next free number.
-        stem: What numbered names start with.
+        stem: Start of numbered names.
         files: The first files, text by name.
 
     Raises:
@@ -92,7 +92,7 @@ def create(parent: Path, name: str | None, stem: str, files: dict[str, str]) -> 
         while True:
             folder = parent / (name or next_free(parent, stem))
             try:
-                # Renaming onto a folder that somebody else made meanwhile fails, unless it is empty.
+                # Renaming fails if another process has created the folder meanwhile, unless it is empty.
                 return draft.rename(folder)
             except OSError:
                 if name is not None or not folder.exists():
@@ -120,7 +120,7 @@ def next_free(parent: Path, stem: str) -> str:
 
 
 def finish(folder: Path) -> None:
-    """Take the mark off: the run is complete."""
+    """Remove the mark of an incomplete run."""
     (folder / MARK).unlink()
 
 
@@ -130,7 +130,7 @@ def is_interrupted(folder: Path) -> bool:
 
 
 def require_run(folder: Path) -> None:
-    """Raise a FileNotFoundError if the folder is not that of a run."""
+    """Raise a FileNotFoundError if the folder is not a run folder."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no run folder {folder}.")
     if not (folder / "config.toml").is_file():

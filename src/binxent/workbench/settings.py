@@ -24,11 +24,11 @@ LOSS_PARAMETERS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that decides the result of a run.
+    """Everything that determines the result of a run.
 
     Attributes:
         data: Files or globs, absolute; empty for the breast-cancer data.
-        data_fingerprint: SHA-256 of the data's bytes, once they have been read.
+        data_fingerprint: SHA-256 of the data's bytes; None until they are read.
         target: The column to predict.
         positive: The target's value that counts as positive.
         group: The column whose equal values stay in one subset of the split.
@@ -37,23 +37,23 @@ class Settings:
         include: Columns to learn from though they look like ids.
         drop_missing: Whether rows whose target, weight or group is missing are dropped.
         loss: A key of `LOSS_PARAMETERS`.
-        gamma: Of the focal loss.
-        alpha: Of the focal loss; None for no class balancing.
-        gamma_pos: Of the asymmetric loss.
-        gamma_neg: Of the asymmetric loss.
-        margin: Of the asymmetric loss.
-        epsilon_1: Of the poly loss.
-        pos_weight: Of binary cross-entropy: a number, "auto" for negatives over positives, or None.
-        label_smoothing: Between 0 and 1.
+        gamma: Focusing exponent of the focal loss.
+        alpha: Share of the positives in the focal loss; None for no class balancing.
+        gamma_pos: Exponent of the positives in the asymmetric loss.
+        gamma_neg: Exponent of the negatives in the asymmetric loss.
+        margin: Subtracted from the negatives' probability in the asymmetric loss.
+        epsilon_1: Coefficient of 1 - p_t in the poly loss.
+        pos_weight: Weight of a positive in binary cross-entropy: a number, "auto" for negatives / positives, or None.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
         hidden: The widths of the hidden layers.
-        learning_rate: Of Adam.
+        learning_rate: Step size of Adam.
         batch_size: Rows per step; None until the number of training rows is known.
         epochs: The most epochs to train.
         patience: Epochs without a lower validation loss before training stops.
-        seed: Decides the split, the first weights and the order of the rows.
+        seed: Determines the split, the initial weights and the order of the rows.
 
     Raises:
-        ValueError: If a value cannot be, or belongs to another loss.
+        ValueError: If a value is not valid, or belongs to another loss.
     """
 
     data: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the values and fill in the chosen loss's defaults."""
+        """Check the values and fill in the defaults of the chosen loss."""
         for key in ("data", "exclude", "include"):
             self._require(key, _is_tuple_of(getattr(self, key), str), "a list of strings")
         for key in ("data_fingerprint", "target", "positive", "group", "weight"):
@@ -131,9 +131,9 @@ class Settings:
         return dataclasses.replace(self, **changes)
 
     def overridden(self, given: Mapping[str, Any]) -> Settings:
-        """Return a copy where the options given on the command line win.
+        """Return a copy in which options from the command line take precedence.
 
-        Another loss takes the parameters of the old one with it; other data, the old data's fingerprint.
+        Another loss drops the parameters of the old one; other data drop the old fingerprint.
         """
         changes = dict(given)
         if given.get("loss", self.loss) != self.loss:
@@ -153,13 +153,13 @@ class Settings:
 
     @classmethod
     def from_toml(cls, path: Path) -> Settings:
-        """Read the settings that `to_toml` wrote, or a person.
+        """Read settings from a file, written by `to_toml` or by hand.
 
         Args:
             path: A TOML file.
 
         Raises:
-            ValueError: If the file is not TOML, or has an unknown key or a value that cannot be.
+            ValueError: If the file is not TOML, or has an unknown key or an invalid value.
             FileNotFoundError: If there is no such file.
         """
         try:
@@ -204,7 +204,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        # A JSON string is a TOML basic string, but for DEL, which only TOML wants escaped.
+        # A JSON string is a TOML basic string, except that TOML requires DEL to be escaped.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, tuple):
         return f"[{', '.join(_toml(item) for item in value)}]"

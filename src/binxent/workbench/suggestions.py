@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that names the nearest of the known names, or all of them when none is near."""
+    """Return a sentence with the most similar of the known names, or with all of them if none is similar."""
     known = list(known)
     by_lower_case = {candidate.lower(): candidate for candidate in known}
     found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)

@@ -1,4 +1,4 @@
-"""The group of all commands, and what becomes of their errors."""
+"""The group of all commands, and the form of their errors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from binxent.workbench.commands.train import train
 
 
 class Workbench(click.Group):
-    """A group of commands whose errors are sentences: status 2, or 130 after Ctrl-C, and no traceback."""
+    """A group of commands that reports errors in a sentence, with status 2, or 130 after Ctrl-C, and no traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command and turn what a user can mend into a sentence on stderr."""
+        """Run the command, and print errors that a user can correct as a sentence on stderr."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:

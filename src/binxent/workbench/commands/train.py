@@ -17,7 +17,7 @@ from binxent.workbench.commands._options import column_names
 
 
 def _write_wrapped(text: str, *, err: bool = False) -> None:
-    # Words hang under the first column's; a list's under the list.
+    # Continuation lines are indented to the text column; those of a list item to the item.
     indent = "  " if text.startswith("- ") else " " * 12
     wrap = functools.partial(textwrap.fill, width=100, break_long_words=False, break_on_hyphens=False)
     click.echo(wrap(text, subsequent_indent=indent), err=err)
@@ -106,7 +106,7 @@ def _with(options: list[Callable]) -> Callable[[Callable], Callable]:
 @click.option("--output", type=click.Path(path_type=Path), help="The folder of the runs.  [default: runs]")
 @click.option("--config", type=click.Path(path_type=Path), help="Repeat the run of this config.toml; options override.")
 @click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Continue this interrupted run.")
-@click.option("--dry-run", is_flag=True, help="Say what the table holds and what would be done; train nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what the table holds and what would be done; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write the metrics to stdout as JSON, the text to stderr.")
 def train(
     data: tuple[str, ...],

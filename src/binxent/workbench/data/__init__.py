@@ -1,1 +1,1 @@
-"""Tables: reading them, their columns as features, and the target column as labels."""
+"""Data: tables from files, their columns as features, and the target column as labels."""

@@ -20,14 +20,14 @@ class Dataset:
 
     Attributes:
         table: The rows that are used.
-        row: Their positions in the input (int64).
+        row: Positions of these rows in the input (int64).
         features: The columns to learn from.
-        target: 1 for positive (int8).
+        target: Labels, 1 for positive (int8).
         negative: The target's value that is 0.
         positive: The target's value that is 1.
         weight: Row weights (float64), or None.
         group: Group numbers (int64), or None.
-        dropped: How many rows were dropped for missing values.
+        dropped: Number of rows that were dropped for missing values.
     """
 
     table: pl.DataFrame
@@ -59,7 +59,7 @@ def load(settings: Settings) -> tuple[Dataset, Settings]:
     """Read the data and give its columns their roles.
 
     Args:
-        settings: Of the run.
+        settings: Settings of the run.
 
     Returns:
         The dataset, and the settings with the data's fingerprint and the target.
@@ -71,7 +71,7 @@ def load(settings: Settings) -> tuple[Dataset, Settings]:
     table, fingerprint = read(settings.data) if settings.data else breast_cancer()
     if settings.data_fingerprint not in (None, fingerprint):
         raise ValueError(
-            "the data has changed since this run: its fingerprint is another. "
+            "the data has changed since this run: its fingerprint differs. "
             "To train on it as it is now, name it on the command line: binxent train DATA --config FILE"
         )
     target = settings.target or (None if settings.data else "malignant")
@@ -136,8 +136,8 @@ def split(dataset: Dataset, seed: int) -> Split:
     """Split the rows 60/20/20 into training, validation and test subsets, with equal shares of positives.
 
     Args:
-        dataset: With groups or without; groups stay whole.
-        seed: Decides the split alone.
+        dataset: The rows; those of a group stay in one subset.
+        seed: Determines the split.
 
     Raises:
         ValueError: If a subset would lack one of the classes.

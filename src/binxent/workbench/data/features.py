@@ -44,8 +44,8 @@ def find_features(
 ) -> Features:
     """Choose the columns to learn from.
 
-    Constant columns teach nothing. A column that names its row teaches the training rows by heart: text whose values
-    are all different and of one word, or whole numbers that are all different and are called an id or count the rows.
+    Constant columns carry no information. A column that identifies its row makes a network memorise the training rows:
+    text of single words that all differ, or whole numbers that all differ and are named like an id or count the rows.
 
     Args:
         table: The whole table.
@@ -54,7 +54,7 @@ def find_features(
         include: Columns the user keeps though they look like ids.
 
     Raises:
-        ValueError: If a name is no column, or nothing is left to learn from.
+        ValueError: If there is no column of a name, or no column is left to learn from.
     """
     require_columns(exclude, table.columns, "--exclude")
     require_columns(include, table.columns, "--include")
@@ -99,10 +99,10 @@ def _looks_like_id(column: pl.Series, kind: str) -> bool:
 
 
 class Preprocessor:
-    """Columns of any kind in, float32 numbers of mean 0 and variance 1 out: what a network can learn from.
+    """Turns columns of any kind into float32 numbers of mean 0 and variance 1, the inputs of a network.
 
     skrub's TableVectorizer encodes categories, long texts and dates. A missing number becomes the mean and a flag
-    beside it; a category that training has not seen becomes zeros.
+    beside it; a category that is absent from the training rows becomes zeros.
     """
 
     def __init__(self, features: Features, seed: int) -> None:
@@ -121,8 +121,8 @@ class Preprocessor:
         selected = self.features.select(table)
         self._pipeline = make_pipeline(
             TableVectorizer(high_cardinality=StringEncoder(random_state=self.seed)),
-            # Linear for all plausible values, bounded 30 interquartile ranges away: neither an absurd value in training
-            # can flatten its column, nor can one in new data, infinity included, throw the logit anywhere.
+            # Linear for plausible values, bounded at 30 interquartile ranges: an absurd value in training cannot
+            # flatten its column, and one in new data, infinity included, cannot move the logit without limit.
             SquashingScaler(max_absolute_value=30.0),
             StandardScaler(),
             SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True, keep_empty_features=True),
@@ -139,15 +139,15 @@ class Preprocessor:
         return self
 
     def transform(self, table: pl.DataFrame) -> np.ndarray:
-        """Return the features of a table as a float32 matrix with a row for each row."""
+        """Return the features of a table as a float32 matrix, shape (rows, inputs)."""
         with warnings.catch_warnings():
-            # Unseen categories are said once by `unseen`, not once a batch.
+            # Unseen categories are reported once, through `unseen`, not in each batch.
             warnings.simplefilter("ignore")
             matrix = self._pipeline.transform(self.features.select(table))
         return np.ascontiguousarray(matrix, dtype=np.float32)
 
     def unseen(self, table: pl.DataFrame) -> Mapping[str, int]:
-        """Return how many values of each category column training has not seen."""
+        """Return the number of values that were absent from the training rows, by category column."""
         counts = table.select(
             (pl.col(name).is_not_null() & ~pl.col(name).cast(pl.String).is_in(known)).sum().alias(name)
             for name, known in self.categories.items()

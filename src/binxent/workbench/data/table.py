@@ -1,4 +1,4 @@
-"""Tables: from files to polars frames whose columns have one of four kinds."""
+"""Tables: files as polars frames whose columns have one of four kinds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from binxent.workbench.suggestions import nearest
 
-# What a column may be, and the one type that the preprocessor sees, whatever the file said.
+# The kinds of columns, each with the type that the preprocessor gets, whatever the type in the file.
 KINDS: dict[str, pl.DataType] = {
     "number": pl.Float64(),
     "boolean": pl.Float64(),
@@ -42,7 +42,7 @@ def kind_of(dtype: pl.DataType) -> str | None:
 
 
 def canonical(name: str, dtype: pl.DataType, kind: str) -> pl.Expr:
-    """Return the expression that brings a column to its kind's one type, with null for everything missing."""
+    """Return the expression that casts a column to the type of its kind, with null for every missing value."""
     column = pl.col(name)
     if kind == "date" and isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
         column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
@@ -85,10 +85,10 @@ def _format(file: Path) -> str | None:
 
 @contextmanager
 def readable_errors(file: Path) -> Iterator[None]:
-    """Turn what polars raises about a file into a sentence.
+    """Raise the errors of polars about a file as readable sentences.
 
     Raises:
-        ValueError: If the file is empty or its contents cannot be read as what its suffix says.
+        ValueError: If the file is empty, or is not of the format of its suffix.
     """
     try:
         yield
@@ -96,7 +96,7 @@ def readable_errors(file: Path) -> Iterator[None]:
         raise ValueError(f"{file} is empty.") from None
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's complaint, not the content's
+            raise  # an error of the disk, not of the content
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise ValueError(f"{file} cannot be read as {_format(file)}: {reason}.") from None
 
@@ -120,7 +120,7 @@ def scan(file: Path, kinds: Mapping[str, str] | None = None) -> pl.LazyFrame:
         elif _format(file) == "arrow":
             table = _scan_arrow(file)
         else:
-            # Dates stay out of the overrides: only inference can tell how they are written.
+            # Dates are not overridden: only inference finds their format.
             types = {"number": pl.Float64, "boolean": pl.Boolean, "text": pl.String}
             table = pl.scan_csv(
                 file,
@@ -142,7 +142,7 @@ def _scan_arrow(file: Path) -> pl.LazyFrame:
 
 
 def _scan_arrow_stream(file: Path) -> pl.LazyFrame:
-    # polars reads this form whole; a generator of its batches keeps the promise to need no more memory than a batch.
+    # polars reads a stream as a whole; a generator of batches needs the memory of a batch only.
     import pyarrow as pa
     from polars.io.plugins import register_io_source
 
@@ -189,7 +189,7 @@ def read(patterns: Iterable[str]) -> tuple[pl.DataFrame, str]:
         table = scan(file)
         with readable_errors(file):
             frame = table.collect()
-        # A column without any value has no type of its own: in a CSV it reads as text.
+        # A column without any value has no type: in a CSV it is inferred as text.
         frames.append(frame.with_columns(pl.lit(None).alias(column.name) for column in frame if _is_empty(column)))
         _require_same_columns(files[0], frames[0], file, frames[-1])
     first = frames[0]
@@ -225,13 +225,13 @@ def breast_cancer() -> tuple[pl.DataFrame, str]:
 
     bunch: Any = load_breast_cancer()
     table = pl.DataFrame(bunch.data, schema=[name.replace(" ", "_") for name in bunch.feature_names])
-    # scikit-learn says 1 for benign; the tumour to find is the malignant one.
+    # In scikit-learn 1 is benign; the tumours to find are malignant.
     malignant = pl.Series("malignant", 1 - bunch.target, dtype=pl.Int8)
     return table.with_columns(malignant), hashlib.sha256(bunch.data.tobytes() + bunch.target.tobytes()).hexdigest()
 
 
 def require_columns(names: Iterable[str], columns: Iterable[str], option: str) -> None:
-    """Raise a ValueError that names the nearest column if one of the names is no column."""
+    """Raise a ValueError with the most similar column if there is no column of a name."""
     columns = list(columns)
     for name in names:
         if name not in columns:

@@ -7,7 +7,7 @@ import polars as pl
 
 from binxent.workbench.suggestions import nearest
 
-# Pairs of words whose positive member nobody disputes, as (negative, positive).
+# Pairs of words with an undisputed positive, as (negative, positive).
 KNOWN_PAIRS = [
     ("0", "1"), ("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("negative", "positive"), ("neg", "pos"),
     ("-", "+"), ("off", "on"), ("absent", "present"), ("benign", "malignant"), ("healthy", "sick"), ("ham", "spam"),
@@ -20,13 +20,13 @@ def binary_target(values: pl.Series, positive: str | None = None) -> tuple[np.nd
 
     Args:
         values: The column, without missing values.
-        positive: The value that counts as positive; None where it is plain: 1 of 0/1, true, yes, and so on.
+        positive: The value that counts as positive; None if it is obvious: 1 of 0/1, true, yes, and so on.
 
     Returns:
         The labels (int8, 1 for positive), the negative value and the positive value as text.
 
     Raises:
-        ValueError: If the column has not exactly two values, or which is positive is not plain.
+        ValueError: If the column does not have two values, or it is not obvious which is positive.
 
     Example:
         >>> binary_target(pl.Series("bought", ["no", "yes", "no"]))
@@ -40,14 +40,14 @@ def binary_target(values: pl.Series, positive: str | None = None) -> tuple[np.nd
     found = ", ".join(f"{_text(value)} ({count:,})" for value, count in counts.head(8).iter_rows())
     found += f" and {counts.height - 8:,} more" if counts.height > 8 else ""
     if counts.height == 1:
-        raise ValueError(f"the target `{name}` has one class only: {found} rows. There is nothing to tell apart.")
+        raise ValueError(f"the target `{name}` has one class only: {found} rows. A classifier needs two.")
     if counts.height > 2:
         raise ValueError(
             f"the target `{name}` must have two values; it has {counts.height:,}: {found}. "
             "Leave the other rows out, or join classes into two."
         )
     if positive is None:
-        positive = _plain_positive(list(texts))
+        positive = _obvious_positive(list(texts))
         if positive is None:
             raise ValueError(
                 f"the target `{name}` has the values {found}. Say which one is positive: --positive '{min(texts)}' "
@@ -65,7 +65,7 @@ def _text(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _plain_positive(texts: list[str]) -> str | None:
+def _obvious_positive(texts: list[str]) -> str | None:
     by_word = {text.strip().casefold(): text for text in texts}
     for pair in KNOWN_PAIRS:
         if set(by_word) == set(pair):

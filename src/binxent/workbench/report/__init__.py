@@ -1,1 +1,1 @@
-"""The report of a run: the page, its pictures and its sentences."""
+"""The report of a run: the page, its plots and its sentences."""

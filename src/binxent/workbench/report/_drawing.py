@@ -1,4 +1,4 @@
-"""What the pictures of a report have in common: style, axes, annotations, and the SVG of a figure.
+"""What the plots of a report have in common: style, axes, annotations, and the SVG of a figure.
 
 Positives and the model's predictions are blue, negatives orange (Okabe and Ito's colours, which the colour-blind can
 tell apart), comparisons grey and dashed, and lines carry their names beside them instead of in a legend. Text stays
@@ -48,14 +48,14 @@ REFERENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.9, "dashes": (4, 3)}
 
 
 def svg(draw: Callable[[Figure], None], label: str, height: float = 3.5) -> str:
-    """Draw a figure as an <svg> element that can stand in a page beside others.
+    """Draw a figure as an <svg> element for a page with several of them.
 
     Args:
         draw: Draws into the empty figure.
-        label: What the picture shows, for screen readers; no two pictures of a page have the same.
-        height: In inches; the width is 4.8.
+        label: Description for screen readers, unique on the page.
+        height: Height in inches; the width is 4.8 inches.
     """
-    # Element ids come from the content and this salt: its own salt per figure keeps them apart within a page.
+    # Element ids are hashes of the content and the salt: a salt for each figure keeps them unique on a page.
     with matplotlib.style.context(["default", _STYLE | {"svg.hashsalt": label}]):
         figure = Figure(figsize=(4.8, height), layout="constrained")
         draw(figure)

@@ -1,4 +1,4 @@
-"""What the numbers of a run mean, in sentences for a reader who has never seen a calibration slope."""
+"""The meaning of a run's numbers, in sentences for readers who do not know what a calibration slope is."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,10 +7,10 @@ from binxent.workbench.report.number_format import number, percent, plural
 
 
 def plain_words(metrics: Mapping[str, Any]) -> list[str]:
-    """Says in sentences what the numbers of a run mean.
+    """Explain the numbers of a run in sentences.
 
     Args:
-        metrics: what metrics.json holds.
+        metrics: The content of metrics.json.
 
     Returns:
         Paragraphs of plain text.
@@ -27,7 +27,7 @@ def plain_words(metrics: Mapping[str, Any]) -> list[str]:
 def _explained(test: Mapping[str, Any]) -> str:
     loss, base = test["log_loss"], test["base_rate_log_loss"]
     if base is None:
-        return "No held-out row counts, so nothing can be said about the model."
+        return "No held-out row counts, so the model cannot be judged."
     if loss["value"] is None:
         return "At least one row was predicted with full certainty and wrong, so the log loss is infinite."
     if base == 0:
@@ -57,7 +57,7 @@ def _calibrated(calibration: Mapping[str, Any]) -> str:
     slope, ratio = calibration["slope"], calibration["observed_over_expected"]
     sentences = []
     if slope["low"] is None:
-        sentences.append("Whether the probabilities are too extreme or too timid cannot be told from these rows.")
+        sentences.append("These rows do not show whether the probabilities are too extreme or too timid.")
     elif slope["high"] < 0:
         sentences.append(f"The probabilities point the wrong way: slope {number(slope['value'])}{_interval(slope)}.")
     elif slope["high"] < 1:
@@ -82,7 +82,7 @@ def _calibrated(calibration: Mapping[str, Any]) -> str:
         elif ratio["high"] < 1:
             sentences.append(f"On the whole they are too high: there are {times}.")
         else:
-            sentences.append(f"On the whole they are right, as far as one can tell: there are {times}.")
+            sentences.append(f"On the whole they are right, within the interval: there are {times}.")
     return " ".join(sentences)
 
 

@@ -1,4 +1,4 @@
-"""How the report writes numbers."""
+"""The format of numbers in the report."""
 
 import math
 
@@ -6,10 +6,10 @@ UNKNOWN = "–"
 
 
 def number(value: float | None) -> str:
-    """Writes three significant digits, and between 0.99 and 1 as many more as keep two of the distance to 1.
+    """Format a number with three significant digits; between 0.99 and 1, with two of its distance to 1.
 
     Args:
-        value: any finite number, or None for one that is not known.
+        value: Any finite number; None if it is unknown.
 
     Example:
         >>> number(0.12345), number(0.99961), number(1234.5), number(1 - 1e-9), number(-2.0), number(3.2e-6)
@@ -30,10 +30,10 @@ def number(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Writes a share as a percentage with one decimal, and near 0 % and 100 % as many as it needs.
+    """Format a share as a percentage with one decimal; near 0 % and 100 %, with two significant digits.
 
     Args:
-        share: usually from 0 to 1; None for one that is not known.
+        share: Usually from 0 to 1; None if it is unknown.
 
     Example:
         >>> percent(0.5), percent(0.1234), percent(0.00032), percent(0.9995), percent(None)
@@ -48,11 +48,11 @@ def percent(share: float | None) -> str:
 
 
 def plural(noun: str, count: int) -> str:
-    """Writes a regular noun for a count.
+    """Return a regular noun in the number of a count.
 
     Args:
-        noun: in the singular.
-        count: of things.
+        noun: The noun in the singular.
+        count: The number of things.
 
     Example:
         >>> plural("row", 1), plural("row", 2)

@@ -1,7 +1,7 @@
-"""One self-contained page about a run, for the colleague who was not there: ``report.html`` in the run folder.
+"""A self-contained page about a run, for colleagues who did not see it: ``report.html`` in the run folder.
 
-The page needs no network and no JavaScript, and the same run gives the same bytes. `score` has counted, `plots` draws,
-`verdict` finds the words, and `report.html` beside this module is the frame; here they come together.
+The page needs no network and no JavaScript, and the same run gives the same bytes. It joins the scores of
+`binxent.scoring`, the plots of `plots` and the sentences of `narrative` in the frame `page.html`.
 """
 
 import csv
@@ -25,17 +25,17 @@ _FILES = ("config.toml", "history.csv", "metrics.json", "predictions.parquet")
 
 
 def write_report(folder: Path) -> Path:
-    """Writes ``report.html`` into the folder of a run.
+    """Write ``report.html`` into a run folder.
 
     Args:
-        folder: a run folder with config.toml, history.csv, metrics.json and predictions.parquet.
+        folder: A run folder with config.toml, history.csv, metrics.json and predictions.parquet.
 
     Returns:
         The path of the page.
 
     Raises:
-        FileNotFoundError: if one of those files is missing.
-        OSError: if the page cannot be written.
+        FileNotFoundError: If one of those files is missing.
+        OSError: If the page cannot be written.
     """
     for name in _FILES:
         if not (folder / name).is_file():
@@ -158,7 +158,7 @@ def _figure(svg: str, caption: str) -> str:
 
 
 def _absent(reason: str) -> str:
-    return f'<p class="soft">No picture here. {html.escape(reason)}</p>'
+    return f'<p class="soft">No plot here. {html.escape(reason)}</p>'
 
 
 def _thresholds(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -267,7 +267,7 @@ def _table(
     marked: Sequence[bool] = (),
     kind: str = "",
 ) -> str:
-    """A table of text; the first cell of each row names it."""
+    """Format a table of text; the first cell of each row is its header."""
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
     lines = [f'<table class="{kind}">' if kind else "<table>", f"<caption>{html.escape(caption)}</caption>"]
     if columns:

@@ -1,4 +1,4 @@
-"""The pictures of a report: each function draws one figure with matplotlib and returns it as inline SVG."""
+"""The plots of a report: each function draws a figure with matplotlib and returns it as inline SVG."""
 
 from collections.abc import Mapping
 

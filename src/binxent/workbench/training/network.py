@@ -1,4 +1,4 @@
-"""The network and its training: epochs that can be interrupted anywhere and continued to the same bits."""
+"""The network and its training, which can be interrupted anywhere and continued to the same bits."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import numpy as np
 from binxent.workbench.run_folder import replacing
 from binxent.workbench.settings import Settings
 
-# Predictions are made in blocks of one size: one compiled program, and the same bits for a row wherever it stands.
+# Predictions are made in blocks of equal size: a single compiled program, and a row's bits do not depend on its place.
 BLOCK = 4096
-# Keras's evenly spaced thresholds see nothing of rare events; these are even in the logit, a tenth apart.
+# Keras's evenly spaced thresholds cannot resolve rare events; these are evenly spaced in the logit, a tenth apart.
 AUC_THRESHOLDS = (1 / (1 + np.exp(-np.linspace(-15, 15, 301)))).tolist()
 
 
@@ -29,7 +29,7 @@ class Subset:
     Attributes:
         inputs: Shape (rows, features), float32.
         target: Shape (rows, 1), float32, 0 or 1.
-        weight: Shape (rows,), float32, of mean 1: the mean loss is then the weighted mean, batch by batch unbiased.
+        weight: Shape (rows,), float32, mean 1: the mean loss is then the weighted mean, and unbiased in each batch.
     """
 
     inputs: np.ndarray
@@ -47,7 +47,7 @@ class Subset:
 
 
 class _Batches(keras.utils.PyDataset):
-    """The rows of one epoch, in an order that the seed and the epoch decide and nothing else."""
+    """The rows of an epoch, in an order that depends on the seed and the epoch only."""
 
     def __init__(self, subset: Subset, batch_size: int, seed: int, epoch: int) -> None:
         super().__init__()
@@ -67,11 +67,11 @@ def build(inputs: int, prior: float, settings: Settings) -> keras.Sequential:
 
     Args:
         inputs: The number of features.
-        prior: The logit of the training labels' base rate: the loss then starts at the base rate's, not above it.
+        prior: The logit of the training labels' base rate: the first loss is then that of the base rate, not higher.
         settings: For the layers' widths and the seed.
     """
-    layers: Any = keras.layers  # Keras's annotations know only the names of initializers
-    # Children of the seed, one for each layer, so that equally wide layers start differently.
+    layers: Any = keras.layers  # Keras's annotations lack initializer objects
+    # A seed for each layer, so that layers of equal width start differently.
     seeds = np.random.default_rng([settings.seed, 0xB1]).integers(2**31, size=len(settings.hidden) + 1).tolist()
     hidden = [
         layers.Dense(width, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed), name=f"hidden_{index}")
@@ -125,7 +125,7 @@ class TrainingState:
         return done >= settings.epochs or done - self.best_epoch >= settings.patience
 
     def save(self, path: Path, settings: Settings) -> None:
-        """Write a checkpoint, in one piece."""
+        """Write a checkpoint; the old one is replaced when the new one is complete."""
         saved: dict[str, Any] = {
             f"{name}_{i}": array for name in _ARRAYS for i, array in enumerate(getattr(self, name))
         }
@@ -176,19 +176,19 @@ def train(
 ) -> TrainingState:
     """Train until the epochs or the patience are spent, and return the state with the best weights.
 
-    Every epoch ends in a checkpoint; where one exists, training continues from it.
+    Every epoch ends with a checkpoint; training continues from an existing one.
 
     Args:
         model: As `build` made it.
-        loss: Of a logit.
+        loss: Takes logits.
         training: The rows to learn from.
-        validation: The rows that say when to stop.
-        settings: Of the run, with its batch size.
+        validation: The rows whose loss decides when to stop.
+        settings: Settings of the run, with its batch size.
         checkpoint: The file of checkpoints.
         report: Called after each epoch with its number, from 1, and its metrics.
 
     Raises:
-        ValueError: If the loss is not finite any more.
+        ValueError: If the loss becomes infinite or NaN.
     """
     model.compile(
         optimizer=keras.optimizers.Adam(settings.learning_rate),
@@ -207,7 +207,7 @@ def train(
     batch_size = settings.batch_size or len(training)
     while not state.is_over(settings):
         epoch = len(state.history)
-        # One call of `fit` an epoch: whatever interrupts it, the state remains that of the epochs before.
+        # `fit` runs a single epoch: if it is interrupted, the state is still that of the epochs before.
         history = model.fit(
             _Batches(training, batch_size, settings.seed, epoch),
             validation_data=(validation.inputs, validation.target, validation.weight),

@@ -1,4 +1,4 @@
-"""The plan of a run: what the data hold and what will be done, known and said before anything is trained."""
+"""The plan of a run: what the data hold and what will be done, settled and printed before any training."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ LOSS_CLASSES = {
 
 @dataclass(frozen=True)
 class Plan:
-    """A run before it is run.
+    """Everything that is decided before the training.
 
     Attributes:
-        settings: Without gaps: the data's fingerprint, the target and the batch size are filled in.
+        settings: Complete: the data's fingerprint, the target and the batch size are filled in.
         dataset: The table and the roles of its columns.
         split: The rows of the three subsets.
     """
@@ -49,11 +49,11 @@ class Plan:
         dataset, settings = load(settings)
         subsets = split(dataset, settings.seed)
         if settings.batch_size is None:
-            # About a hundred steps an epoch, for as long as a step is not too coarse to learn from.
+            # About a hundred steps an epoch, within limits: small batches are slow, large ones take too few steps.
             steady = 2 ** round(math.log2(max(len(subsets.training) / 100, 1)))
             settings = settings.replace(batch_size=min(max(steady, 32), 1024))
         plan = cls(settings, dataset, subsets)
-        _ = plan.loss  # refuses impossible parameters
+        _ = plan.loss  # raises if its parameters are not valid
         return plan
 
     def labels(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -69,7 +69,7 @@ class Plan:
 
     @property
     def _mean_label(self) -> np.ndarray:
-        return np.array([self.base_rate])  # one soft label that stands for all rows and their weights
+        return np.array([self.base_rate])  # a single soft label represents all rows and their weights
 
     @property
     def prior(self) -> float:
@@ -78,7 +78,7 @@ class Plan:
 
     @cached_property
     def loss_options(self) -> dict[str, Any]:
-        """The arguments of the loss class, in every door."""
+        """The arguments of the loss class, the same in every framework."""
         settings = self.settings
         options = {key: value for key, value in settings.loss_parameters.items() if value is not None}
         if options.get("pos_weight") == "auto":
@@ -89,12 +89,12 @@ class Plan:
 
     @cached_property
     def loss(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        """The loss of NumPy arrays of shape (rows, 1), one value for each row."""
+        """The loss of NumPy arrays of shape (rows, 1), without a reduction over rows."""
         return getattr(bx, LOSS_CLASSES[self.settings.loss])(**self.loss_options, reduction="none")
 
     @property
     def correction_kind(self) -> str:
-        """How the logits become those of probabilities: "none", exact for a "pos_weight", or "fitted"."""
+        """How logits are corrected: not ("none"), exactly for the weight ("pos_weight"), or by a fit ("fitted")."""
         if self.settings.loss != "bce" or self.settings.label_smoothing:
             return "fitted"
         return "none" if self.settings.pos_weight is None else "pos_weight"
@@ -154,7 +154,7 @@ class Plan:
         }
 
     def describe(self, write: Writer) -> None:
-        """Tell the user what the data hold and what will be done."""
+        """Write what the data hold and what will be done."""
         settings, dataset = self.settings, self.dataset
         source = ", ".join(settings.data) or "breast-cancer data of scikit-learn"
         dropped = f", {dataset.dropped:,} more dropped for missing values" if dataset.dropped else ""
@@ -174,15 +174,15 @@ class Plan:
             f"Base rate   always predicting {self.base_rate:.4g} costs {self.base_rate_loss:.4f} on validation: "
             "the log loss to beat"
         )
-        write(f"Loss        {settings.loss}{self._options_in_words()}{_CORRECTIONS[self.correction_kind]}")
+        write(f"Loss        {settings.loss}{self._options_as_text()}{_CORRECTIONS[self.correction_kind]}")
         widths = " -> ".join(str(width) for width in (*settings.hidden, 1))
         write(f"Network     {widths}; Adam {settings.learning_rate:g}, batches of {settings.batch_size}")
         if not 0.2 <= self.base_rate <= 0.8:
             self._advise(write)
 
-    def _options_in_words(self) -> str:
-        silent = ("from_logits", "apply_class_balancing")
-        shown = [f"{key} {value:.4g}" for key, value in self.loss_options.items() if value and key not in silent]
+    def _options_as_text(self) -> str:
+        implied = ("from_logits", "apply_class_balancing")
+        shown = [f"{key} {value:.4g}" for key, value in self.loss_options.items() if value and key not in implied]
         return f" ({', '.join(shown)})" if shown else ""
 
     def _advise(self, write: Writer) -> None:

@@ -1,4 +1,4 @@
-"""``binxent predict``: the model of a run applied to a table, batch by batch."""
+"""``binxent predict``: applies the model of a run to a table, batch by batch."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Run:
 
     Attributes:
         model: The network, ending in a logit.
-        preprocessor: Of its features.
-        slope: What its logits are multiplied by.
-        intercept: What is added then; the result is the logit of a probability.
-        corrected: Whether the two change anything.
+        preprocessor: Turns columns into the network's inputs.
+        slope: Factor on the network's logits.
+        intercept: Added after it; the result is the logit of a calibrated probability.
+        corrected: Whether slope and intercept differ from 1 and 0.
     """
 
     model: Any
@@ -42,10 +42,10 @@ class Run:
 
     @classmethod
     def load(cls, folder: Path) -> Run:
-        """Load a run folder; it holds pickled Python objects and must be trusted like a program.
+        """Load a run folder. It holds pickled Python objects: load only folders that you would run as a program.
 
         Raises:
-            FileNotFoundError: If it is no run folder.
+            FileNotFoundError: If it is not a run folder.
             ValueError: If the run has not finished, or a file in it is damaged.
         """
         run_folder.require_run(folder)
@@ -62,14 +62,14 @@ class Run:
             preprocessor = joblib.load(folder / "preprocessor.joblib")
             model = keras.models.load_model(folder / "model.keras", compile=False)
         except Exception as error:
-            # Damaged pickles and zip files raise nearly anything.
+            # Damaged pickles and zip files raise errors of nearly any type.
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ValueError(f"the run folder {folder} cannot be loaded: {first_line}") from error
         exact = correction["kind"] == "none"
         return cls(model, preprocessor, correction["slope"], correction["intercept"], corrected=not exact)
 
     def predict(self, table: pl.DataFrame) -> pl.DataFrame:
-        """Return the logit and the probability of each row; raw ones too where they were corrected."""
+        """Return the logit and the probability of each row; and the raw ones if they differ."""
         from scipy.special import expit
 
         from binxent.workbench.training.network import predict_logits
@@ -88,7 +88,7 @@ def predict(folder: Path, data: Sequence[str], output: Path, *, keep: Sequence[s
     Args:
         folder: The run folder.
         data: Files or globs.
-        output: The file to write, .parquet or .csv; it appears when it is complete.
+        output: The file to write, .parquet or .csv; it is created when it is complete.
         keep: Columns of the data to copy beside the predictions.
         write: Writes a remark for the user.
 
@@ -141,7 +141,7 @@ def _checked(file: Path, kinds: dict[str, str], keep: Sequence[str], write: Writ
     changed = []
     for name, kind in kinds.items():
         found = kind_of(schema[name])
-        # A CSV column of dates reads as text when it holds nothing; anything else in it fails when it is read.
+        # An empty CSV column of dates is inferred as text; values that are not dates raise when they are read.
         empty = schema[name] == pl.Null or (kind == "date" and schema[name] == pl.String)
         if found != kind and not empty:
             changed.append(f"`{name}` is {found or schema[name]} and was {kind} in training")

@@ -18,10 +18,10 @@ Report = Callable[[int, dict[str, float]], None]  # takes an epoch's number, fro
 
 @contextmanager
 def epochs_shown(total: int, stream: TextIO) -> Iterator[Report]:
-    """Yield a function to call after each epoch with its number, from 1, and its metrics.
+    """Yield a function to call after each epoch, which shows a live line on a terminal and prints lines elsewhere.
 
     Args:
-        total: The most epochs there will be; the time left is for all of them, and early stopping shortens it.
+        total: The largest number of epochs; early stopping shortens the time left.
         stream: Where to write. Colours follow NO_COLOR.
     """
     from rich.console import Console
@@ -61,7 +61,7 @@ def _plain(total: int, stream: TextIO) -> Iterator[Report]:
     start, first = time.monotonic(), None
 
     def report(epoch: int, metrics: dict[str, float]) -> None:
-        # The first epoch compiles, and a resumed run begins late: time is measured between reports.
+        # The first epoch includes compilation, and a resumed run starts late: time counts from the first report.
         nonlocal start, first
         if first is None:
             start, first, left = time.monotonic(), epoch, ""

@@ -44,7 +44,7 @@ def start(
         output: The folder of the runs.
         dry_run: Whether to stop before training.
         write: Writes a line for the user.
-        stream: Where progress is shown.
+        stream: Stream for the progress.
 
     Returns:
         The run's metrics and folder; what the data hold if it is a dry run.
@@ -74,7 +74,7 @@ def resume(run: Path, given: Mapping[str, Any], *, dry_run: bool, write: Writer,
         given: The settings given on the command line; they must be the run's.
         dry_run: Whether to stop before training.
         write: Writes a line for the user.
-        stream: Where progress is shown.
+        stream: Stream for the progress.
 
     Returns:
         The run's metrics and folder; what the data hold if it is a dry run.
@@ -106,13 +106,13 @@ def resume(run: Path, given: Mapping[str, Any], *, dry_run: bool, write: Writer,
 
 
 def _absolute(given: Mapping[str, Any]) -> dict[str, Any]:
-    # So that config.toml repeats the run from any folder.
+    # With absolute paths, config.toml repeats the run from any folder.
     paths = {"data": tuple(os.path.abspath(pattern) for pattern in given["data"])} if "data" in given else {}
     return {**given, **paths}
 
 
 def _run(plan: Plan, run: Path, write: Writer, stream: TextIO) -> dict[str, Any]:
-    """Do everything in a run folder that is marked as interrupted, and take the mark off at the end."""
+    """Train, evaluate and report in a run folder that is marked as interrupted; remove the mark at the end."""
     how_to_continue = f"continue with: binxent train --resume {run}"
     try:
         metrics = _train_and_evaluate(plan, run, stream)
@@ -131,7 +131,7 @@ def _run(plan: Plan, run: Path, write: Writer, stream: TextIO) -> dict[str, Any]
 
 
 def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]:
-    # Keras and JAX take seconds to import: errors in the data are found before.
+    # Keras and JAX take seconds to import: errors in the data are reported before.
     import binxent.keras as losses
     from binxent.workbench.training import network
     from binxent.workbench.training.progress import epochs_shown
@@ -148,7 +148,7 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
     model = network.build(training.inputs.shape[1], plan.prior, settings)
     with epochs_shown(settings.epochs, stream) as report:
         state = network.train(model, loss, training, validation, settings, run / CHECKPOINT, report)
-    # A network that was never compiled loads without binxent, and without Adam's state, which is not the best epoch's.
+    # An uncompiled network loads without binxent; Adam's state is left out, as it is not that of the best epoch.
     model = network.build(training.inputs.shape[1], plan.prior, settings)
     model.set_weights(state.best)
     with run_folder.replacing(run / "model.keras") as temporary:
@@ -169,12 +169,12 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
 
 
 def _correction(plan: Plan, logit: np.ndarray) -> dict[str, Any]:
-    """Return what makes the network's logits those of probabilities again: slope * logit + intercept."""
+    """Return the slope and the intercept that make the network's logits those of calibrated probabilities."""
     from binxent.scoring import fit_correction
 
     slope, intercept = 1.0, 0.0
     if plan.correction_kind == "pos_weight":
-        # The weight w multiplied p / (1 - p).
+        # Training with pos_weight c multiplies the odds p / (1 - p) by c.
         intercept = -math.log(plan.loss_options["pos_weight"])
     elif plan.correction_kind == "fitted":
         target, weight = plan.labels(plan.split.validation)
