@@ -1,4 +1,4 @@
-"""How fast, how small and how exact binxent is, beside its peers and beside the machine's own limit.
+"""Speed, memory and accuracy of binxent, beside its peers and beside the limit of the machine.
 
-`python -m bench` measures and writes `results/*.json`; `python -m bench.tables` puts them into the documents.
+`python -m bench` measures and writes `results/*.json`; `python -m bench.tables` writes the tables into the documents.
 """

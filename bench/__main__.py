@@ -1,4 +1,4 @@
-"""`python -m bench`: measure everything, keep the results, and put the tables into the documents."""
+"""`python -m bench`: measure everything, save the results, and write the tables into the documents."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from bench import machine, store, tables
 from bench.fit import ENGINES
 
-# glibc gives every large array fresh pages, which the system clears one by one; with these it keeps and reuses them.
+# By default, glibc takes new pages for every large array, and the system clears each; with these it reuses pages.
 REUSED_BUFFERS = {
     "MALLOC_MMAP_THRESHOLD_": str(2**40),
     "MALLOC_TRIM_THRESHOLD_": str(2**40),
@@ -21,7 +21,7 @@ REUSED_BUFFERS = {
 }
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 ON_TENSORFLOW = {"KERAS_BACKEND": "tensorflow", **QUIET}
-# Each part's programs, by condition. Of the NumPy door's rows only those that have peers differ with reused buffers.
+# The programs of each part, by condition. Reused buffers matter to NumPy rows with peers only.
 PARTS: dict[str, dict[str, tuple[list[str], dict[str, str]]]] = {
     "speed": {
         "default": (["bench.speed", "numpy"], {}),
@@ -51,8 +51,8 @@ PARTS: dict[str, dict[str, tuple[list[str], dict[str, str]]]] = {
 def main() -> None:
     """Run the parts, each in processes of its own."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="see that everything runs, on little data; keep nothing")
-    parser.add_argument("--only", choices=PARTS, help="one part; the others' results stay as they are")
+    parser.add_argument("--quick", action="store_true", help="check that everything runs, on little data; save nothing")
+    parser.add_argument("--only", choices=PARTS, help="a single part; the results of the others stay")
     options = parser.parse_args()
     parts = [options.only] if options.only else list(PARTS)
     if options.quick:
@@ -60,7 +60,7 @@ def main() -> None:
             store.RESULTS = Path(folder)
             measure(parts, ["--quick"])
             for part in parts:
-                print(tables.tables_of(part), end="\n\n")
+                print(tables.of_part(part), end="\n\n")
     else:
         measure(parts, [])
         for document in tables.fill_documents():
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def measure(parts: list[str], arguments: list[str]) -> None:
-    """Measure the parts one after another and keep their results."""
+    """Measure the parts one after another and save their results."""
     for part in parts:
         print(f"{part} ...", file=sys.stderr, flush=True)
         start = time.perf_counter()
@@ -78,7 +78,7 @@ def measure(parts: list[str], arguments: list[str]) -> None:
 
 
 def run(command: list[str], environment: dict[str, str], arguments: list[str]) -> list[dict[str, Any]]:
-    """The results of one part under one condition."""
+    """Return the results of a part under a condition."""
     program = [sys.executable, "-m", *command, *arguments]
     finished = subprocess.run(
         program, check=True, cwd=store.ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE

@@ -1,9 +1,8 @@
-"""How far each contender is from the truth, over the whole float range: the largest error in units in the last place.
+"""The largest error of each contender over the whole float range, in units in the last place.
 
-The truth is the 50-digit result for the very numbers that were given. One unit is the distance between neighbouring
-numbers of the dtype at the size of the terms that make up the result (`reference.py`), so that nobody is asked for
-more than rounding the terms allows. Results too small for a normal number of the dtype are left out: some contenders'
-compilers flush them to zero on purpose.
+The truth is the 50-digit result for the inputs as they are in the dtype. A unit is the distance between neighbouring
+numbers of the dtype at the size of the terms that make up the result (`reference.py`): rounding the terms allows no
+smaller error. Results below the normal numbers of the dtype are left out: some compilers flush them to zero on purpose.
 """
 
 import argparse
@@ -30,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def measure(case: Case, mantissas: int) -> dict[str, Any]:
-    """One row: each contender's worst loss and worst slope, and where they lie."""
+    """Return a row: the largest error in loss and in slope of each contender, and where it occurs."""
     y_true, y_pred = grid(case, mantissas)
     with mpmath.workdps(50):
         exact = [oracle(case, float(y), float(z)) for y, z in zip(y_true, y_pred, strict=True)]
@@ -40,14 +39,14 @@ def measure(case: Case, mantissas: int) -> dict[str, Any]:
         if call is not None:
             loss, slope = (np.asarray(result) for result in call())
             errors[contender.name] = {
-                "loss": worst(loss, [one.loss for one in exact], [one.loss_scale for one in exact], y_true, y_pred),
-                "slope": worst(slope, [one.slope for one in exact], [one.slope_scale for one in exact], y_true, y_pred),
+                "loss": worst(loss, [t.loss for t in exact], [t.loss_scale for t in exact], y_true, y_pred),
+                "slope": worst(slope, [t.slope for t in exact], [t.slope_scale for t in exact], y_true, y_pred),
             }
     return {**case.described(), "points": y_pred.size, "ulps": errors}
 
 
 def grid(case: Case, mantissas: int) -> tuple[np.ndarray, np.ndarray]:
-    """Every exponent of the dtype, both signs for logits, some numbers in each, paired with every label."""
+    """Return labels and predictions: numbers of every exponent, of both signs for logits, each with every label."""
     dtype = DTYPES[case.dtype]
     limits = np.finfo(dtype)
     exponents = np.arange(limits.minexp, limits.maxexp)
@@ -67,7 +66,7 @@ def grid(case: Case, mantissas: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def oracle(case: Case, y: float, z: float) -> Truth:
-    """Loss and slope of one label and one prediction, to mpmath's present precision."""
+    """Return loss and slope of a label and a prediction, to the current precision of mpmath."""
     y, z = mpmath.mpf(y), mpmath.mpf(z)
     if case.space == "probabilities":
         p, q = z, 1 - z
@@ -83,7 +82,7 @@ def oracle(case: Case, y: float, z: float) -> Truth:
 def worst(
     got: np.ndarray, exact: list[Any], scale: list[Any], y_true: np.ndarray, y_pred: np.ndarray
 ) -> dict[str, Any]:
-    """The largest error in units in the last place, and where; `ulps` is None if a result is infinite or NaN there."""
+    """Return the largest error in ulps, and where it occurs; `ulps` is None if a result is infinite or NaN there."""
     limits = np.finfo(got.dtype)
     largest, where = 0.0, 0
     for i, (number, truth_here, scale_here) in enumerate(zip(got.astype(float), exact, scale, strict=True)):

@@ -1,4 +1,4 @@
-"""What is measured: the losses, and one line for each row of the tables."""
+"""What is measured: the losses, and a case for each row of the tables."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,7 +15,7 @@ DTYPES["bfloat16"] = np.dtype(ml_dtypes.bfloat16)
 
 @dataclass(frozen=True)
 class Loss:
-    """One loss with its parameters: `kind` is the name of its class in binxent, `function` of its function."""
+    """A loss with its parameters: `kind` is the name of its class in binxent, `function` that of its function."""
 
     title: str
     kind: str
@@ -49,12 +49,13 @@ MODES = ("eager", "tf.function", "XLA")
 
 @dataclass(frozen=True)
 class Case:
-    """One row: which loss, of what arrays, and what is wanted of it.
+    """A row of a table: a loss, its arrays, and the result that is computed.
 
-    `want` is VALUE (the mean), GRADIENT (the mean and its gradient), SAMPLES (the function form), ELEMENTS (what
-    accuracy is judged on), or in a training step of PyTorch or TensorFlow FORWARD (the mean, without a graph or tape)
-    or BACKWARD (the mean and, through `backward()` or the tape, a new gradient). Without `rows` the arrays hold LARGE
-    numbers; without `columns` they have one axis. `door` says whose arrays they are, `mode` how TensorFlow runs.
+    `want` is VALUE (the mean), GRADIENT (the mean and its gradient), SAMPLES (the loss of each sample), ELEMENTS (the
+    loss and slope of each element, for the accuracy), or in a training step of PyTorch or TensorFlow FORWARD (the
+    mean, without a graph or tape) or BACKWARD (the mean and, through `backward()` or the tape, a new gradient). Without
+    `rows` the arrays hold LARGE numbers; without `columns` they have one axis. `door` names the framework of the
+    arrays, `mode` the way in which TensorFlow runs.
     """
 
     loss: str = "bce"
@@ -73,7 +74,7 @@ class Case:
         return self.rows is None
 
     def arrays(self, large: int = LARGE) -> tuple[np.ndarray, np.ndarray]:
-        """Labels and predictions, the same ones each time; no prediction is so sure that a peer would clip it."""
+        """Return labels and predictions, the same each time; no prediction is so extreme that a peer would clip it."""
         rng = np.random.default_rng(0)
         size = self.rows * (self.columns or 1) if self.rows else large
         y_pred = rng.standard_normal(size, np.float32)
@@ -92,7 +93,7 @@ class Case:
 
 
 SPACES = ("logits", "probabilities")
-FAMILY_LOSSES = [loss for loss in LOSSES if loss != "weighted"]  # one more constant: the same kernel as "bce"
+FAMILY_LOSSES = [loss for loss in LOSSES if loss != "weighted"]  # a constant more, the same kernel as "bce"
 FAMILY = [Case(loss, want, space) for loss in FAMILY_LOSSES for space in SPACES for want in (VALUE, GRADIENT)]
 OTHER_INPUTS = [
     Case("bce", VALUE, labels="uint8"),
@@ -115,21 +116,21 @@ SMALL = [
     Case("bce", SAMPLES, "probabilities", **BATCH),
 ]
 STEPS = (FORWARD, BACKWARD)
-MEANT = [("bce", "logits"), ("bce", "probabilities"), ("focal", "logits")]  # what every framework offers
+COMMON = [("bce", "logits"), ("bce", "probabilities"), ("focal", "logits")]  # what every framework offers
 TORCH = [
-    *(Case(loss, want, space, door="torch") for loss, space in MEANT for want in STEPS),
+    *(Case(loss, want, space, door="torch") for loss, space in COMMON for want in STEPS),
     Case("bce", BACKWARD, dtype="bfloat16", labels="bfloat16", door="torch"),
     Case("bce", BACKWARD, labels="uint8", door="torch"),
     *(Case("bce", want, door="torch", **BATCH) for want in STEPS),
 ]
 JAX = [
-    *(Case(loss, want, space, door="jax") for loss, space in MEANT for want in (VALUE, GRADIENT)),
+    *(Case(loss, want, space, door="jax") for loss, space in COMMON for want in (VALUE, GRADIENT)),
     *(Case("bce", want, door="jax", **BATCH) for want in (VALUE, GRADIENT)),
 ]
 TENSORFLOW = [
     *(
         Case(loss, want, space, door="tensorflow", mode=mode)
-        for loss, space in [*MEANT, ("weighted", "logits")]
+        for loss, space in [*COMMON, ("weighted", "logits")]
         for want in STEPS
         for mode in MODES
     ),
@@ -138,10 +139,10 @@ TENSORFLOW = [
 SPEED = {"numpy": [*FAMILY, *OTHER_INPUTS, *SMALL], "torch": TORCH, "jax": JAX, "tensorflow": TENSORFLOW}
 MEMORY = {
     "numpy": [Case(loss, GRADIENT, space) for loss in ("bce", "focal") for space in SPACES],
-    "torch": [Case(loss, BACKWARD, space, door="torch") for loss, space in MEANT],
-    "jax": [Case(loss, GRADIENT, space, door="jax") for loss, space in MEANT],
+    "torch": [Case(loss, BACKWARD, space, door="torch") for loss, space in COMMON],
+    "jax": [Case(loss, GRADIENT, space, door="jax") for loss, space in COMMON],
     "tensorflow": [
-        Case(loss, BACKWARD, space, door="tensorflow", mode=mode) for loss, space in MEANT for mode in MODES
+        Case(loss, BACKWARD, space, door="tensorflow", mode=mode) for loss, space in COMMON for mode in MODES
     ],
 }
 ACCURACY = [

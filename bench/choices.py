@@ -1,7 +1,7 @@
 """What the choice of a loss does to a model: the experiments of docs/choosing.md, `python -m bench.choices`.
 
-Each experiment trains the same small models in several ways and keeps the scores of every seed. The page's tables and
-pictures (`findings.py`) are made from what was kept.
+Each experiment trains the same small models in several ways and saves the scores of every seed. The tables and pictures
+of the page (`findings.py`) are made from these results.
 """
 
 import argparse
@@ -52,9 +52,9 @@ LOSSES: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the experiments, keep their results, draw the pictures and fill the tables."""
+    """Run the experiments, save their results, draw the pictures and fill the tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.choices", description=main.__doc__)
-    parser.add_argument("--quick", action="store_true", help="see that everything runs, on little data; keep nothing")
+    parser.add_argument("--quick", action="store_true", help="check that everything runs, on little data; save nothing")
     if parser.parse_args(arguments).quick:
         rows = measure(seeds=2, size=0.25)
         print("\n\n".join(table(rows) for table in findings.TABLES.values()))
@@ -65,13 +65,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def measure(seeds: int, size: float) -> list[Row]:
-    """The rows of every experiment.
+    """Run every experiment and return their rows.
 
     Args:
-        seeds: Runs of each way.
-        size: Scales the made data and the steps; 1 is what the page shows.
+        seeds: Number of runs of each way of training.
+        size: Factor on the made data and the steps; 1 for the results of the page.
     """
-    # Each on a core of its own: the models are too small for more.
+    # A core for each: the models are too small for more.
     workers = min(os.cpu_count() or 1, len(EXPERIMENTS))
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         run = partial(timed, seeds=seeds, size=size)
@@ -79,7 +79,7 @@ def measure(seeds: int, size: float) -> list[Row]:
 
 
 def timed(experiment: str, seeds: int, size: float) -> list[Row]:
-    """The rows of one experiment; how long it took is told."""
+    """Run an experiment, print the time that it took, and return its rows."""
     start = time.perf_counter()
     rows = [{"experiment": experiment, **row} for row in globals()[experiment](seeds, size)]
     print(f"{experiment}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
@@ -87,7 +87,7 @@ def timed(experiment: str, seeds: int, size: float) -> list[Row]:
 
 
 def rare(seeds: int, size: float) -> Iterator[Row]:
-    """Rare positives: count them more, drop negatives, focus on hard rows, or do nothing."""
+    """Compare ways to treat rare positives: a weight, fewer negatives, focus on hard rows, or none."""
     images, digits = coarse_digits()
     for data, c, task in (
         ("made", 49, practice.made(seeds, int(6000 * size), share=0.02)),
@@ -113,7 +113,7 @@ def rare(seeds: int, size: float) -> Iterator[Row]:
 
 
 def calibrated(seeds: int, size: float) -> Iterator[Row]:
-    """What each loss does to probabilities, with rows in plenty and with few, and what a temperature mends."""
+    """Compare the calibration of each loss with many rows and with few, before and after a fitted temperature."""
     images, digits = coarse_digits()
     for data, task, hidden, steps in (
         ("plenty", practice.made(seeds, int(4000 * size), share=0.3), 32, 200),
@@ -129,7 +129,7 @@ def calibrated(seeds: int, size: float) -> Iterator[Row]:
 
 
 def several_labels(seeds: int, size: float) -> Iterator[Row]:
-    """Twenty labels of which most are rare: a weight for each, focal and asymmetric losses."""
+    """Compare losses on twenty labels, most of them rare: a weight for each label, focal and asymmetric losses."""
     task = practice.many_labels(seeds, int(2000 * size), LABELS)
     share = task.train.y.mean(axis=(0, 1))
     balance = (1 - share) / share
@@ -148,7 +148,7 @@ def several_labels(seeds: int, size: float) -> Iterator[Row]:
 
 
 def mean_or_sum(seeds: int, size: float) -> Iterator[Row]:
-    """Whether the losses of a row's labels are averaged or added up: what that does to the step size."""
+    """Compare the best step sizes of the mean and of the sum over the labels of a row."""
     task = practice.many_labels(seeds, 500, LABELS)
     layers = [(np.zeros((task.train.x.shape[-1], LABELS), np.float32), np.zeros(LABELS, np.float32))]
 
@@ -161,8 +161,8 @@ def mean_or_sum(seeds: int, size: float) -> Iterator[Row]:
 
     for name, optimizer in {"SGD": optax.sgd, "Adam": optax.adam}.items():
         for reduction, times in {"mean": 1, "sum": LABELS}.items():
-            one = partial(reached, optimizer=optimizer, times=times)
-            every_rate = jax.vmap(one, in_axes=(0, None, None, None, None))
+            reach = partial(reached, optimizer=optimizer, times=times)
+            every_rate = jax.vmap(reach, in_axes=(0, None, None, None, None))
             every_seed = jax.jit(jax.vmap(every_rate, in_axes=(None, 0, 0, 0, 0)))
             parts = (part.astype(np.float32) for part in (*task.train, *task.unseen))
             losses = np.asarray(every_seed(np.float32(RATES), *parts), float).T
@@ -171,7 +171,7 @@ def mean_or_sum(seeds: int, size: float) -> Iterator[Row]:
 
 
 def noisy(seeds: int, size: float) -> Iterator[Row]:
-    """Labels that are wrong at random: what keeps a network that could memorise them from doing so."""
+    """Compare what keeps a network from memorising labels that are wrong at random."""
     images, digits = load_digits(return_X_y=True)
     clean = practice.shuffled(seeds, images, digits % 2)
     flipped = [practice.flipped(clean, share) for share in FLIPS]
@@ -197,12 +197,12 @@ def noisy(seeds: int, size: float) -> Iterator[Row]:
 
 
 def knowing(share: float, logits: Any, labels: Any) -> Any:
-    """Cross-entropy of labels that are flipped with a known chance: the model predicts the true label."""
+    """Return the cross-entropy of labels that are flipped with a known chance; the model predicts the true label."""
     return binary_cross_entropy(share + (1 - 2 * share) * jax.nn.sigmoid(logits), labels)
 
 
 def saturated(seeds: int, size: float) -> Iterator[Row]:
-    """A loss after a sigmoid beside a loss of logits, where features of any scale make a model start out certain."""
+    """Compare a loss after a sigmoid with a loss of logits, on unscaled features that saturate the initial model."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     from keras.losses import binary_crossentropy
 
@@ -225,7 +225,7 @@ def saturated(seeds: int, size: float) -> Iterator[Row]:
 
 
 def coarse_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Handwritten digits at a quarter of their resolution, where telling them apart takes some doing."""
+    """Return handwritten digits at a quarter of their resolution, which makes them hard to classify."""
     images, digits = load_digits(return_X_y=True)
     return images.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16), digits
 

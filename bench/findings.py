@@ -1,4 +1,4 @@
-"""The tables and pictures of docs/choosing.md, from what `bench.choices` measured."""
+"""The tables and pictures of docs/choosing.md, from the results of `bench.choices`."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from bench.markdown import table
 
 PICTURES = store.ROOT / "docs" / "pictures"
 STUCK = 0.7  # accuracy; always giving the more frequent answer reaches 0.63
-# Okabe and Ito's colours, told apart by the colour-blind; each line also has a marker and its name beside it.
+# Okabe and Ito's colours, which the colour-blind can tell apart; each line also has a marker and its name beside it.
 BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#56b4e9", "#6e7681"
 COLORS = {
     "plain": BLUE,
@@ -52,7 +52,7 @@ Row = dict[str, Any]
 
 
 def by_way(experiment: str, data: Any, what: str, rows: list[Row] | None = None) -> dict[str, dict[str, Any]]:
-    """The scores or curves of one experiment on one data set, by way; the kept ones unless others are given."""
+    """Return the scores or curves of an experiment on a data set, by way of training; those on disk by default."""
     rows = store.load("choices")["results"]["default"] if rows is None else rows
     return {
         row["way"]: row[what]
@@ -62,23 +62,23 @@ def by_way(experiment: str, data: Any, what: str, rows: list[Row] | None = None)
 
 
 def mean(numbers: Iterable[float | None]) -> float:
-    """The mean over seeds; NaN if one of them has no finite number."""
+    """Return the mean over seeds; NaN if a seed has no finite number."""
     return float(np.mean(np.array(list(numbers), float)))
 
 
 def interval(numbers: Iterable[float]) -> float:
-    """Half the width of the 95 % interval of a mean over seeds."""
+    """Return half the width of the 95 % interval of a mean over seeds."""
     values = np.array(list(numbers), float)
     return float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def differences(one: Iterable[float], other: Iterable[float]) -> np.ndarray:
-    """Seed by seed, so that what a seed's data bring to both drops out."""
-    return np.array(list(one), float) - np.array(list(other), float)
+def differences(scores: Iterable[float], others: Iterable[float]) -> np.ndarray:
+    """Return the differences of scores, paired by seed, which removes the variation of the data."""
+    return np.array(list(scores), float) - np.array(list(others), float)
 
 
 def scores_table(experiment: str, data: str, columns: tuple[str, ...], rows: list[Row] | None = None) -> str:
-    """The ways' mean scores; bold where they differ from the first way's by more than the seeds do."""
+    """Format the mean scores by way; bold if they differ from the first way by more than the seeds vary."""
     ways = by_way(experiment, data, "scores", rows)
     first = next(iter(ways.values()))
     return table(
@@ -88,7 +88,7 @@ def scores_table(experiment: str, data: str, columns: tuple[str, ...], rows: lis
 
 
 def cell(numbers: list[float], reference: list[float]) -> str:
-    """A mean, bold if it differs from the reference beyond the 95 % interval of the paired differences."""
+    """Format a mean, bold if it differs from the reference beyond the 95 % interval of the paired differences."""
     value = mean(numbers)
     if not np.isfinite(value):
         return "not finite"
@@ -98,7 +98,7 @@ def cell(numbers: list[float], reference: list[float]) -> str:
 
 
 def noise_table(rows: list[Row] | None = None) -> str:
-    """Accuracy on clean labels by the share of labels that were flipped."""
+    """Format the accuracy on clean labels, by the share of labels that were flipped."""
     shares = (0.0, 0.1, 0.2, 0.3, 0.4)
     by_share = [by_way("noisy", share, "scores", rows) for share in shares]
     return table(
@@ -108,7 +108,7 @@ def noise_table(rows: list[Row] | None = None) -> str:
 
 
 def saturated_table(rows: list[Row] | None = None) -> str:
-    """Accuracy after a confident wrong start, and how many runs never left it."""
+    """Format the accuracy after a saturated start, and the number of runs that stayed there."""
     models = ("logistic regression", "network 64-32-1")
     by_model = [by_way("saturated", model, "scores", rows) for model in models]
 
@@ -136,7 +136,7 @@ TABLES: dict[str, Callable[..., str]] = {
 
 
 def draw(rows: list[Row] | None = None, folder: Path = PICTURES) -> Iterator[Path]:
-    """Draw every picture anew; their paths."""
+    """Draw every picture and yield their paths."""
     import matplotlib.style
     from matplotlib.figure import Figure
 
@@ -154,17 +154,17 @@ def draw(rows: list[Row] | None = None, folder: Path = PICTURES) -> Iterator[Pat
 
 
 def digest(rows: list[Row]) -> str:
-    """Tells one set of measurements from another; a picture carries that of the one that it shows."""
+    """Return a hash of measurements, which the pictures made from them contain."""
     return f"measurements {hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]}"
 
 
 def color_of(way: str) -> str:
-    """The colour of a way of training, the same one in all pictures."""
+    """Return the colour of a way of training, the same in all pictures."""
     return next(color for name, color in COLORS.items() if way.startswith(name))
 
 
 def dots(axes: Any, ways: list[str], series: dict[str, tuple[Callable[[str], np.ndarray], str, str]]) -> None:
-    """Means with their intervals, one line for each way, the series beside each other."""
+    """Draw means with their intervals, a line for each way of training, the series beside each other."""
     for i, (name, (numbers, color, marker)) in enumerate(series.items()):
         found = [numbers(way) for way in ways]
         axes.errorbar(
@@ -183,7 +183,7 @@ def dots(axes: Any, ways: list[str], series: dict[str, tuple[Callable[[str], np.
 
 
 def rare(figure: Any, rows: list[Row]) -> None:
-    """Reliability of rare positives, and what weights and other losses change in ranking and decisions."""
+    """Draw the reliability of rare positives, and the effect of weights and other losses on ranking and decisions."""
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
     curves = by_way("rare", "made", "curve", rows)
     left.loglog([1e-4, 1], [1e-4, 1], **REFERENCE)
@@ -227,7 +227,7 @@ def rare(figure: Any, rows: list[Row]) -> None:
 
 
 def calibrated(figure: Any, rows: list[Row]) -> None:
-    """What each loss makes a model answer for a true chance, and the calibration slopes that come of it."""
+    """Draw the prediction that minimises each loss by the true chance, and the resulting calibration slopes."""
     import binxent as bx
 
     left, right = figure.subplots(1, 2, width_ratios=[1, 1])
@@ -243,8 +243,8 @@ def calibrated(figure: Any, rows: list[Row]) -> None:
         ("asymmetric, γ = 1 and 4", bx.AsymmetricCrossentropy(**options), "v"),
     ):
         cost = [loss(np.full_like(logits, label), logits) for label in (1.0, 0.0)]
-        answers = expit(logits[np.argmin(chance[:, None] * cost[0] + (1 - chance[:, None]) * cost[1], axis=1)])
-        left.plot(chance, answers, color=color_of(way))
+        best = expit(logits[np.argmin(chance[:, None] * cost[0] + (1 - chance[:, None]) * cost[1], axis=1)])
+        left.plot(chance, best, color=color_of(way))
         curve = measured[way]
         left.plot(curve["y"], curve["x"], marker, color=color_of(way), markerfacecolor="white", label=way.split(",")[0])
     left.legend(frameon=False, loc="upper left", fontsize=7.5)
@@ -267,7 +267,7 @@ def calibrated(figure: Any, rows: list[Row]) -> None:
 
 
 def several_labels(figure: Any, rows: list[Row]) -> None:
-    """Decisions about twenty labels, and step sizes for a mean and for a sum over them."""
+    """Draw the quality of decisions about twenty labels, and step sizes for a mean and for a sum over them."""
     left, right = figure.subplots(1, 2, width_ratios=[1, 1])
     ways = by_way("several_labels", "made", "scores", rows)
     dots(
@@ -285,8 +285,8 @@ def several_labels(figure: Any, rows: list[Row]) -> None:
 
     for way, scores in by_way("mean_or_sum", "made", "scores", rows).items():
         color = BLUE if way.startswith("SGD") else ORANGE
-        look = {"linewidth": 4, "alpha": 0.35} if way.endswith("mean") else {"linewidth": 1.2}
-        right.loglog(list(map(float, scores)), list(map(mean, scores.values())), color=color, label=way, **look)
+        style = {"linewidth": 4, "alpha": 0.35} if way.endswith("mean") else {"linewidth": 1.2}
+        right.loglog(list(map(float, scores)), list(map(mean, scores.values())), color=color, label=way, **style)
     right.set(xlabel="step size", ylabel="log loss per label, after 100 steps", ylim=(0.19, 1.2))
     right.set_yticks([0.2, 0.3, 0.5, 1.0], ["0.2", "0.3", "0.5", "1"])
     right.minorticks_off()
@@ -295,7 +295,7 @@ def several_labels(figure: Any, rows: list[Row]) -> None:
 
 
 def noisy(figure: Any, rows: list[Row]) -> None:
-    """Accuracy by the share of wrong labels."""
+    """Draw accuracy by the share of wrong labels."""
     axes = figure.subplots()
     shares = (0.0, 0.1, 0.2, 0.3, 0.4)
     by_share = [by_way("noisy", share, "scores", rows) for share in shares]
@@ -317,16 +317,16 @@ def noisy(figure: Any, rows: list[Row]) -> None:
 
 
 def saturated(figure: Any, rows: list[Row]) -> None:
-    """The gradient that reaches the logit when a model is certain and wrong, and where it leaves models."""
+    """Draw the gradient at the logit of a saturated, wrong prediction, and the accuracies that models reach."""
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
-    looks = {
+    styles = {
         "binxent, from logits": (BLUE, "-"),
         "Keras, from logits": (SKY, "--"),
         "binxent, after a sigmoid": (ORANGE, "-"),
         "Keras, after a sigmoid": (GREY, "--"),
     }
     slopes = [by_way("saturated", label, "curve", rows) for label in ("positive", "negative")]
-    for way, (color, dashes) in looks.items():
+    for way, (color, dashes) in styles.items():
         for curves in slopes:
             left.plot(
                 curves[way]["x"], curves[way]["y"], dashes, color=color, linewidth=2.4 if "binxent" in way else 1.2
@@ -337,13 +337,13 @@ def saturated(figure: Any, rows: list[Row]) -> None:
     left.set_title("What a wrong answer tells the logit, float32")
 
     ways = by_way("saturated", "network 64-32-1", "scores", rows)
-    for i, (way, (color, _)) in enumerate(looks.items()):
+    for i, (way, (color, _)) in enumerate(styles.items()):
         accuracy = ways[way]["accuracy"]
         right.plot(accuracy, i + np.linspace(-0.2, 0.2, len(accuracy)), "o", color=color, alpha=0.8, markersize=4)
-    right.set_yticks(range(len(looks)), looks)
-    for label, (color, _) in zip(right.get_yticklabels(), looks.values(), strict=True):
+    right.set_yticks(range(len(styles)), styles)
+    for label, (color, _) in zip(right.get_yticklabels(), styles.values(), strict=True):
         label.set_color(color)
-    right.set_ylim(len(looks) - 0.5, -0.5)
+    right.set_ylim(len(styles) - 0.5, -0.5)
     right.axvline(0.63, **REFERENCE)
     right.text(0.64, 0.5, "one answer\nfor all", color=GREY, va="center")
     right.tick_params(length=0)

@@ -1,6 +1,6 @@
-"""How long an epoch of `model.fit` takes with our loss, beside the engine's own: small batches, a small network.
+"""The time of an epoch of `model.fit` with binxent's loss and with the engine's own: small batches, a small network.
 
-There the arithmetic of the loss costs next to nothing, and what is measured is everything around it.
+There the arithmetic of the loss costs next to nothing; the overhead around it is what differs.
 """
 
 import argparse
@@ -30,7 +30,7 @@ BATCHES, QUICK_BATCHES = 100, 10
 def main(arguments: list[str] | None = None) -> None:
     """Measure every loss on one engine and print the results as JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("engine", choices=ENGINES, help="what trains")
+    parser.add_argument("engine", choices=ENGINES, help="the framework that trains")
     parser.add_argument("--quick", action="store_true", help="few batches and rounds")
     options = parser.parse_args(arguments)
     batches, rounds = (QUICK_BATCHES, 3) if options.quick else (BATCHES, 9)
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def measure(engine: str, loss: str, space: str, batches: int, rounds: int) -> dict[str, Any]:
-    """One row: the microseconds of an epoch. Both networks start and learn alike, or there is nothing to compare."""
+    """Return a row: the microseconds of an epoch. Raise unless both networks start and learn alike."""
     keras, ours = libraries(engine)
     x, y = data(batches * BATCH)
     epochs, first = {}, {}
@@ -52,7 +52,7 @@ def measure(engine: str, loss: str, space: str, batches: int, rounds: int) -> di
 
 
 def libraries(engine: str) -> tuple[Any, Any]:
-    """Keras as the engine wants it, and binxent's door to it."""
+    """Return Keras on the engine, and binxent's door to it."""
     if engine == "tf_keras":
         return importlib.import_module("tf_keras"), importlib.import_module("binxent.tf_keras")
     os.environ["KERAS_BACKEND"] = engine
@@ -60,14 +60,14 @@ def libraries(engine: str) -> tuple[Any, Any]:
 
 
 def data(rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features and labels, as many as a table has whose rows are patients."""
+    """Return features and labels, in the size of a medical table."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((rows, FEATURES), np.float32)
     return x, (x[:, :1] + rng.standard_normal((rows, 1)) > 1).astype(np.float32)
 
 
 def compiled(keras: Any, loss: Any, space: str) -> Any:
-    """The network of the tutorials, 64-32-1, from the same weights each time."""
+    """Return the network of the tutorials, 64-32-1, with the same weights each time."""
     keras.utils.set_random_seed(0)
     dense = keras.layers.Dense
     last = dense(1, activation=None if space == "logits" else "sigmoid")

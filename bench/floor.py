@@ -1,4 +1,4 @@
-"""The machine's own limit: kernels that read and write the bytes of a loss and compute nothing."""
+"""The limit of the machine: kernels that read and write the bytes of a loss and compute nothing."""
 
 import numba
 import numpy as np
@@ -8,7 +8,7 @@ BLOCK = 1 << 16
 
 @numba.njit(parallel=True)
 def read(y_true, y_pred):
-    """Read both arrays, as integers of their width: no conversion, no rounding, nothing that can be left out."""
+    """Read both arrays, as integers of their width: no conversion, no rounding, nothing that can be optimised away."""
     blocks = (y_pred.size + BLOCK - 1) // BLOCK
     marks = np.empty(blocks, np.uint64)
     for block in numba.prange(blocks):

@@ -1,7 +1,7 @@
-"""How fast a GPU computes the mean loss and its gradient, beside PyTorch and beside a copy: `python -m bench.gpu`.
+"""The time of the mean loss and its gradient on a GPU, beside PyTorch and beside a copy: `python -m bench.gpu`.
 
-The limit is the memory's: a copy is measured in the same rounds, and the share is that of its bandwidth which binxent
-reaches, counting each prediction and label once and each slope once. Where there is no GPU nothing is kept.
+Memory is the limit: a copy is measured in the same rounds, and the share is binxent's bandwidth over the copy's, with
+each prediction, label and slope counted once. Without a GPU nothing is saved.
 """
 
 import argparse
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 from bench import machine, markdown, store
 
 LARGE, QUICK = 2**28, 2**20
-CHUNK = 2**24  # of the right answer, which takes many times the memory
+CHUNK = 2**24  # for the reference result, which takes many times the memory
 
 
 class Row(NamedTuple):
-    """One row: how predictions and labels are given."""
+    """A row of the table: the dtypes of predictions and labels."""
 
     dtype: str
     labels: str
@@ -29,14 +29,14 @@ TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 3e-2}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure every row, keep the results and print them as a table."""
+    """Measure every row, save the results and print them as a table."""
     import torch
 
     parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=main.__doc__)
-    parser.add_argument("--quick", action="store_true", help="few numbers and few rounds; keep nothing")
+    parser.add_argument("--quick", action="store_true", help="few numbers and few rounds; save nothing")
     options = parser.parse_args(arguments)
     if not torch.cuda.is_available():
-        print("There is no GPU here: nothing is measured, and what was is kept as it is.", file=sys.stderr)
+        print("There is no GPU here: nothing is measured, and saved results stay.", file=sys.stderr)
         return
     size, rounds = (QUICK, 3) if options.quick else (LARGE, 15)
     rows = [measure(row, size, rounds) for row in ROWS]
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def measure(row: Row, size: int, rounds: int) -> dict[str, Any]:
-    """The milliseconds that everybody takes for one row, and the gigabytes per second that they amount to."""
+    """Return the milliseconds of every contender for a row, and their gigabytes per second."""
     import torch
 
     x, y = arrays(row, size)
@@ -67,7 +67,7 @@ def measure(row: Row, size: int, rounds: int) -> dict[str, Any]:
 
 
 def arrays(row: Row, size: int) -> tuple[Any, Any]:
-    """Predictions and labels, the same ones each time."""
+    """Return predictions and labels, the same each time."""
     import torch
 
     torch.manual_seed(0)
@@ -77,7 +77,7 @@ def arrays(row: Row, size: int) -> tuple[Any, Any]:
 
 
 def functions(row: Row) -> dict[str, Callable[..., Any]]:
-    """Everybody who takes part; PyTorch's own loss needs labels that are floats."""
+    """Return the contenders by name; PyTorch's own loss requires labels of a float dtype."""
     import torch
 
     from binxent.torch import binary_cross_entropy_with_logits
@@ -90,7 +90,7 @@ def functions(row: Row) -> dict[str, Callable[..., Any]]:
 
 
 def value_and_gradient(function: Callable[..., Any], x: Any, y: Any) -> tuple[Any, Any]:
-    """The mean and its gradient."""
+    """Return the mean and its gradient."""
     import torch
 
     mean = function(x, y)
@@ -98,7 +98,7 @@ def value_and_gradient(function: Callable[..., Any], x: Any, y: Any) -> tuple[An
 
 
 def right_answer(x: Any, y: Any) -> tuple[float, Any]:
-    """The mean in float64, and the first slopes of the sum."""
+    """Return the mean in float64, and the first slopes of the sum."""
     import torch
 
     total = 0.0
@@ -110,12 +110,12 @@ def right_answer(x: Any, y: Any) -> tuple[float, Any]:
 
 
 def check(name: str, row: Row, got: tuple[Any, Any], exact: tuple[float, Any]) -> None:
-    """Raise if somebody is wrong: a wrong answer has no speed."""
+    """Raise if a contender is wrong: wrong results are not timed."""
     import torch
 
     value, gradient = got
     size, tolerance = gradient.numel(), TOLERANCE[row.dtype]
-    # The gradient of a mean over many is small: in float16 it may be a single step away from zero.
+    # The gradient of a mean of many is small: in float16 it may be a single step away from zero.
     step = torch.finfo(gradient.dtype).smallest_normal * torch.finfo(gradient.dtype).eps * size
     slopes = gradient[: exact[1].numel()].double() * size
     error = abs(value.item() - exact[0]) / exact[0], (slopes - exact[1]).abs().max().item() - step
@@ -124,13 +124,13 @@ def check(name: str, row: Row, got: tuple[Any, Any], exact: tuple[float, Any]) -
 
 
 def take_turns(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
-    """Median and quartiles for each call, by the GPU's own clock. In each round everybody is timed once."""
+    """Return median and quartiles for each call, by the GPU's clock. In each round every call is timed once."""
     import torch
 
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            call()  # whatever the last contender left in the caches goes
+            call()  # replaces the data of the last contender in the caches
             start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             torch.cuda.synchronize()
             start.record()
@@ -147,7 +147,7 @@ def take_turns(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, di
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Everybody's medians, and the share of a copy's bandwidth that binxent reaches."""
+    """Format the medians, and binxent's share of the bandwidth of a copy."""
     names = list(rows[0]["milliseconds"])
     body = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""What the measurements were taken on: the processor and the versions, and nothing that tells whose machine it is."""
+"""The machine of the measurements: processor and versions, and nothing that identifies its owner."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ PACKAGES += ("tf_keras", "ml_dtypes")
 
 
 def describe() -> dict[str, object]:
-    """Processor, cores, cache, memory, operating system and the versions of everything that takes part."""
+    """Return processor, cores, cache, memory, operating system, and the versions of the packages that are measured."""
     return {
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -24,7 +24,7 @@ def describe() -> dict[str, object]:
 
 
 def processor() -> str:
-    """The processor's model, as the system names it, with the widest vector instructions it offers."""
+    """Return the model of the processor, as the system names it, with its widest vector instructions."""
     try:
         lines = dict(
             line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if line.count(":") == 1
@@ -39,14 +39,14 @@ def processor() -> str:
 
 
 def last_level_cache() -> int | None:
-    """The size of the outermost cache in MiB, where the system tells."""
+    """Return the size of the outermost cache in MiB; None if the system does not show it."""
     sizes = [path.read_text().strip() for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")]
     kibibytes = [int(size[:-1]) for size in sizes if size.endswith("K")]
     return round(max(kibibytes) / 1024) if kibibytes else None
 
 
 def installed(package: str) -> str | None:
-    """The version of a package, or None."""
+    """Return the version of a package, or None."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""How much memory each contender takes for a value and its gradient, beyond its arguments and the gradient itself."""
+"""The memory of each contender for a value and its gradient, beyond its arguments and the gradient itself."""
 
 import argparse
 import ctypes
@@ -17,7 +17,7 @@ from bench.contenders import taking_part
 def main(arguments: list[str] | None = None) -> None:
     """Measure every case and print the results as JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("door", choices=MEMORY, help="whose cases")
+    parser.add_argument("door", choices=MEMORY, help="the framework of the arrays")
     parser.add_argument("--quick", action="store_true", help="small arrays")
     options = parser.parse_args(arguments)
     large = QUICK if options.quick else LARGE
@@ -36,29 +36,29 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def peak_growth(call: Callable[[], Any]) -> int:
-    """How many bytes the resident memory grows at most during a call, by the kernel's own high-water mark (Linux).
+    """Return the largest growth of resident memory during a call, in bytes, by the high-water mark of Linux.
 
-    Python's tracemalloc sees only what is allocated through Python and NumPy; torch, XLA and Numba do not ask them.
+    Python's tracemalloc covers only what Python and NumPy allocate, and not torch, XLA and Numba.
     """
     call()  # compiles, starts threads, fills pools
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # what the last call freed counts as new again
-    before = resident("VmRSS") - lazily_free()  # and so does what it gave back with MADV_FREE
+    ctypes.CDLL(None).malloc_trim(0)  # memory that the last call freed counts as new
+    before = resident("VmRSS") - lazily_free()  # as does what it marked with MADV_FREE
     Path("/proc/self/clear_refs").write_text("5")  # sets the high-water mark back to now
     result = call()
-    most = resident("VmHWM") - lazily_free()  # that nobody has taken again
+    most = resident("VmHWM") - lazily_free()  # without pages that are still marked
     del result
     return most - before
 
 
 def lazily_free() -> int:
-    """Bytes of resident memory that are marked as free, for the system to take."""
+    """Return the bytes of resident memory that are marked as free, for the system to take."""
     found = re.search(r"^LazyFree:\s+(\d+) kB", Path("/proc/self/smaps_rollup").read_text(), re.MULTILINE)
     return 1024 * int(found[1]) if found else 0
 
 
 def resident(field: str) -> int:
-    """A line of /proc/self/status, in bytes."""
+    """Return a line of /proc/self/status, in bytes."""
     found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     if found is None:
         raise OSError(f"/proc/self/status has no line {field}: resident memory can be measured on Linux only")

@@ -1,7 +1,7 @@
-"""What the experiments of `bench.choices` have in common: data, small networks that learn from it, and their scores.
+"""What the experiments of `bench.choices` have in common: data, small networks, and their scores.
 
-Everything has a leading axis of seeds. Each seed has data, a split and initial weights of its own, and every way of
-training gets the same ones, so that two ways can be compared seed by seed.
+All arrays have a leading axis of seeds. Each seed has data, a split and initial weights of its own, the same for every
+way of training, so that two ways can be compared seed by seed.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ class Subset(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What a model learns from, what decisions about it are made on, and what it is judged on."""
+    """The rows that a model is trained on, those that decide about it, and those that it is evaluated on."""
 
     train: Subset
     held_out: Subset
@@ -37,18 +37,18 @@ class Task(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """Logits for the rows that a model did not learn from, in the shape of their labels."""
+    """Logits of the rows that a model was not trained on, in the shape of their labels."""
 
     held_out: np.ndarray
     unseen: np.ndarray
 
 
 def made(seeds: int, rows: int, share: float) -> Task:
-    """Rows of eight features, two of which act together, in a way that a linear model cannot see.
+    """Make rows of eight features, with an interaction of two that a linear model cannot represent.
 
     Args:
-        seeds: How many data sets.
-        rows: Rows to learn from; half as many are held out, and twice as many stay unseen.
+        seeds: Number of data sets.
+        rows: Training rows; half as many are held out, and twice as many stay unseen.
         share: Share of positives.
     """
     tasks = []
@@ -62,37 +62,37 @@ def made(seeds: int, rows: int, share: float) -> Task:
 
 
 def offset(z: np.ndarray, share: float) -> float:
-    """What has to be added to the logits for a share of positives."""
+    """Return the number to add to logits for a share of positives."""
     return brentq(lambda shift: expit(z + shift).mean() - share, -30, 30)
 
 
 def many_labels(seeds: int, rows: int, labels: int) -> Task:
-    """Rows with several labels that depend on sixteen features; from the first to the last they get rarer.
+    """Make rows with several labels that depend on sixteen features and get rarer from the first to the last.
 
     Args:
-        seeds: How many data sets.
-        rows: Rows to learn from; as many are held out, and twice as many stay unseen.
-        labels: How many; one in three rows has the first, one in a hundred the last.
+        seeds: Number of data sets.
+        rows: Training rows; as many are held out, and twice as many stay unseen.
+        labels: Number of labels; 1 in 3 rows has the first, 1 in 100 the last.
     """
     tasks = []
     for seed in range(seeds):
         random = np.random.default_rng(seed)
         x = random.normal(size=(4 * rows, 16))
         z = np.tanh(x) @ random.normal(size=(16, labels)) * 0.7
-        z += [offset(one, share) for one, share in zip(z.T, np.geomspace(1 / 3, 0.01, labels), strict=True)]
+        z += [offset(column, share) for column, share in zip(z.T, np.geomspace(1 / 3, 0.01, labels), strict=True)]
         y = random.random(z.shape) < expit(z)
         tasks.append(split(x, y.astype(float), (rows, 2 * rows)))
     return stacked(tasks)
 
 
 def shuffled(seeds: int, x: np.ndarray, y: np.ndarray, *, standardise: bool = True) -> Task:
-    """Real rows, for each seed in another order: 40 % to learn from, 20 % held out, 40 % unseen.
+    """Split real rows, in another order for each seed: 40 % for training, 20 % held out, 40 % unseen.
 
     Args:
-        seeds: How many orders.
+        seeds: Number of orders.
         x: Features (rows, features).
         y: Labels (rows,).
-        standardise: Whether to give the features mean 0 and deviation 1, as measured on the rows to learn from.
+        standardise: Whether to give the features mean 0 and deviation 1, as measured on the training rows.
     """
     cuts = int(0.4 * len(x)), int(0.6 * len(x))
     tasks = []
@@ -108,17 +108,17 @@ def shuffled(seeds: int, x: np.ndarray, y: np.ndarray, *, standardise: bool = Tr
 
 
 def split(x: np.ndarray, y: np.ndarray, cuts: tuple[int, int]) -> Task:
-    """The rows of one seed in three parts."""
+    """Split the rows of a seed into three subsets."""
     return Task(*(Subset(*pair) for pair in zip(np.split(x, cuts), np.split(y, cuts), strict=True)))
 
 
 def stacked(tasks: list[Task]) -> Task:
-    """The seeds' tasks as one."""
+    """Stack the tasks of the seeds."""
     return Task(*(Subset(*map(np.stack, zip(*parts, strict=True))) for parts in zip(*tasks, strict=True)))
 
 
 def flipped(task: Task, share: float) -> Task:
-    """The task with labels that are wrong at random, but for the unseen rows."""
+    """Flip labels at random, except those of the unseen rows."""
     random = np.random.default_rng(1)
     train, held_out = (
         part._replace(y=np.where(random.random(part.y.shape) < share, 1 - part.y, part.y)) for part in task[:2]
@@ -127,17 +127,17 @@ def flipped(task: Task, share: float) -> Task:
 
 
 def joined(tasks: list[Task]) -> Task:
-    """Several tasks as one with the seeds of all, to be trained together."""
+    """Join tasks along the seeds, to train them together."""
     return Task(*(Subset(*map(np.concatenate, zip(*parts, strict=True))) for parts in zip(*tasks, strict=True)))
 
 
 def apart(predictions: Predictions, tasks: int) -> list[Predictions]:
-    """The predictions for each of several tasks that were joined."""
+    """Separate the predictions for tasks that were joined."""
     return [Predictions(*pair) for pair in zip(*(np.split(z, tasks) for z in predictions), strict=True)]
 
 
 def network(key: Any, sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
-    """Dense layers with Glorot's uniform weights, as Keras makes them."""
+    """Make dense layers with Glorot's uniform weights, as Keras does."""
     initialize = jax.nn.initializers.glorot_uniform()
     keys = jax.random.split(key, len(sizes) - 1)
     return [
@@ -147,7 +147,7 @@ def network(key: Any, sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
 
 
 def logits_of(layers: list[tuple[Any, Any]], x: Any) -> Any:
-    """The logits of a network with ReLU between its layers."""
+    """Return the logits of a network with ReLU between its layers."""
     for weights, bias in layers[:-1]:
         x = jax.nn.relu(x @ weights + bias)
     weights, bias = layers[-1]
@@ -155,7 +155,7 @@ def logits_of(layers: list[tuple[Any, Any]], x: Any) -> Any:
 
 
 def descend(objective: Callable[[Any], Any], layers: Any, optimizer: Any, steps: int) -> Any:
-    """The layers after so many steps of an optimizer of optax."""
+    """Return the layers after so many steps of an optax optimizer."""
 
     def step(state, _):
         layers, memory = state
@@ -176,16 +176,16 @@ def trained(
     rate: float = 0.05,
     seeds: int | None = None,
 ) -> Predictions:
-    """Trains one network per seed by full-batch steps of Adam, and asks it about the rows that it has not seen.
+    """Train a network per seed with full-batch steps of Adam, and predict the other rows.
 
     Args:
-        loss: The loss of each element, from logits and labels.
+        loss: Loss of each element, from logits and labels.
         task: The data.
-        labels: Take the place of the task's own to learn from; what is `IGNORED` does not count.
-        hidden: Widths of the hidden layers; none makes a logistic regression.
-        steps: How many.
-        rate: The first step size, which falls to 0 along a cosine.
-        seeds: How many there are, where the task joins several with the same seeds.
+        labels: Labels to train on instead of the task's own; those that are `IGNORED` do not count.
+        hidden: Widths of the hidden layers; none for a logistic regression.
+        steps: Number of steps.
+        rate: First step size, which falls to 0 along a cosine.
+        seeds: Number of distinct seeds, if the task joins several with the same seeds.
     """
     outputs = task.train.y.shape[2:] or (1,)
     optimizer = optax.adam(optax.cosine_decay_schedule(rate, steps))
@@ -211,7 +211,7 @@ def trained(
 
 
 def scores(unseen: Subset, predictions: Predictions, held_out: Subset) -> dict[str, list[float]]:
-    """How well each seed's logits rank, how true their probabilities are, and what a threshold makes of them."""
+    """Return scores of each seed: of its ranking, its probabilities, and its decisions at a threshold."""
     return per_seed(
         {
             "AUC": roc_auc_score(y, z),
@@ -228,7 +228,7 @@ def scores(unseen: Subset, predictions: Predictions, held_out: Subset) -> dict[s
 
 
 def scores_over_labels(unseen: Subset, predictions: Predictions, held_out: Subset) -> dict[str, list[float]]:
-    """The same for several labels, averaged over labels; each has a threshold of its own."""
+    """Return the same scores averaged over several labels; each label has a threshold of its own."""
     return per_seed(
         {
             "average precision": average_precision_score(y, z),
@@ -237,8 +237,8 @@ def scores_over_labels(unseen: Subset, predictions: Predictions, held_out: Subse
             "F1 at 1/2": np.mean([f1(*pair) for pair in zip(y.T, z.T > 0, strict=True)]),
             "F1, chosen thresholds": np.mean(
                 [
-                    f1(one, logit >= best_threshold(*past))
-                    for one, logit, *past in zip(y.T, z.T, known.T, before.T, strict=True)
+                    f1(label, logit >= best_threshold(*past))
+                    for label, logit, *past in zip(y.T, z.T, known.T, before.T, strict=True)
                 ]
             ),
         }
@@ -252,26 +252,28 @@ def accuracies(unseen: Subset, predictions: Predictions) -> list[float]:
 
 
 def per_seed(found: Iterable[dict[str, float]]) -> dict[str, list[float]]:
-    """The seeds' scores as one list for each score."""
+    """Gather the scores of all seeds in a list for each score."""
     found = list(found)
-    return {name: rounded([one[name] for one in found]) for name in found[0]}
+    return {name: rounded([scores[name] for scores in found]) for name in found[0]}
 
 
 def rounded(numbers: Any) -> list[float | None]:
-    """Numbers as they are kept: four significant digits, and None for what is infinite or NaN."""
+    """Round numbers to four significant digits; infinity and NaN become None."""
     return [float(f"{number:.4g}") if np.isfinite(number) else None for number in np.asarray(numbers, float).tolist()]
 
 
 def reliability(unseen: Subset, predictions: Predictions, bins: int = 12) -> dict[str, list[float | None]]:
-    """Mean prediction and share of positives among rows of like predictions, over all seeds."""
+    """Return mean predictions and shares of positives of rows with similar predictions, over all seeds."""
     order = np.argsort(predictions.unseen, axis=None)
     parts = [np.array_split(values.ravel()[order], bins) for values in (expit(predictions.unseen), unseen.y)]
     return dict(zip(("x", "y"), (rounded([part.mean() for part in values]) for values in parts), strict=True))
 
 
 def best(held_out: Subset, candidates: list[Predictions]) -> Predictions:
-    """For each seed the predictions with the least cross-entropy on the held-out rows."""
-    costs = [[log_loss(y, z) for y, z in zip(held_out.y, one.held_out, strict=True)] for one in candidates]
+    """Choose for each seed the predictions with the least cross-entropy on the held-out rows."""
+    costs = [
+        [log_loss(y, z) for y, z in zip(held_out.y, predictions.held_out, strict=True)] for predictions in candidates
+    ]
     chosen = np.argmin(costs, axis=0)
     return Predictions(
         *(np.stack([parts[c][s] for s, c in enumerate(chosen)]) for parts in zip(*candidates, strict=True))
@@ -279,23 +281,23 @@ def best(held_out: Subset, candidates: list[Predictions]) -> Predictions:
 
 
 def log_loss(y: np.ndarray, z: np.ndarray) -> float:
-    """The mean cross-entropy of logits."""
+    """Return the mean cross-entropy of logits."""
     return float(bx.sigmoid_cross_entropy_with_logits(y, z).mean())
 
 
 def calibration(y: np.ndarray, z: np.ndarray) -> tuple[float, float]:
-    """Intercept and slope of the true log-odds along the logits: 0 and 1 are ideal, a slope below 1 overconfident."""
+    """Return intercept and slope of the true log-odds against the logits; 0 and 1 are ideal."""
     slope, intercept = fit_correction(y, z)
     return intercept, slope
 
 
 def shifted(predictions: Predictions, by: float) -> Predictions:
-    """The logits plus a number."""
+    """Add a number to the logits."""
     return Predictions(*(z + by for z in predictions))
 
 
 def recalibrated(task: Task, predictions: Predictions, *, intercept: bool = True) -> Predictions:
-    """The logits times a slope fitted to the held-out rows (temperature scaling), and plus an intercept (Platt's)."""
+    """Multiply logits by a slope fitted to the held-out rows (temperature scaling), and add an intercept (Platt)."""
     corrected = []
     for y, known, z in zip(task.held_out.y, *predictions, strict=True):
         shift, slope = calibration(y, known) if intercept else (0.0, inverse_temperature(y, known))
@@ -304,7 +306,7 @@ def recalibrated(task: Task, predictions: Predictions, *, intercept: bool = True
 
 
 def inverse_temperature(y: np.ndarray, z: np.ndarray) -> float:
-    """The factor on the logits with which their cross-entropy is least."""
+    """Return the factor on the logits that minimises their cross-entropy."""
     loss = bx.BinaryCrossentropy(from_logits=True, reduction="sum")
 
     def slope(log_factor):
@@ -315,12 +317,12 @@ def inverse_temperature(y: np.ndarray, z: np.ndarray) -> float:
 
 
 def best_threshold(y: np.ndarray, z: np.ndarray) -> float:
-    """The threshold on the logits with the highest F1."""
+    """Return the threshold on the logits with the highest F1."""
     precision, recall, thresholds = precision_recall_curve(y, z)
     both = precision[:-1] + recall[:-1]
     return float(thresholds[np.argmax(2 * precision[:-1] * recall[:-1] / np.maximum(both, 1e-12))])
 
 
 def f1(y: np.ndarray, flagged: np.ndarray) -> float:
-    """Twice the hits over the flagged and the positive; 0 if there are neither."""
+    """Return 2 hits / (flagged + positive); 0 without flagged and positive rows."""
     return float(2 * np.sum(flagged * y) / max(np.sum(flagged) + np.sum(y), 1))

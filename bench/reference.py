@@ -1,8 +1,7 @@
-"""The losses once more, written from their definitions for the benches alone: the judge of everybody's results.
+"""The losses once more, written from their definitions for the benches alone: the reference for all results.
 
-Plain arithmetic on whatever it is given: float64 arrays, or mpmath numbers of 50 digits. Beside each result stands its
-scale, the sum of the absolute values of the terms it is made of: a result cannot be asked to be closer than rounding
-those terms allows.
+Plain arithmetic on float64 arrays or on mpmath numbers of 50 digits. Each result has a scale, the sum of the absolute
+values of its terms: rounding the terms limits the accuracy of the result.
 """
 
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ class Truth(NamedTuple):
 
 
 def truth(name: str, y: Any, p: Any, q: Any, a: Any, b: Any, log1p: Any, maximum: Any) -> Truth:
-    """Loss and d(loss)/d(logit) of label y, where p = sigmoid(z), q = sigmoid(-z), a = -log p, b = -log q."""
+    """Return loss and d(loss)/d(logit) of label y, with p = sigmoid(z), q = sigmoid(-z), a = -log p, b = -log q."""
     loss = LOSSES[name]
     entropy, pull, scale = y * a + (1 - y) * b, (1 - y) * p - y * q, (1 - y) * p + y * q
     options = loss.options
@@ -42,7 +41,7 @@ def truth(name: str, y: Any, p: Any, q: Any, a: Any, b: Any, log1p: Any, maximum
     positive, negative = q**gamma_pos * a, m**gamma_neg * c
     down = q**gamma_pos * (gamma_pos * p * a + q)
     up = m ** (gamma_neg - 1) * p * q * (gamma_neg * c + m / (1 - m))
-    # p - margin is rounded at the size of p and margin, not of their difference: these are the effects of that.
+    # p - margin has the rounding error of p and margin, not of their difference; these terms are its effect.
     shaken = (p + margin) * m ** (gamma_neg - 1) * (gamma_neg * c + m / (1 - m)) if margin else 0
     bent = (p + margin) * (gamma_neg + 1) ** 2 * m ** (gamma_neg - 1) * p * q / (1 - m) ** 2 if margin else 0
     return Truth(

@@ -1,4 +1,4 @@
-"""How long each contender takes for each case: correctness first, then time, everybody in turn, medians."""
+"""The time of each contender for each case: correctness first, then time, the contenders in turn, medians."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ CHECKED = 1 << 16
 def main(arguments: list[str] | None = None) -> None:
     """Measure every case, or those whose description holds `--only`, and print the results as JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("door", choices=SPEED, help="whose cases")
+    parser.add_argument("door", choices=SPEED, help="the framework of the arrays")
     parser.add_argument("--quick", action="store_true", help="small arrays and few rounds")
     parser.add_argument("--only", default="", help="a word that the case's description must hold, as in 'focal'")
     options = parser.parse_args(arguments)
@@ -34,14 +34,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def announce(cases: list[Case]) -> Iterable[Case]:
-    """Say on stderr which case is being measured."""
+    """Print the case that is being measured to stderr."""
     for number, case in enumerate(cases, 1):
         print(f"  {number}/{len(cases)} {case}", file=sys.stderr, flush=True)
         yield case
 
 
 def measure(case: Case, large: int, rounds: int) -> dict[str, Any]:
-    """One row: the microseconds that each contender takes."""
+    """Return a row: the microseconds of each contender."""
     y_true, y_pred, right = question(replace(case, want=VALUE, mode=""), large)
     calls = {}
     for contender in taking_part(case):
@@ -57,13 +57,13 @@ def measure(case: Case, large: int, rounds: int) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def question(case: Case, large: int) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Labels, predictions and the right answer, which are the same whatever is wanted of them and how."""
+    """Return labels, predictions and the reference result, which do not depend on `want` and `mode`."""
     y_true, y_pred = case.arrays(large)
     return y_true, y_pred, right_answer(case, y_true, y_pred)
 
 
 def right_answer(case: Case, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
-    """Loss of each element in float64, and the slopes as far as they are checked."""
+    """Return the loss of each element in float64, and the slopes that are checked."""
     y, z = y_true.reshape(-1), y_pred.reshape(-1)
     starts = range(0, z.size, CHECKED)  # pieces that fit into the caches
     with ThreadPoolExecutor() as pool:
@@ -72,7 +72,7 @@ def right_answer(case: Case, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
 
 
 def exact(case: Case, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Loss and slope of each element in float64."""
+    """Return loss and slope of each element in float64."""
     y, z = y_true.astype(float), y_pred.astype(float)
     p, q = (z, 1 - z) if case.space == "probabilities" else (1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z)))
     right = truth(case.loss, y, p, q, -np.log(p), -np.log(q), np.log1p, np.maximum)
@@ -80,7 +80,7 @@ def exact(case: Case, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarra
 
 
 def check(contender: Contender, case: Case, right: Any, result: Any) -> None:
-    """Raise if a contender is wrong: a wrong answer has no speed."""
+    """Raise if a contender is wrong: wrong results are not timed."""
     loss, slope = right
     tolerance = TOLERANCE[case.dtype]
     result = contender.as_arrays(result)
@@ -89,7 +89,7 @@ def check(contender: Contender, case: Case, right: Any, result: Any) -> None:
         return
     with_gradient = case.want in (GRADIENT, BACKWARD)
     mean = result[0] if with_gradient else result
-    # In TensorFlow, XLA adds up float32 numbers in a way that loses a digit of a mean of millions.
+    # In TensorFlow, XLA adds up float32 numbers in an order that costs a digit in a mean of millions.
     close(contender, case, mean, loss.mean(), 10 * tolerance if case.mode == "XLA" else tolerance)
     if with_gradient:
         got = np.ravel(np.asarray(result[1]))
@@ -103,20 +103,20 @@ def check(contender: Contender, case: Case, right: Any, result: Any) -> None:
 
 
 def close(contender: Contender, case: Case, got: Any, right: Any, tolerance: float) -> None:
-    """Raise unless every number is as near as its dtype allows."""
+    """Raise unless every number is within the tolerance of its dtype."""
     error = np.max(np.abs(np.asarray(got, float) - right) / (1 + np.abs(right)))
     if not error <= tolerance:
         raise AssertionError(f"{contender.name} is wrong by {error:.1e} (at most {tolerance:.0e} is allowed) in {case}")
 
 
 def take_turns(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
-    """Median and quartiles for each call. In each round everybody is timed once, so that a noisy moment hits all."""
+    """Return median and quartiles for each call. In each round every call is timed once, so that noise affects all."""
     repeats = {name: max(1, round(1e-3 / time_of(call, 1))) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            time.sleep(0.005)  # the last contender's idle threads spin for a while
-            call()  # and its data leave the caches
+            time.sleep(0.005)  # the idle threads of the last contender spin for a while
+            call()  # replaces its data in the caches
             times[name].append(1e6 * time_of(call, repeats[name]))
     return {
         name: dict(zip(("low", "median", "high"), np.percentile(taken, (25, 50, 75)).round(3).tolist(), strict=True))
@@ -125,7 +125,7 @@ def take_turns(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, di
 
 
 def time_of(call: Callable[[], Any], repeats: int) -> float:
-    """Seconds for one call, the mean over `repeats`."""
+    """Return the seconds of a call, the mean over `repeats`."""
     start = time.perf_counter()
     for _ in range(repeats):
         call()

@@ -1,4 +1,4 @@
-"""How long a fresh process waits for `import binxent` and for the first result from a warm disk cache."""
+"""The time that a fresh process needs for `import binxent` and for the first result from a warm disk cache."""
 
 import argparse
 import json
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def milliseconds(program: str) -> float:
-    """What the program says of itself, run in a process of its own."""
+    """Run a program in a process of its own and return the time that it prints, in milliseconds."""
     finished = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True)
     return 1e3 * float(finished.stdout)
 

@@ -34,7 +34,7 @@ CONDITIONS = {"default": "with default allocation", "reused buffers": "with glib
 
 
 def fill_documents() -> Iterable[Path]:
-    """Write the tables into every document that has any; the paths of those that changed."""
+    """Write the tables into the documents, and yield the paths of those that changed."""
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         filled = fill(text)
@@ -44,7 +44,7 @@ def fill_documents() -> Iterable[Path]:
 
 
 def fill(text: str) -> str:
-    """Make every block of a document anew."""
+    """Make the tables of a document's blocks."""
     return fill_blocks(text, made)
 
 
@@ -56,13 +56,13 @@ def made(name: str) -> str:
         return f"Not measured yet: {missing}"
 
 
-def tables_of(part: str) -> str:
-    """All tables of one part, to read in a terminal."""
+def of_part(part: str) -> str:
+    """Return all tables of a part, for a terminal."""
     return "\n\n".join(TABLES[name]() for name in TABLES_OF[part])
 
 
 def title(case: Case) -> str:
-    """A row's name: what is unusual about the case."""
+    """Return the name of a row: what distinguishes the case."""
     parts = [LOSSES[case.loss].title, f"from {case.space}", case.want, *filter(None, [case.mode])]
     if case.dtype != "float32":
         parts.append(case.dtype)
@@ -76,17 +76,17 @@ def title(case: Case) -> str:
 
 
 def contenders(rows: Iterable[dict[str, Any]], measure: str) -> list[str]:
-    """Everybody who takes part in any of the rows, in the order of first appearance."""
+    """Return the contenders of all rows, in the order of first appearance."""
     return list(dict.fromkeys(name for row in rows for name in row[measure]))
 
 
 def medians(row: dict[str, Any], unit: float = 1e3) -> dict[str, float]:
-    """A speed row's medians: milliseconds, unless `unit` microseconds are something else."""
+    """Return the medians of a row, in units of `unit` microseconds."""
     return {name: times["median"] / unit for name, times in row["microseconds"].items()}
 
 
 def of_machine(part: str) -> str:
-    """One sentence that says what was measured on what."""
+    """Return a sentence that describes the machine of the measurements."""
     machine = load(part)["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     cache = f", {machine['last_level_cache_mib']} MiB of cache" if machine["last_level_cache_mib"] else ""
@@ -98,7 +98,7 @@ def of_machine(part: str) -> str:
 
 
 def speed_beside_peers() -> str:
-    """Binary cross-entropy from logits: the floor, binxent and everybody else."""
+    """Format binary cross-entropy from logits: the floor, binxent and the other contenders."""
     value, gradient = (medians(rows_of("speed")[Case(want=want)]) for want in (VALUE, GRADIENT))
     names = sorted(value, key=lambda name: value[name])
     return table(
@@ -108,12 +108,12 @@ def speed_beside_peers() -> str:
 
 
 def bold(name: str) -> str:
-    """Our own names stand out."""
+    """Format the names of binxent in bold."""
     return f"**{name}**" if name.startswith("binxent") else name
 
 
 def speed_of_family() -> str:
-    """Each loss as a multiple of its own floor."""
+    """Format each loss as a multiple of its floor."""
     rows = rows_of("speed")
     columns = [(space, want) for space in SPACES for want in (VALUE, GRADIENT)]
 
@@ -131,27 +131,29 @@ def speed_of_family() -> str:
 
 
 def speed_in_full(part: str) -> str:
-    """Every large case under default allocation, and those that were measured with reused buffers."""
+    """Format every large case with default allocation, and those that were measured with reused buffers."""
     return "\n\n".join(
         f"Milliseconds, {CONDITIONS[condition]}:\n\n"
-        + everybody([row for case, row in rows_of(part, condition).items() if case.is_large], 1e3)
+        + all_contenders([row for case, row in rows_of(part, condition).items() if case.is_large], 1e3)
         for condition in load(part)["results"]
     )
 
 
 def small_calls(part: str) -> str:
-    """What one call on a small batch costs."""
-    return everybody([row for case, row in rows_of(part).items() if not case.is_large], 1, "microseconds")
+    """Format the time of a call on a small batch."""
+    return all_contenders([row for case, row in rows_of(part).items() if not case.is_large], 1, "microseconds")
 
 
 def beside_peers(part: str, cases: list[Case]) -> str:
-    """A framework's door and the framework itself: large float32 arrays under default allocation."""
+    """Format a door beside its framework: large float32 arrays with default allocation."""
     rows = rows_of(part)
-    return everybody([rows[case] for case in cases if case.is_large and case.dtype == case.labels == "float32"], 1e3)
+    return all_contenders(
+        [rows[case] for case in cases if case.is_large and case.dtype == case.labels == "float32"], 1e3
+    )
 
 
 def tensorflow_beside_peers() -> str:
-    """The TensorFlow door's milliseconds and its peer's, in every mode."""
+    """Format the milliseconds of the TensorFlow door and of its peer, in every mode."""
     rows = rows_of("tensorflow")
 
     def both(case: Case) -> str:
@@ -172,8 +174,8 @@ def tensorflow_beside_peers() -> str:
     )
 
 
-def everybody(rows: list[dict[str, Any]], unit: float, corner: str = "") -> str:
-    """Medians of every contender in every row."""
+def all_contenders(rows: list[dict[str, Any]], unit: float, corner: str = "") -> str:
+    """Format the medians of every contender in every row."""
     names = contenders(rows, "microseconds")
     return table(
         (corner, *map(bold, names)),
@@ -186,7 +188,7 @@ def everybody(rows: list[dict[str, Any]], unit: float, corner: str = "") -> str:
 
 
 def small_things() -> str:
-    """Calls on small batches, start-up and memory, in three sentences' worth of numbers."""
+    """Format calls on small batches, start-up and memory in a few numbers."""
     small = medians(rows_of("speed")[Case(want=SAMPLES, rows=32, columns=1)], 1)
     waits = {row["program"]: row["milliseconds"] for row in load("startup")["results"]["default"]}
     peak = rows_of("memory", "numpy")[Case(want=GRADIENT)]["mebibytes"]
@@ -206,10 +208,12 @@ def small_things() -> str:
 
 
 def memory(door: str) -> str:
-    """Peak memory of everybody who knows the arrays of one door."""
+    """Format the peak memory of the contenders for the arrays of a framework."""
     rows = load("memory")["results"].get(door)
     if not rows:
-        raise FileNotFoundError("bench/results/memory.json is older. `make bench ARGS='--only memory'` makes it anew.")
+        raise FileNotFoundError(
+            "bench/results/memory.json lacks this. `make bench ARGS='--only memory'` makes it anew."
+        )
     names = contenders(rows, "mebibytes")
     return table(
         ("MiB", *map(bold, names)),
@@ -224,7 +228,7 @@ def memory(door: str) -> str:
 
 
 def fit() -> str:
-    """An epoch of `fit` with binxent's loss and with the engine's own."""
+    """Format an epoch of `fit` with binxent's loss and with the engine's own."""
     return table(
         ("milliseconds for an epoch", "**binxent**", "its own loss", "ratio"),
         (
@@ -242,12 +246,12 @@ def fit() -> str:
 
 
 def on_gpu() -> str:
-    """Training steps on a GPU."""
+    """Format training steps on a GPU."""
     return gpu.table(load("gpu")["results"]["default"])
 
 
 def startup() -> str:
-    """What a fresh process waits."""
+    """Format the time of a fresh process."""
     return table(
         ("a fresh process, after `import numpy`", "milliseconds"),
         ((row["program"], f"{row['milliseconds']:.0f}") for row in load("startup")["results"]["default"]),
@@ -255,7 +259,7 @@ def startup() -> str:
 
 
 def accuracy() -> str:
-    """The largest error of each contender, loss and slope."""
+    """Format the largest error of each contender, in loss and slope."""
     rows = load("accuracy")["results"]["default"]
     names = contenders(rows, "ulps")
 
@@ -275,7 +279,7 @@ def accuracy() -> str:
 
 
 def errors(ulps: float | None, dtype: str) -> str:
-    """An error in ulps, or the words for a result without a right digit."""
+    """Format an error in ulps, or the words for a result without a correct digit."""
     if ulps is None:
         return "not finite"
     digits = {"float64": 52, "float32": 23}[dtype]

@@ -1,6 +1,6 @@
-"""Who takes part: the floor, binxent, and its peers; one class each, frameworks imported when first asked.
+"""The contenders: the floor, binxent, and its peers; a class for each, frameworks imported at the first call.
 
-A contender turns a case and its arrays into a call without arguments, or into None where it offers no such thing.
+A contender makes a call without arguments of a case and its arrays, or returns None if it has no such function.
 The call returns the value; or (value, gradient); or (loss, slope) of each element.
 """
 
@@ -31,5 +31,5 @@ CONTENDERS: tuple[Contender, ...] = (
 
 
 def taking_part(case: Case) -> list[Contender]:
-    """Those who know the arrays of the case."""
+    """Return the contenders for the arrays of a case."""
     return [contender for contender in CONTENDERS if case.door in contender.doors]

@@ -1,4 +1,4 @@
-"""What a contender is, and the one that computes nothing."""
+"""The base class of contenders, and the floor, which computes nothing."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,21 +16,21 @@ class Contender:
     """A name for the tables, and how to make the call."""
 
     name: str
-    doors: tuple[str, ...]  # whose cases it takes part in
+    doors: tuple[str, ...]  # the frameworks whose cases it takes part in
     computes = True  # the floor does not
     fills_a_buffer = False  # writes the gradient into memory that it is given
-    spare_arrays = 0  # full-size arrays that it must be given beside the gradient
+    spare_arrays = 0  # full-size arrays that it needs beside the gradient
     sums_the_gradient = False  # returns the gradient of the sum, not of the mean
 
     def prepare(self, case: Case, y_true: np.ndarray, y_pred: np.ndarray) -> Call | None:
         raise NotImplementedError
 
     def growth_within_pool(self, call: Call) -> int:
-        """Bytes that a call takes at most from memory that its framework keeps, which the system does not see."""
+        """Return the bytes that a call takes from its framework's pool, which the system does not show."""
         return 0
 
     def as_arrays(self, result: Any) -> Any:
-        """The call's result, as NumPy understands it."""
+        """Return the result of a call as NumPy arrays."""
         return result
 
 

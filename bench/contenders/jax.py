@@ -1,4 +1,4 @@
-"""Who computes on JAX's arrays, compiled by XLA: binxent, optax, Keras, and the formula as it is often written."""
+"""Contenders on JAX arrays, compiled by XLA: binxent, optax, Keras, and the formula as it is often written."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ class Optax(Contender):
     name, doors = "optax, jit", ("numpy", "jax")
 
     def function(self, case: Case) -> Callable[..., Any] | None:
-        """Losses per element of (logits, labels)."""
+        """Return the function of (logits, labels) for losses per element."""
         import optax
 
         if case.space != "logits":
@@ -79,7 +79,7 @@ class BinxentJax(Optax):
 
 
 class PlainFormula(Optax):
-    """What many write themselves, in the spelling that XLA compiles best; its slope at 0 is wrong."""
+    """The formula that many write themselves, in the form that XLA compiles best; its slope at 0 is wrong."""
 
     name, doors = "plain formula, jit", ("jax",)
 
@@ -92,7 +92,7 @@ class PlainFormula(Optax):
 
 
 class Doubled(Contender):
-    """The least that a compiled function costs whose result is as large as its argument: `a * 2`."""
+    """The smallest cost of a compiled function with a result as large as its argument: `a * 2`."""
 
     name, doors, computes = "a * 2, jit", ("jax",), False
 

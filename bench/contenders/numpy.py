@@ -1,4 +1,4 @@
-"""Who computes on NumPy's arrays: binxent and scikit-learn."""
+"""Contenders on NumPy arrays: binxent and scikit-learn."""
 
 import os
 from functools import partial
@@ -31,7 +31,7 @@ class Binxent(Contender):
         summed = define(axis=(), reduction="sum", epsilon=None)
 
         def elements():
-            with np.errstate(over="ignore"):  # the sum over the whole range of floats, which nobody asks for
+            with np.errstate(over="ignore"):  # in the sum over the whole range of floats, which is not used
                 return each(y_true, y_pred), bx.value_and_grad(summed, y_true, y_pred)[1]
 
         return elements

@@ -1,4 +1,4 @@
-"""Who computes on TensorFlow's tensors, eagerly, in a graph and through XLA: binxent, TensorFlow and Keras."""
+"""Contenders on TensorFlow tensors, eagerly, in a graph and through XLA: binxent, TensorFlow and Keras."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ class TfNn(Contender):
     name, doors = "tf.nn", ("tensorflow",)
 
     def function(self, case: Case) -> Callable[..., Any] | None:
-        """Losses per element of (labels, logits) or (labels, probabilities)."""
+        """Return the function of (labels, logits or probabilities) for losses per element."""
         import tensorflow as tf
 
         functions = {
@@ -54,7 +54,7 @@ class TfNn(Contender):
 
 
 class KerasOnTensorflow(TfNn):
-    """Keras, where TensorFlow itself has no such function."""
+    """Keras, for losses that TensorFlow itself lacks."""
 
     name = "Keras on TensorFlow"
 

@@ -1,4 +1,4 @@
-"""Who computes on PyTorch's tensors: binxent and PyTorch, eager and compiled."""
+"""Contenders on PyTorch tensors: binxent and PyTorch, eager and compiled."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,12 +11,12 @@ from bench.contenders.contender import Contender
 
 
 class TorchEager(Contender):
-    """PyTorch as it comes."""
+    """PyTorch without compilation."""
 
     name, doors = "torch eager", ("numpy", "torch")
 
     def function(self, case: Case) -> Callable[..., Any] | None:
-        """The mean loss of (input, target), or with `reduction="none"` each element's."""
+        """Return the function of (input, target) for the mean loss; `reduction="none"` gives losses per element."""
         from torch.nn import functional
 
         functions = {
@@ -89,7 +89,7 @@ class BinxentTorch(TorchEager):
 
 
 class BinxentTorchCompiled(BinxentTorch):
-    """The PyTorch door inside of a compiled function."""
+    """The PyTorch door inside a compiled function."""
 
     name = "binxent.torch, compiled"
 
@@ -98,7 +98,7 @@ class BinxentTorchCompiled(BinxentTorch):
 
 
 def usual_focal_loss(inputs, targets, gamma=LOSSES["focal"].options["gamma"]):
-    """The focal loss as torchvision and most of its copies spell it, without alpha."""
+    """Return the focal loss as torchvision and most of its copies compute it, without alpha."""
     import torch
     from torch.nn import functional
 
@@ -109,7 +109,7 @@ def usual_focal_loss(inputs, targets, gamma=LOSSES["focal"].options["gamma"]):
 
 
 def compiled(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
-    """The function through torch.compile, once for each case."""
+    """Compile a function with torch.compile, anew for each case."""
     import torch
 
     torch._dynamo.config.recompile_limit = 1000  # each case compiles the same functions anew
@@ -117,7 +117,7 @@ def compiled(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
 
 
 def as_tensor(array: np.ndarray) -> Any:
-    """The array's memory as a tensor; torch.from_numpy knows no bfloat16."""
+    """Return a tensor on the memory of an array; torch.from_numpy does not support bfloat16."""
     import torch
 
     if array.dtype.name == "bfloat16":
