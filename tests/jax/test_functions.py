@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
+from support.compare import close  # noqa: E402
 
 import binxent.jax as door  # noqa: E402
 from binxent import losses  # noqa: E402
@@ -74,12 +75,6 @@ def derivative(spec, *argnums):
     for argnum in argnums:
         function = jax.grad(function, argnum)
     return jax.jit(jax.vmap(function))
-
-
-def close(got, want, rtol, atol=0.0):
-    """Raises where they differ by more."""
-    got, want = np.asarray(got, float), np.asarray(want, float)
-    np.testing.assert_allclose(got, want, rtol, atol, strict=True)
 
 
 def tolerance(spec):

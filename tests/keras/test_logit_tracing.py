@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from support.keras_calls import BACKEND, close, entropies, gradient, numbers, table, value_and_gradient
+from support.compare import close, numbers
+from support.keras_calls import BACKEND, entropies, gradient, table, value_and_gradient
 
 import binxent.keras as door
 from binxent.keras import metrics

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from support.keras_calls import RNG, batch, close, dtype_of, entropies, masked, numbers
+from support.compare import close, dtype_of, numbers
+from support.keras_calls import RNG, batch, entropies, masked
 
 import binxent.keras as door
 from binxent.keras import metrics

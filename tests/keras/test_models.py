@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from support.keras_calls import RNG, close, numbers, table
+from support.compare import close, numbers
+from support.keras_calls import RNG, table
 
 import binxent.keras as door
 from binxent.keras import logits_model, metrics, with_sigmoid

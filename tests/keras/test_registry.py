@@ -3,7 +3,8 @@
 import keras
 import pytest
 from keras import layers
-from support.keras_calls import close, table
+from support.compare import close
+from support.keras_calls import table
 
 import binxent.keras as door
 

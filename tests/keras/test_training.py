@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from support.keras_calls import BACKEND, RNG, close, entropies, numbers, table
+from support.compare import close, numbers
+from support.keras_calls import BACKEND, RNG, entropies, table
 
 import binxent.keras as door
 from binxent.keras import metrics

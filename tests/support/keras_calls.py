@@ -3,25 +3,10 @@
 import keras
 import numpy as np
 from keras import ops
+from support.compare import numbers
 
 BACKEND = keras.config.backend()
 RNG = np.random.default_rng(0)
-
-
-def numbers(values):
-    """Values of any backend as a NumPy array in float64."""
-    if isinstance(values, (list, tuple)):
-        return np.asarray([numbers(one) for one in values], float)
-    return np.asarray(ops.convert_to_numpy(ops.cast(values, "float64" if BACKEND != "jax" else "float32")), float)
-
-
-def close(got, want, rtol=2e-6, atol=0.0):
-    """Raises where they differ by more."""
-    np.testing.assert_allclose(numbers(got), np.asarray(want, float), rtol, atol, strict=True)
-
-
-def dtype_of(values):
-    return keras.backend.standardize_dtype(values.dtype)
 
 
 def value_and_gradient(function, values, dtype="float32"):
@@ -42,7 +27,7 @@ def value_and_gradient(function, values, dtype="float32"):
     with tf.GradientTape() as tape:
         tape.watch(x)
         value = function(x)
-    return value, numbers(tape.gradient(value, x))
+    return value, numbers(tf.convert_to_tensor(tape.gradient(value, x)))
 
 
 def gradient(function, values, dtype="float32"):

@@ -73,11 +73,6 @@ def data(name, *shape, dtype=torch.float32, seed=0):
     return (x.sigmoid() if name == "probabilities" else x).to(dtype), y.to(dtype)
 
 
-def alike(got, want, rtol=1e-6, atol=0.0):
-    """Raises unless tensors have the same dtype and shape and about the same values, NaN being equal to NaN."""
-    torch.testing.assert_close(got, want, rtol=rtol, atol=atol, equal_nan=True)
-
-
 class Clamped(bx.BinaryCrossentropy):
     """The loss that `binary_cross_entropy` is, for the oracle."""
 

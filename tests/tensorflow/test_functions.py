@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import cases, oracle
+from support.compare import close
 
 import binxent as bx
 import binxent.tensorflow as door
@@ -74,11 +75,6 @@ def each(specs, ways=WAYS):
 def name_of(spec):
     build, *choices = spec.pointwise.formula_key
     return " ".join(map(str, (spec.prediction_kind, build.__name__, *choices, *spec.pointwise.constants)))
-
-
-def close(got, want, rtol=1e-6, atol=0.0):
-    """Raises where they differ by more."""
-    np.testing.assert_allclose(np.asarray(got, float), np.asarray(want, float), rtol, atol, strict=True)
 
 
 def gradient(function, *argnums):

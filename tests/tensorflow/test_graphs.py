@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.compare import close
 
 import binxent.tensorflow as door
 from binxent.tensorflow import _derivatives
@@ -18,11 +19,6 @@ LOSSES = np.float32([0, 3.0485873, 0.6931472, 2.126928, 0])
 SLOPES = np.float32([0, -0.9525741, 0.25, 0.880797, 0])
 CURVATURES = np.float32([0, 0.04517666, 0.25, 0.10499359, 0])
 xla = pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
-
-
-def close(got, want, rtol=1e-6, atol=0.0):
-    """Raises where they differ by more."""
-    np.testing.assert_allclose(np.asarray(got, float), np.asarray(want, float), rtol, atol, strict=True)
 
 
 def traced(function, shapes, xla=False):
@@ -141,7 +137,7 @@ with tf.Session() as session:
             value = loss()
         want.append(tape.gradient(value, x).numpy())
     lines = interpreter(program, timeout=120, TF_CPP_MIN_LOG_LEVEL="3").splitlines()[-4:]
-    np.testing.assert_allclose([list(map(float, line.split())) for line in lines], want, 1e-5, 2e-6)
+    close([list(map(float, line.split())) for line in lines], want, 1e-5, 2e-6)
 
 
 def calls_to_compiled(graph):
@@ -249,4 +245,4 @@ def test_a_saved_model_needs_no_binxent(interpreter, tmp_path):
     lines = interpreter(LOADING, tmp_path / "model", timeout=120, TF_CPP_MIN_LOG_LEVEL="3").splitlines()[-6:]
     got = [list(map(float, line.split())) for line in lines]
     want = [LOSSES[1:4], SLOPES[1:4], CURVATURES[1:4], -LOGITS[1:4], [math.log(2)] * 3, [-0.5] * 3]
-    np.testing.assert_allclose(got, want, 1e-6)
+    close(got, want, 1e-6)

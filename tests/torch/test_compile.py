@@ -10,7 +10,8 @@ import pytest
 from support.accuracy import ULPS, accurate, case
 
 torch = pytest.importorskip("torch")
-from support.torch_calls import FAMILY, FUNCTIONS, MODULES, alike, data, each_function  # noqa: E402
+from support.compare import close  # noqa: E402
+from support.torch_calls import FAMILY, FUNCTIONS, MODULES, data, each_function  # noqa: E402
 
 import binxent.torch as door  # noqa: E402
 from binxent.torch import _dispatch, _options  # noqa: E402
@@ -94,7 +95,7 @@ def test_modules_in_one_graph(name, size, reduction):
         assert loss.shape == (x.shape if reduction == "none" else ())
         (gradient,) = torch.autograd.grad(loss, leaf, torch.ones_like(loss))
         results.append([loss.detach(), gradient])
-    alike(*results, 1e-5, 1e-7)
+    close(*results, 1e-5, 1e-7)
 
 
 @needs_a_compiler
@@ -106,7 +107,7 @@ def test_inductor_large_and_small():
         leaf, other = x.clone().requires_grad_(), x.clone().requires_grad_()
         step(leaf, y).backward()
         (3 * FAMILY["bce"](2 * other, y, pos_weight=2.0)).backward()
-        alike(leaf.grad, other.grad, 1e-5, 1e-9)
+        close(leaf.grad, other.grad, 1e-5, 1e-9)
 
 
 def test_small_tensors_stay_in_the_graph_and_large_ones_leave_it():
@@ -123,7 +124,7 @@ def test_changing_sizes_are_compiled_once(name):
     module = torch.compile(MODULES[name](), fullgraph=True, dynamic=True, backend=seen)
     for rows in (2, 3, 8, 100, 500):
         x, y = data(name, rows, 3)
-        alike(module(x, y), MODULES[name]()(x, y), 1e-6)
+        close(module(x, y), MODULES[name]()(x, y), 1e-6)
     assert len(seen.graphs) == 1
     for rows in (LARGE, LARGE + 5):
         module(*data(name, rows, 3))
@@ -143,7 +144,7 @@ def test_options_are_constants_of_a_graph():
     x, y = data("focal", 5)
     run = torch.compile(lambda gamma: door.sigmoid_focal_loss(x, y, gamma=gamma), fullgraph=True, backend=seen)
     for gamma in (2.0, 1.5, 0.0, 2.0, 1.5, 2, 3):
-        alike(run(gamma), door.sigmoid_focal_loss(x, y, gamma=gamma))
+        close(run(gamma), door.sigmoid_focal_loss(x, y, gamma=gamma))
     assert len(seen.graphs) <= 5
     with pytest.raises(Exception, match="must be >= 0"):
         torch.compile(lambda: door.sigmoid_focal_loss(x, y, gamma=-2.0), backend=seen)()
@@ -157,7 +158,7 @@ def test_other_arguments_to_be_differentiated(size):
         tensors = [x.clone(), y.clone(), torch.ones(size).double(), torch.ones(1).double()]
         leaves = [tensor.requires_grad_() for tensor in tensors]
         results.append(torch.autograd.grad(run(*leaves[:3], pos_weight=leaves[3], reduction="sum"), leaves))
-    alike(*results, 1e-12, 1e-12)
+    close(*results, 1e-12, 1e-12)
 
 
 @pytest.mark.parametrize("size", [6, LARGE], ids=["small", "large"])
@@ -175,7 +176,7 @@ def test_compiled_autocast(size, half):
     assert loss.dtype == torch.float32
     (loss * 65536).backward()
     exact = (x.double().sigmoid() - y) * (65536 / size)
-    alike(leaf.grad.double(), exact, 1.5 * torch.finfo(half).eps, 1e-4 / size + 6e-8)
+    close(leaf.grad.double(), exact, 1.5 * torch.finfo(half).eps, 1e-4 / size + 6e-8)
 
 
 @pytest.mark.parametrize("transform", ["grad", "vmap", "vmap of grad", "hessian"])
@@ -188,7 +189,7 @@ def test_compiled_transformations(transform):
         "vmap of grad": func.vmap(func.grad(FAMILY["bce"])),
         "hessian": func.hessian(FAMILY["bce"]),
     }[transform]
-    alike(torch.compile(run, backend="aot_eager")(x, y), run(x, y), 1e-5, 1e-7)
+    close(torch.compile(run, backend="aot_eager")(x, y), run(x, y), 1e-5, 1e-7)
 
 
 @each_function
@@ -196,9 +197,9 @@ def test_without_gradients_compiled(name):
     x, y = data(name, LARGE)
     run = torch.compile(FAMILY[name], fullgraph=True, backend="aot_eager")
     with torch.no_grad():
-        alike(run(x, y, reduction="mean"), FAMILY[name](x, y, reduction="mean"))
+        close(run(x, y, reduction="mean"), FAMILY[name](x, y, reduction="mean"))
     with torch.inference_mode():
-        alike(run(x, y, reduction="mean").clone(), FAMILY[name](x, y, reduction="mean"))
+        close(run(x, y, reduction="mean").clone(), FAMILY[name](x, y, reduction="mean"))
 
 
 LOSSES = {
@@ -243,7 +244,7 @@ def test_exports(name, strict):
     file.seek(0)
     loaded = torch.export.load(file).module()
     x, y = data(name, 11, 3)
-    alike(loaded(x, y), module(x, y), 1e-6)
+    close(loaded(x, y), module(x, y), 1e-6)
 
 
 def test_onnx(tmp_path):
@@ -254,4 +255,4 @@ def test_onnx(tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "loss.onnx")
     names = [one.name for one in session.get_inputs()]
     (loss,) = session.run(None, dict(zip(names, (x.numpy(), y.numpy()), strict=True)))
-    alike(torch.from_numpy(loss), MODULES["bce"]()(x, y), 1e-5)
+    close(torch.from_numpy(loss), MODULES["bce"]()(x, y), 1e-5)

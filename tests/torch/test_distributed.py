@@ -9,7 +9,7 @@ if not torch.distributed.is_available() or not torch.distributed.is_gloo_availab
     pytest.skip("this torch has no gloo", allow_module_level=True)
 
 from support import ranks  # noqa: E402
-from support.torch_calls import alike  # noqa: E402
+from support.compare import close  # noqa: E402
 
 
 def train(world, folder):
@@ -35,8 +35,8 @@ def test_gradients_are_those_of_one_large_batch(world, tmp_path):
     assert len(found) == len(ranks.CASES) * len(ranks.WRAPPERS)
     for (case, _), (loss, gradients) in found.items():
         wanted_loss, wanted = ranks.whole(case)
-        alike(loss, wanted_loss, 1e-12)
-        alike(gradients, wanted, 1e-11, 1e-14)
+        close(loss, wanted_loss, 1e-12)
+        close(gradients, wanted, 1e-11, 1e-14)
 
 
 @pytest.mark.parametrize("case", ranks.CASES)
@@ -50,4 +50,4 @@ def test_means_of_parts_are_not_the_mean_of_the_whole(case):
         ranks.step(case, model, *(tensor[rows] for tensor in ranks.batch(case)))
         averages.append([parameter.grad / 2 for parameter in model.parameters()])
     with pytest.raises(AssertionError):
-        alike([one + other for one, other in zip(*averages, strict=True)], gradients, 1e-3)
+        close([one + other for one, other in zip(*averages, strict=True)], gradients, 1e-3)

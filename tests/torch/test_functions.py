@@ -9,6 +9,7 @@ from mpmath import log, log1p, mpf
 from support import oracle
 from support.accuracy import ULPS, accurate, case
 from support.cases import points
+from support.compare import close
 
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
@@ -17,7 +18,6 @@ from support.torch_calls import (  # noqa: E402
     FUNCTIONS,
     PROBABILITIES,
     ROUTES,
-    alike,
     data,
     derivatives,
     each_function,
@@ -84,7 +84,7 @@ def test_every_half_is_computed_in_float32_and_rounded_once(name, half, route):
         got = derivatives(FAMILY[name], x, y, route=route)
         want = derivatives(FAMILY[name], x.float(), y, route=route)
         # One rounding to a half apart: where float32 lies midway, its last bit decides.
-        alike(got, [result.to(half) for result in want], torch.finfo(half).eps)
+        close(got, [result.to(half) for result in want], torch.finfo(half).eps)
         for result in got:
             assert not result[~x.isnan()].isnan().any()
             assert result[x.isnan()].isnan().all()
@@ -94,9 +94,9 @@ def test_every_half_is_computed_in_float32_and_rounded_once(name, half, route):
 def test_the_numbers_that_torch_rounds_away(route):
     x, y = torch.tensor([-20.0, 20.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 1.0, 0.0])
     loss, slope, curvature = derivatives(FAMILY["bce"], x, y, route=route, order=2)
-    alike(loss, torch.tensor([2.0611537e-9, 2.0611537e-9, 0.6931472, 0.6931472]))
-    alike(slope, torch.tensor([2.0611537e-9, -2.0611537e-9, -0.5, 0.5]))
-    alike(curvature, torch.tensor([2.0611537e-9, 2.0611537e-9, 0.25, 0.25]))
+    close(loss, torch.tensor([2.0611537e-9, 2.0611537e-9, 0.6931472, 0.6931472]))
+    close(slope, torch.tensor([2.0611537e-9, -2.0611537e-9, -0.5, 0.5]))
+    close(curvature, torch.tensor([2.0611537e-9, 2.0611537e-9, 0.25, 0.25]))
     torch_loss, torch_slope = derivatives(F.binary_cross_entropy_with_logits, x, y)
     assert torch_loss[0] == 0 and torch_slope[1] == 0, "torch has become exact: say so in the documentation"
 
@@ -201,9 +201,7 @@ def test_the_answers_of_torch_where_torch_is_right(seed):
         for own, other in [(got.detach(), want.detach()), (leaf.grad, wide_leaf.grad)]:
             assert own.dtype == dtype, told
             rtol, atol = (8 * eps, 200 * eps) if dtype.itemsize > 2 else (3 * eps, eps)
-            torch.testing.assert_close(
-                own.double(), other, rtol=rtol, atol=atol, equal_nan=True, msg=lambda found, told=told: told + found
-            )
+            close(own.double(), other, rtol, atol, what=told)
 
 
 @each_function
@@ -213,7 +211,7 @@ def test_targets_may_be_whole_numbers(name, route, dtype):
     x, _ = data(name, 7, 3)
     y = torch.arange(21).reshape(7, 3) % 2
     got = derivatives(FAMILY[name], x, y.to(dtype), route=route)
-    alike(got, derivatives(FAMILY[name], x, y.float(), route=route), 0)
+    close(got, derivatives(FAMILY[name], x, y.float(), route=route), 0)
 
 
 @each_function

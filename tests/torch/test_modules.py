@@ -9,7 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
-from support.torch_calls import MODULES, alike, data, each_function  # noqa: E402
+from support.compare import close  # noqa: E402
+from support.torch_calls import MODULES, data, each_function  # noqa: E402
 from torch import nn  # noqa: E402
 
 import binxent.torch as door  # noqa: E402
@@ -91,7 +92,7 @@ def test_states_move_between_twins(name, direction):
     source.weight.mul_(5)
     assert list(source.state_dict()) == list(destination.state_dict())
     destination.load_state_dict(source.state_dict())
-    alike(destination.weight, torch.tensor([5.0, 10.0]))
+    close(destination.weight, torch.tensor([5.0, 10.0]))
     assert list(TWINS[name][0]().state_dict()) == []
 
 
@@ -102,7 +103,7 @@ def test_the_state_of_a_scripted_twin_is_taken():
     file.seek(0)
     module = door.BCEWithLogitsLoss(pos_weight=torch.ones(2))
     module.load_state_dict(torch.load(file))
-    alike(module.pos_weight, torch.tensor([2.0, 3.0]))
+    close(module.pos_weight, torch.tensor([2.0, 3.0]))
 
 
 @each_function
@@ -113,7 +114,7 @@ def test_copies_and_files(name):
     torch.save(module, file)
     file.seek(0)
     for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module)), torch.load(file, weights_only=False)):
-        alike(other(x, y), module(x, y), 0)
+        close(other(x, y), module(x, y), 0)
         other.weight.zero_()
         assert module.weight.any()
 
@@ -131,7 +132,7 @@ def test_buffers_move_with_the_module(name):
 def test_pos_weight_is_a_buffer_when_given(kind):
     assert list(kind(pos_weight=torch.tensor([2.0])).state_dict()) == ["pos_weight"]
     x, y = torch.tensor([0.3, 0.6]), torch.tensor([1.0, 0.0])
-    alike(kind(pos_weight=2)(x, y), kind(pos_weight=torch.tensor(2.0))(x, y), 0)
+    close(kind(pos_weight=2)(x, y), kind(pos_weight=torch.tensor(2.0))(x, y), 0)
     assert kind(pos_weight=2.5).double().pos_weight == 2.5
 
 
@@ -153,7 +154,7 @@ def test_the_old_names_of_reductions(name):
             function = {"BCELoss": door.binary_cross_entropy}.get(name, door.binary_cross_entropy_with_logits)
             directly = function(x, y, **options)
         assert caught
-        alike([own(x, y), directly], [other(x, y), other(x, y)])
+        close([own(x, y), directly], [other(x, y), other(x, y)])
 
 
 @each_twin
@@ -163,7 +164,7 @@ def test_a_batch_is_its_samples_one_by_one(name, reduction):
     module = TWINS[name][0](reduction=reduction)
     one_by_one = torch.stack([module(*pair) for pair in zip(x, y, strict=True)])
     together = {"none": lambda t: t, "mean": torch.mean, "sum": torch.sum}[reduction]
-    alike(module(x, y), together(one_by_one))
+    close(module(x, y), together(one_by_one))
 
 
 # What torch's test suite asks of the two losses, in words of our own.
@@ -180,20 +181,20 @@ def test_different_sizes_are_refused(name, sizes):
 
 def test_logits_and_probabilities_agree():
     x, y = torch.randn(64, 4), torch.randint(0, 2, (64, 4)).float()
-    alike(door.BCEWithLogitsLoss()(x, y), door.BCELoss()(x.sigmoid(), y), 1e-5)
+    close(door.BCEWithLogitsLoss()(x, y), door.BCELoss()(x.sigmoid(), y), 1e-5)
     weight = torch.rand(4)
-    alike(door.BCEWithLogitsLoss(weight)(x, y), door.BCELoss(weight)(x.sigmoid(), y), 1e-5)
+    close(door.BCEWithLogitsLoss(weight)(x, y), door.BCELoss(weight)(x.sigmoid(), y), 1e-5)
     x, y = torch.full((3,), -200.0), torch.ones(3)
-    alike(door.BCELoss(reduction="sum")(x.sigmoid(), y), torch.tensor(300.0))
+    close(door.BCELoss(reduction="sum")(x.sigmoid(), y), torch.tensor(300.0))
 
 
 def test_the_gradient_at_zero():
     x = torch.zeros(3, 1, requires_grad=True)
     door.BCEWithLogitsLoss(reduction="sum")(x, torch.zeros(3, 1)).backward()
-    alike(x.grad, torch.full((3, 1), 0.5), 0)
+    close(x.grad, torch.full((3, 1), 0.5), 0)
     x = torch.zeros(3, 1, requires_grad=True)
     door.BCEWithLogitsLoss(pos_weight=torch.ones(3, 1), reduction="sum")(x, torch.zeros(3, 1)).backward()
-    alike(x.grad, torch.full((3, 1), 0.5), 0)
+    close(x.grad, torch.full((3, 1), 0.5), 0)
 
 
 @pytest.mark.parametrize("shape", [(4,), (1, 4), (16, 4)])
@@ -201,14 +202,14 @@ def test_weights_broadcast_as_if_repeated(shape):
     x, y = torch.rand(16, 4), torch.rand(16, 4)
     weight = torch.rand(shape)
     for name, (ours, _) in TWINS.items():
-        alike(ours(weight)(x, y), ours(weight.expand(16, 4))(x, y), 0)
-        alike(ours(pos_weight=weight)(x, y), ours(pos_weight=weight.expand(16, 4).contiguous())(x, y), 0)
+        close(ours(weight)(x, y), ours(weight.expand(16, 4))(x, y), 0)
+        close(ours(pos_weight=weight)(x, y), ours(pos_weight=weight.expand(16, 4).contiguous())(x, y), 0)
         assert name
 
 
 def test_pos_weights_of_one_change_nothing():
     x, y = torch.rand(64, 4), torch.rand(64, 4)
-    alike(door.BCEWithLogitsLoss(pos_weight=torch.ones(4))(x, y), door.BCEWithLogitsLoss()(x, y))
+    close(door.BCEWithLogitsLoss(pos_weight=torch.ones(4))(x, y), door.BCEWithLogitsLoss()(x, y))
 
 
 def test_large_logits_are_stable():
@@ -217,12 +218,12 @@ def test_large_logits_are_stable():
     for module in (door.BCEWithLogitsLoss(), weighted):
         assert module(x, y).isfinite()
         assert module(-x, torch.tensor([0.0, 0.0])).isfinite()
-        alike(module(1e30 * torch.ones(2), torch.ones(2)), torch.tensor(0.0))
+        close(module(1e30 * torch.ones(2), torch.ones(2)), torch.tensor(0.0))
 
 
 def test_the_cost_of_a_probability_ends_at_100():
     x = torch.tensor([0.0, 1.0, 0.0, 1.0])
-    alike(door.BCELoss(reduction="none")(x, torch.tensor([1.0, 0, 0, 1])), torch.tensor([100.0, 100, 0, 0]))
+    close(door.BCELoss(reduction="none")(x, torch.tensor([1.0, 0, 0, 1])), torch.tensor([100.0, 100, 0, 0]))
 
 
 @pytest.mark.parametrize("name", TWINS)
@@ -239,4 +240,4 @@ def test_empty_batches(name):
     x, y = torch.rand(0, 4), torch.rand(0, 4)
     for reduction in ("none", "mean", "sum"):
         ours, theirs = (kind(reduction=reduction)(x, y) for kind in TWINS[name])
-        alike(ours, theirs, 0)
+        close(ours, theirs, 0)

@@ -8,7 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
-from support.torch_calls import FAMILY, alike, data, derivatives, each_function, each_route  # noqa: E402
+from support.compare import close  # noqa: E402
+from support.torch_calls import FAMILY, data, derivatives, each_function, each_route  # noqa: E402
 
 import binxent.torch as door  # noqa: E402
 from binxent import BinaryCrossentropy  # noqa: E402
@@ -32,7 +33,7 @@ def test_a_weight_multiplies_what_it_broadcasts_to(name, route, shape):
     x, y = data(name, 5, 3)
     weight = torch.rand(shape) + 0.1
     want = [result * weight for result in derivatives(FAMILY[name], x, y, route=route)]
-    alike(derivatives(FAMILY[name], x, y, weight=weight, route=route), want)
+    close(derivatives(FAMILY[name], x, y, weight=weight, route=route), want)
 
 
 @pytest.mark.parametrize("name", WITH_POSITIVES)
@@ -43,7 +44,7 @@ def test_pos_weight_multiplies_the_positive_share(name, route, shape):
     c = torch.rand(shape) * 4
     shares = (derivatives(FAMILY[name], x, torch.full_like(y, label), route=route) for label in (1, 0))
     want = [y * c * positive + (1 - y) * negative for positive, negative in zip(*shares, strict=True)]
-    alike(derivatives(FAMILY[name], x, y, pos_weight=c, route=route), want, 1e-6, 1e-6)
+    close(derivatives(FAMILY[name], x, y, pos_weight=c, route=route), want, 1e-6, 1e-6)
 
 
 @pytest.mark.parametrize("name", WITH_POSITIVES)
@@ -52,7 +53,7 @@ def test_pos_weight_may_be_a_number(name, route):
     x, y = data(name, 5, 3)
     for number in (3, 2.5, 0.0):
         got = derivatives(FAMILY[name], x, y, pos_weight=number, route=route)
-        alike(got, derivatives(FAMILY[name], x, y, pos_weight=torch.tensor(float(number)), route=route))
+        close(got, derivatives(FAMILY[name], x, y, pos_weight=torch.tensor(float(number)), route=route))
 
 
 @each_function
@@ -68,7 +69,7 @@ def test_a_weight_of_zero_hides_an_entry(name, route):
     for result in got:
         assert (result[:4] == 0).all()
         assert (result[4:] != 0).all()
-    alike([result[4:] for result in got], [result[4:] for result in derivatives(
+    close([result[4:] for result in got], [result[4:] for result in derivatives(
         FAMILY[name], x, y, weight=weight, route=route, order=2)])  # fmt: skip
     for reduction in ("sum", "mean", "weighted_mean"):
         assert all(result.isfinite().all() for result in both(FAMILY[name], bad_x, bad_y, weight=weight,
@@ -88,12 +89,12 @@ def test_ignored_entries_are_hidden_and_not_counted(name, route, ignore):
         derivatives(call, bad_x, bad_y, route=route), derivatives(alone, x, y, route=route), strict=True
     ):
         assert (result[ignored] == 0).all()
-        alike(result[~ignored], want[~ignored])
+        close(result[~ignored], want[~ignored])
     weight = torch.rand(8)
     for reduction in ("sum", "mean", "weighted_mean"):
         got = both(call, bad_x, bad_y, weight=weight, reduction=reduction)
         want = both(alone, x[~ignored], y[~ignored], weight=weight[~ignored], reduction=reduction)
-        alike([got[0], got[1][~ignored]], want)
+        close([got[0], got[1][~ignored]], want)
 
 
 @each_route
@@ -106,7 +107,7 @@ def test_whole_numbers_can_be_ignored(route, dtype):
     got = derivatives(FAMILY["bce"], x, y, ignore_index=ignore, route=route)[0]
     assert (got == 0).tolist() == (y == ignore).tolist()
     want = derivatives(FAMILY["bce"], x, y.float().clamp(0, 1), route=route)[0]
-    alike(got[y != ignore], want[y != ignore], 0)
+    close(got[y != ignore], want[y != ignore], 0)
 
 
 @each_function
@@ -115,7 +116,7 @@ def test_smoothing_by_s_leaves_half_of_s_at_either_end(name, route):
     x, y = data(name, 9)
     smoothed = y.double() * (1 - 0.3) + 0.3 / 2
     got = derivatives(FAMILY[name], x.double(), y.double(), label_smoothing=0.3, route=route)
-    alike(got, derivatives(FAMILY[name], x.double(), smoothed, route=route), 1e-12)
+    close(got, derivatives(FAMILY[name], x.double(), smoothed, route=route), 1e-12)
     assert derivatives(FAMILY["bce"], torch.zeros(1), torch.ones(1), label_smoothing=0.1)[1].item() == pytest.approx(
         -0.45
     )
@@ -130,8 +131,8 @@ def test_reductions(name, route):
     divisors = {"sum": 1, "mean": 20, "weighted_mean": weight.sum() * 5}
     for reduction, divisor in divisors.items():
         got = both(FAMILY[name], x, y, weight=weight, reduction=reduction)
-        alike(got, [each.sum() / divisor, slope / divisor], 1e-6)
-    alike(both(FAMILY[name], x, y, reduction="weighted_mean"), both(FAMILY[name], x, y, reduction="mean"))
+        close(got, [each.sum() / divisor, slope / divisor], 1e-6)
+    close(both(FAMILY[name], x, y, reduction="weighted_mean"), both(FAMILY[name], x, y, reduction="mean"))
 
 
 @each_function
@@ -139,7 +140,7 @@ def test_nothing_at_all(name):
     x, y = torch.zeros(0, 3), torch.zeros(0, 3)
     for reduction, want in [("sum", 0.0), ("mean", nan), ("weighted_mean", nan)]:
         loss, gradient = both(FAMILY[name], x, y, weight=torch.ones(3), reduction=reduction)
-        alike(loss, torch.tensor(want))
+        close(loss, torch.tensor(want))
         assert gradient.shape == (0, 3)
     assert FAMILY[name](x, y, reduction="none").shape == (0, 3)
     x, y = data(name, 3)
@@ -154,19 +155,19 @@ def test_relations(seed):
     z, y = torch.randn(50, generator=draw) * 10, torch.rand(50, generator=draw)
     none = {"reduction": "none"}
     bce = partial(door.binary_cross_entropy_with_logits, **none)
-    alike(bce(z, y), bce(-z, 1 - y), 1e-6, 1e-5)
-    alike(door.sigmoid_focal_loss(z, y, alpha=-1, gamma=0), bce(z, y))
-    alike(door.poly_binary_cross_entropy_with_logits(z, y, epsilon_1=0.0, **none), bce(z, y))
-    alike(door.asymmetric_loss(z, y, 0, 0, None, **none), bce(z, y))
-    alike(2 * door.sigmoid_focal_loss(z, y, alpha=0.5), door.sigmoid_focal_loss(z, y, alpha=None))
-    alike(door.binary_cross_entropy((z.double() / 10).sigmoid(), y, **none), bce(z.double() / 10, y), 1e-12)
+    close(bce(z, y), bce(-z, 1 - y), 1e-6, 1e-5)
+    close(door.sigmoid_focal_loss(z, y, alpha=-1, gamma=0), bce(z, y))
+    close(door.poly_binary_cross_entropy_with_logits(z, y, epsilon_1=0.0, **none), bce(z, y))
+    close(door.asymmetric_loss(z, y, 0, 0, None, **none), bce(z, y))
+    close(2 * door.sigmoid_focal_loss(z, y, alpha=0.5), door.sigmoid_focal_loss(z, y, alpha=None))
+    close(door.binary_cross_entropy((z.double() / 10).sigmoid(), y, **none), bce(z.double() / 10, y), 1e-12)
     joined = door.binary_cross_entropy_with_logits(torch.cat([z, z / 2]), torch.cat([y, y]), reduction="sum")
-    alike(joined, bce(z, y).sum() + bce(z / 2, y).sum(), 1e-5)
+    close(joined, bce(z, y).sum() + bce(z / 2, y).sum(), 1e-5)
     p = z.sigmoid()
     p_t = y * p + (1 - y) * (1 - p)  # torchvision's words
     focal = (0.25 * y + 0.75 * (1 - y)) * (1 - p_t) ** 2 * F.binary_cross_entropy_with_logits(z, y, reduction="none")
-    alike(door.sigmoid_focal_loss(z, y), focal, 1e-4, 1e-5)
-    alike(door.poly_binary_cross_entropy_with_logits(z, y, 2.0, **none), bce(z, y) + 2 * (1 - p_t), 1e-5, 1e-5)
+    close(door.sigmoid_focal_loss(z, y), focal, 1e-4, 1e-5)
+    close(door.poly_binary_cross_entropy_with_logits(z, y, 2.0, **none), bce(z, y) + 2 * (1 - p_t), 1e-5, 1e-5)
 
 
 LAYOUTS = {
@@ -191,12 +192,12 @@ def test_layouts(name, layout, other):
     leaf = moved_x.detach().requires_grad_()
     loss = FAMILY[name](leaf, moved_y, weight=c, reduction="none")
     (gradient,) = torch.autograd.grad(loss, leaf, torch.ones_like(loss))
-    alike([loss.detach(), gradient], want, 0)
+    close([loss.detach(), gradient], want, 0)
     if layout == "channels last":
         assert loss.is_contiguous(memory_format=torch.channels_last)
         assert gradient.is_contiguous(memory_format=torch.channels_last)
     total = FAMILY[name](leaf, moved_y, weight=c, reduction="sum")
-    alike(torch.autograd.grad(total, leaf)[0], want[1], 0)
+    close(torch.autograd.grad(total, leaf)[0], want[1], 0)
 
 
 @each_function
@@ -210,7 +211,7 @@ def test_arguments_are_never_written(name, dtype):
     FAMILY[name](x, y, weight=weight, reduction="none").backward(upstream)
     FAMILY[name](x, y, weight=weight, reduction="mean").backward(upstream[0, 0])
     assert [tensor._version for tensor in (x, y, weight, upstream)] == versions
-    alike([x.detach(), y, weight, upstream], before, 0)
+    close([x.detach(), y, weight, upstream], before, 0)
 
 
 def test_results_do_not_share_memory_with_each_other():
@@ -218,7 +219,7 @@ def test_results_do_not_share_memory_with_each_other():
     loss = door.binary_cross_entropy_with_logits(x, torch.ones(5), reduction="none")
     kept = loss.detach().clone()
     loss.backward(torch.full((5,), 3.0))
-    alike(loss.detach(), kept, 0)
+    close(loss.detach(), kept, 0)
 
 
 def test_memory_is_used_again_only_when_nobody_holds_it():

@@ -6,7 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
-from support.torch_calls import FAMILY, MODULES, alike, data, derivatives, each_function, each_route  # noqa: E402
+from support.compare import close  # noqa: E402
+from support.torch_calls import FAMILY, MODULES, data, derivatives, each_function, each_route  # noqa: E402
 
 import binxent.torch as door  # noqa: E402
 
@@ -64,16 +65,16 @@ def test_functional_derivatives_agree(name):
     loss = called(name, "sum")
     value, slope, curvature = derivatives(FAMILY[name], x, y, order=2)
     func = torch.func
-    alike(func.grad(loss)(x, y), slope, 1e-13)
-    alike(func.grad_and_value(loss)(x, y)[1], value.sum(), 1e-13)
-    alike(func.vjp(lambda x: loss(x, y), x)[1](torch.tensor(3.0).double())[0], 3 * slope, 1e-13)
-    alike(func.jvp(lambda x: loss(x, y), (x,), (y,))[1], (slope * y).sum(), 1e-13)
+    close(func.grad(loss)(x, y), slope, 1e-13)
+    close(func.grad_and_value(loss)(x, y)[1], value.sum(), 1e-13)
+    close(func.vjp(lambda x: loss(x, y), x)[1](torch.tensor(3.0).double())[0], 3 * slope, 1e-13)
+    close(func.jvp(lambda x: loss(x, y), (x,), (y,))[1], (slope * y).sum(), 1e-13)
     each = called(name, "none")
     for jacobian in (func.jacrev, func.jacfwd):
-        alike(jacobian(each)(x, y), slope.diag(), 1e-13)
-        alike(func.jacrev(jacobian(loss))(x, y), curvature.diag(), 1e-12, 1e-15)
-    alike(func.hessian(loss)(x, y), curvature.diag(), 1e-12, 1e-15)
-    alike(torch.autograd.functional.hessian(lambda x: loss(x, y), x), curvature.diag(), 1e-12, 1e-15)
+        close(jacobian(each)(x, y), slope.diag(), 1e-13)
+        close(func.jacrev(jacobian(loss))(x, y), curvature.diag(), 1e-12, 1e-15)
+    close(func.hessian(loss)(x, y), curvature.diag(), 1e-12, 1e-15)
+    close(torch.autograd.functional.hessian(lambda x: loss(x, y), x), curvature.diag(), 1e-12, 1e-15)
 
 
 @each_function
@@ -86,12 +87,12 @@ def test_mixed_derivatives(name):
     want = torch.autograd.grad(slope.sum(), y1)[0].diag()
     step = 1e-6
     near = [derivatives(FAMILY[name], x, y + sign * step)[1] for sign in (1, -1)]
-    alike(want.diag(), (near[0] - near[1]) / (2 * step), 1e-7, 1e-8)
+    close(want.diag(), (near[0] - near[1]) / (2 * step), 1e-7, 1e-8)
     for inner, outer in [(0, 1), (1, 0)]:
         for one, other in [(func.jacrev, func.jacrev), (func.jacrev, func.jacfwd), (func.jacfwd, func.jacrev)]:
-            alike(other(one(loss, inner), outer)(x, y), want, 1e-11, 1e-14)
+            close(other(one(loss, inner), outer)(x, y), want, 1e-11, 1e-14)
     if name == "bce":
-        alike(want, -torch.eye(4, dtype=torch.float64), 1e-14, 1e-15)
+        close(want, -torch.eye(4, dtype=torch.float64), 1e-14, 1e-15)
 
 
 @each_function
@@ -103,7 +104,7 @@ def test_forward_over_forward_is_right_or_refused(name):
         got = torch.func.jacfwd(torch.func.jacfwd(called(name, "sum")))(x, y)
     except (RuntimeError, NotImplementedError):
         return
-    alike(got, curvature.diag(), 1e-9, 1e-12)
+    close(got, curvature.diag(), 1e-9, 1e-12)
 
 
 @each_function
@@ -118,9 +119,9 @@ def test_vectorized_over_every_argument(name, reduction):
         rows = [
             [tensor[row] if axis == 0 else tensor for axis, tensor in zip(axes, given, strict=True)] for row in range(3)
         ]
-        alike(torch.func.vmap(call, axes)(*given), torch.stack([call(*row) for row in rows]), 1e-13)
+        close(torch.func.vmap(call, axes)(*given), torch.stack([call(*row) for row in rows]), 1e-13)
         gradient = torch.func.grad(lambda *row: call(*row).sum())
-        alike(torch.func.vmap(gradient, axes)(*given), torch.stack([gradient(*row) for row in rows]), 1e-13)
+        close(torch.func.vmap(gradient, axes)(*given), torch.stack([gradient(*row) for row in rows]), 1e-13)
 
 
 def test_gradients_per_sample_of_a_model():
@@ -137,7 +138,7 @@ def test_gradients_per_sample_of_a_model():
         model.zero_grad()
         loss(model(x[row]), y[row]).backward()
         for name, value in model.named_parameters():
-            alike(got[name][row], value.grad, 1e-5, 1e-7)
+            close(got[name][row], value.grad, 1e-5, 1e-7)
 
 
 @each_function
@@ -145,7 +146,7 @@ def test_buffers_can_be_replaced(name):
     x, y = data(name, 4, 3)
     module = MODULES[name](weight=torch.ones(3))
     got = torch.func.functional_call(module, {"weight": torch.tensor([0.0, 1, 2])}, (x, y))
-    alike(got, MODULES[name](weight=torch.tensor([0.0, 1, 2]))(x, y), 0)
+    close(got, MODULES[name](weight=torch.tensor([0.0, 1, 2]))(x, y), 0)
 
 
 @each_function
@@ -160,13 +161,13 @@ def test_backward_twice_gives_the_same(name, dtype, reduction):
     gradients = [torch.autograd.grad(loss, x, upstream, retain_graph=True)[0].clone() for _ in range(3)]
     (last,) = torch.autograd.grad(loss, x, upstream)
     for gradient in [*gradients[1:], last]:
-        alike(gradient, gradients[0], 2 * torch.finfo(dtype).eps)
-    alike(upstream, kept, 0)
+        close(gradient, gradients[0], 2 * torch.finfo(dtype).eps)
+    close(upstream, kept, 0)
     with pytest.raises(RuntimeError, match="backward through the graph a second time"):
         torch.autograd.grad(loss, x, upstream)
     unit, slope = torch.finfo(dtype).eps, derivatives(FAMILY[name], x.double(), y.double())[1]
     wanted = slope * upstream.double() / (1 if reduction == "none" else 40)
-    alike(last.double(), wanted, max(4 * unit, 1e-6), 4 * unit)
+    close(last.double(), wanted, max(4 * unit, 1e-6), 4 * unit)
 
 
 @each_function
@@ -179,7 +180,7 @@ def test_many_upstream_gradients_at_once(name, reduction, retain_graph):
     upstream = torch.linspace(-1, 2, 3 * loss.numel()).reshape(3, *loss.shape)
     want = [torch.autograd.grad(loss, x, one, retain_graph=True)[0] for one in upstream]
     got = torch.autograd.grad(loss, x, upstream, is_grads_batched=True, retain_graph=retain_graph)[0]
-    alike(got, torch.stack(want), 1e-6)
+    close(got, torch.stack(want), 1e-6)
 
 
 @each_route
@@ -189,7 +190,7 @@ def test_gradients_add_up_over_calls(route):
     total = loss(x, y) * 2 + loss(x, y, reduction="sum") - 3 * loss(x, y, reduction="none").mean()
     total.backward()
     slope = derivatives(loss, x, y, route=route)[1]
-    alike(x.grad, slope * (2 / 9 + 1 - 3 / 9), 1e-5)
+    close(x.grad, slope * (2 / 9 + 1 - 3 / 9), 1e-5)
 
 
 @each_function
@@ -199,13 +200,13 @@ def test_without_gradients(name):
     leaf = x.clone().requires_grad_()
     with torch.no_grad():
         assert not FAMILY[name](leaf, y).requires_grad
-        alike(FAMILY[name](leaf, y), want)
+        close(FAMILY[name](leaf, y), want)
     with torch.inference_mode():
         got = FAMILY[name](leaf, y)
         assert got.is_inference()
         made_here = FAMILY[name](x.clone(), y.clone())
-    alike([got.clone(), made_here.clone()], [want, want])
-    alike(FAMILY[name](leaf, y).detach(), want)
+    close([got.clone(), made_here.clone()], [want, want])
+    close(FAMILY[name](leaf, y).detach(), want)
     assert not FAMILY[name](x, y).requires_grad
 
 
@@ -218,16 +219,16 @@ def test_checkpoints_and_hooks_on_saved_tensors(name):
         torch.utils.checkpoint.checkpoint(
             called(name, "sum"), leaf, y, use_reentrant=reentrant
         ).backward()  # fmt: skip
-        alike(leaf.grad, want, 0)
+        close(leaf.grad, want, 0)
     seen = []
     leaf = x.clone().requires_grad_()
     with torch.autograd.graph.saved_tensors_hooks(lambda t: seen.append(t.clone()) or len(seen) - 1, seen.__getitem__):
         loss = called(name, "sum")(leaf, y)
     (2 * loss).backward()
-    alike(leaf.grad, 2 * want, 0)
+    close(leaf.grad, 2 * want, 0)
     with torch.autograd.graph.save_on_cpu():
         loss = called(name, "sum")(leaf, y)
-    alike(torch.autograd.grad(loss, leaf)[0], want, 0)
+    close(torch.autograd.grad(loss, leaf)[0], want, 0)
 
 
 def test_an_input_that_was_changed_is_noticed():
@@ -236,7 +237,7 @@ def test_an_input_that_was_changed_is_noticed():
     hidden = x * 1
     loss = FAMILY["bce"](hidden, torch.ones(5), reduction="sum")
     hidden.mul_(2)
-    alike(torch.autograd.grad(loss, x, retain_graph=True)[0], x.detach().sigmoid() - 1, 1e-5)
+    close(torch.autograd.grad(loss, x, retain_graph=True)[0], x.detach().sigmoid() - 1, 1e-5)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         torch.autograd.grad(loss, x, create_graph=True)
 
@@ -252,8 +253,8 @@ def test_autocast_computes_in_float32(name, half):
             total = FAMILY[name](x, y, reduction="mean")
         assert (loss.dtype, slope.dtype, total.dtype) == (torch.float32, half, torch.float32)
         want = derivatives(FAMILY[name], x.float(), y.round(), route=route)
-        alike(loss, want[0], 0)
-        alike(slope, want[1].to(half), torch.finfo(half).eps)
+        close(loss, want[0], 0)
+        close(slope, want[1].to(half), torch.finfo(half).eps)
     with torch.autocast("cpu", half):
         assert FAMILY[name](x.double(), y).dtype == torch.float64
         assert FAMILY[name](x.float(), y).dtype == torch.float32
@@ -266,7 +267,7 @@ def test_a_scaled_gradient_of_float16_does_not_vanish():
         loss = FAMILY["bce"](x, torch.ones(1 << 20))
     (loss * 65536.0).backward()
     want = -1 / (1 + torch.tensor(3.0).double().exp()) * 65536 / (1 << 20)
-    alike(x.grad.double(), want.expand(x.shape), 1e-3)
+    close(x.grad.double(), want.expand(x.shape), 1e-3)
 
 
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)
@@ -307,15 +308,15 @@ def test_traces(name):
     slope = partial(torch.func.grad(called(name, "mean")))
     graph = torch.fx.experimental.proxy_tensor.make_fx(slope)(x, y)
     assert "binxent" not in graph.code
-    alike(graph(x / 2, y), slope(x / 2, y), 1e-13)
+    close(graph(x / 2, y), slope(x / 2, y), 1e-13)
     scripted = torch.jit.trace(called(name, "mean"), (x, y), check_trace=False)
-    alike(scripted(x / 2, y), called(name, "mean")(x / 2, y), 1e-13)
+    close(scripted(x / 2, y), called(name, "mean")(x / 2, y), 1e-13)
 
 
 def test_a_fresh_head_starts_in_the_right_direction():
     x = torch.zeros(2, requires_grad=True)
     door.binary_cross_entropy_with_logits(x, torch.tensor([1.0, 0.0]), reduction="sum").backward()
-    alike(x.grad, torch.tensor([-0.5, 0.5]), 0)
+    close(x.grad, torch.tensor([-0.5, 0.5]), 0)
 
 
 def test_where_all_is_ignored_no_derivative_is_a_number_that_is_not():
