@@ -1,4 +1,4 @@
-"""What the tests of the core share: fresh interpreters, and a number of threads that is put back."""
+"""What tests share: every public door, fresh interpreters, and a number of threads that is put back."""
 
 import os
 import shutil
@@ -7,8 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.doors import DOORS
 
 import binxent as bx
+
+
+@pytest.fixture(params=DOORS, ids=lambda door: door.name)
+def backend(request):
+    """Each public door in turn, Keras's on the backend of this process; see `support/doors.py`."""
+    if request.param.name != "numpy":
+        pytest.importorskip(request.param.name)
+    return request.param
 
 
 @pytest.fixture

@@ -348,8 +348,6 @@ labels = st.floats(0, 1, width=32, allow_subnormal=False)
 @given(z=logits, y=labels, s=st.floats(0, 1, width=16))
 def test_relations(z, y, s):
     bce = partial(door.sigmoid_binary_cross_entropy, float(z))
-    close(bce(y), door.sigmoid_binary_cross_entropy(-z, float(np.float32(1) - np.float32(y))), 1e-6, 1e-5)
-    close(door.sigmoid_focal_loss(z, y, gamma=0.0), bce(y), 0)
     close(door.sigmoid_focal_loss(z, y, alpha=-1, gamma=0.0), bce(y), 0)
     close(door.sigmoid_poly_loss(z, y, epsilon_1=0.0), bce(y), 0)
     close(door.sigmoid_asymmetric_loss(z, y, gamma_pos=0.0, gamma_neg=0.0, margin=0.0), bce(y), 1e-6)

@@ -1,0 +1,53 @@
+"""What holds for the losses of the family holds through every public door."""
+
+import numpy as np
+import pytest
+from support.cases import FAMILY
+from support.compare import close
+from support.doors import DOORS
+
+import binxent as bx
+
+LOGITS = np.float32([-30, -2.5, -0.7, 0, 0, 0.3, 1.9, 40])
+LABELS = np.float32([1, 0, 0.3, 0, 1, 1, 0.8, 0])
+each_loss = pytest.mark.parametrize("loss", [kind(from_logits=True) for kind in FAMILY], ids=lambda loss: loss.name)
+
+
+@each_loss
+def test_every_door_gives_what_numpy_gives(backend, loss):
+    want = bx.value_and_grad(type(loss)(from_logits=True, axis=(), reduction="none"), LABELS, LOGITS)
+    close(backend.value_and_grad(loss, LABELS, LOGITS), [result.astype(float) for result in want], 1e-6, 1e-7)
+
+
+def test_the_other_label_is_the_mirror(backend):
+    for loss in (bx.BinaryCrossentropy(True), bx.PolyBinaryCrossentropy(from_logits=True)):
+        value, slope = backend.value_and_grad(loss, LABELS, LOGITS)
+        close(backend.value_and_grad(loss, 1 - LABELS, -LOGITS), (value, -slope), 1e-6, 1e-6)
+
+
+def test_focal_loss_without_focus_is_cross_entropy(backend):
+    focal, plain = bx.BinaryFocalCrossentropy(gamma=0, from_logits=True), bx.BinaryCrossentropy(True)
+    close(*(backend.value_and_grad(loss, LABELS, LOGITS) for loss in (focal, plain)))
+
+
+def test_each_sample_stands_alone(backend):
+    loss = bx.BinaryCrossentropy(True)
+    parts = [backend.value_and_grad(loss, LABELS[part], LOGITS[part]) for part in (np.s_[:3], np.s_[3:])]
+    close(backend.value_and_grad(loss, LABELS, LOGITS), [np.concatenate(part) for part in zip(*parts, strict=True)])
+
+
+def test_nan_stays_where_it_is(backend):
+    x, y = LOGITS.copy(), LABELS.copy()
+    x[2], y[5] = np.nan, np.nan
+    for result in backend.value_and_grad(bx.BinaryCrossentropy(True), y, x):
+        assert np.isnan(result).nonzero()[0].tolist() == [2, 5]
+
+
+@each_loss
+@pytest.mark.parametrize("backend", [door for door in DOORS if door.weighs], indirect=True, ids=lambda door: door.name)
+def test_weights_multiply_and_zero_hides_nan(backend, loss):
+    weight = np.float32([0, 0.5, 1, 2, 3, 0.25, 7, 1])
+    x = LOGITS.copy()
+    x[0] = np.nan
+    want = backend.value_and_grad(loss, LABELS, LOGITS)
+    close(backend.value_and_grad(loss, LABELS, x, weight), [result * weight for result in want], 1e-6, 1e-9)
