@@ -1,4 +1,4 @@
-# Everything happens in .venv beside this file; each target installs what it needs, once.
+# Everything happens in .venv beside this file (test-core: .venv-core); each target installs what it needs, once.
 PYTHON ?= python3.11
 ARGS ?=
 
@@ -20,7 +20,7 @@ endef
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help train test test-fast lint format bench bench-tables clean
+.PHONY: help train test test-core test-fast lint format bench bench-tables clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ train: .venv/train.installed  ## train on the built-in breast-cancer table and w
 
 test: .venv/test.installed  ## run every test, those of Keras on each of its backends (ARGS=...: only what they say)
 	@$(test)
+
+test-core: .venv-core/installed  ## run the tests of the NumPy door, without any framework, in an environment of its own
+	@.venv-core/bin/python -m pytest --numprocesses=auto --dist=worksteal -m "not slow and not compiles" \
+		$(or $(ARGS),tests/core tests/kernels tests/numpy tests/test_losses.py tests/test_compare.py)
 
 test-fast: .venv/test.installed  ## run the tests that take no more than a few seconds each, with Keras on jax
 	@$(PYTEST) -m "not slow" $(ARGS)
@@ -50,12 +54,19 @@ bench-tables: .venv/train.installed  ## put the committed measurements into the 
 	@$(RUN) -m bench.tables
 
 clean:  ## remove everything that was built or cached here; runs/ stays
-	@rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis dist
+	@rm -rf .venv .venv-core .cache .pytest_cache .ruff_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or newer, or name one, as in 'make PYTHON=python3.12'" >&2; exit 2; }
 	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv-core/installed: $(INPUTS)
+	@echo "Installing binxent and what its NumPy door is tested with into .venv-core (once)"
+	@$(PYTHON) -m venv .venv-core
+	@.venv-core/bin/python -m pip install -qq --constraint tests/constraints.txt --editable . \
+		hypothesis mpmath pytest pytest-xdist
 	@touch $@
 
 .venv/train.installed: $(INPUTS) | .venv/made

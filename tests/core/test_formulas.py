@@ -19,6 +19,7 @@ each_precision = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.compiles
 @each_spelling
 @each_reading
 @each_precision
@@ -29,6 +30,7 @@ def test_loss_slope_and_curvature_are_exact(name, reading, real):
     accurate(results, truth, ULPS[name])
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("name", ["bce", "poly", "focal 2, balanced", "focal 7.3", "asymmetric"])
 @pytest.mark.parametrize("reading", ["logits", "probabilities"])
 def test_loss_and_slope_are_exact_without_the_rest(name, reading):
@@ -37,6 +39,7 @@ def test_loss_and_slope_are_exact_without_the_rest(name, reading):
     accurate(bx.value_and_grad(loss, y, x), truth, ULPS[name])
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("reading", ["logits", "probabilities"])
 def test_a_weight_per_label_is_exact(reading):
     loss, x, y, truth = case("bce, positives 2.5", reading, np.float32)

@@ -15,6 +15,8 @@ import binxent as bx
 from binxent._kernels import fused
 from binxent._kernels import threads as kernel_threads
 
+pytestmark = pytest.mark.compiles
+
 LOSSES = {
     "mean": (bx.BinaryCrossentropy(True), None),
     "weights": (bx.BinaryCrossentropy(True, reduction="mean_with_sample_weight"), 1),

@@ -13,6 +13,8 @@ from support.compare import close
 
 import binxent as bx
 
+pytestmark = pytest.mark.compiles
+
 # No deadline: the first example of a relation may wait for a kernel to be compiled.
 settings.register_profile("relations", deadline=None, max_examples=40, derandomize=True)
 settings.load_profile("relations")

@@ -9,6 +9,8 @@ from support.compare import close
 
 import binxent as bx
 
+pytestmark = pytest.mark.compiles
+
 LOGITS = bx.BinaryCrossentropy(True)
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean_with_sample_weight", "none")
 
