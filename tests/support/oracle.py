@@ -195,7 +195,7 @@ def ulps(got, truth):
     """The error of loss, slope and curvature at each point, in units in the last place of the size."""
     real = got.dtype.type
     info = np.finfo(real)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         error = abs((got - truth.high) - truth.low)
         error = np.where(got == truth.high, abs(truth.low), error)
         error = np.where(np.isnan(error), np.inf, error)
