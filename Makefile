@@ -17,10 +17,12 @@ $(if $(ARGS),,for backend in tensorflow torch; do \
 done;) exit $$failed
 endef
 
+PAGES := NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help train test test-core test-fast lint format bench bench-tables clean
+.PHONY: help train test test-core test-fast lint format docs bench bench-tables clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,14 +40,18 @@ test-core: .venv-core/installed  ## run the tests of the NumPy door, without any
 test-fast: .venv/test.installed  ## run the tests that take no more than a few seconds each, with Keras on jax
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-lint: .venv/test.installed .venv/lint.installed  ## check style, formatting and types
+lint: .venv/test.installed .venv/lint.installed .venv/docs.installed  ## check style, formatting, types and the pages
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m ruff format --quiet --check .
 	@$(RUN) -m pyright --pythonpath $(RUN)
+	@$(PAGES)
 
 format: .venv/lint.installed  ## put the code into the house style
 	@$(RUN) -m ruff check --quiet --fix .
 	@$(RUN) -m ruff format --quiet .
+
+docs: .venv/docs.installed  ## build the documentation into site/
+	@$(PAGES)
 
 bench: .venv/bench.installed  ## measure speed, memory and accuracy, for the tables (ARGS=--quick: a trial run, nothing kept)
 	@$(RUN) -m bench $(ARGS)
@@ -54,7 +60,7 @@ bench-tables: .venv/train.installed  ## put the committed measurements into the 
 	@$(RUN) -m bench.tables
 
 clean:  ## remove everything that was built or cached here; runs/ stays
-	@rm -rf .venv .venv-core .cache .pytest_cache .ruff_cache .hypothesis dist
+	@rm -rf .venv .venv-core .cache .pytest_cache .ruff_cache .hypothesis dist site
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made:
@@ -81,6 +87,11 @@ clean:  ## remove everything that was built or cached here; runs/ stays
 
 .venv/lint.installed: .venv/train.installed
 	@$(PIP) --group lint
+	@touch $@
+
+.venv/docs.installed: $(INPUTS) | .venv/made
+	@$(PIP) pip
+	@$(PIP) --group docs
 	@touch $@
 
 .venv/bench.installed: .venv/train.installed

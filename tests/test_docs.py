@@ -1,5 +1,6 @@
 """The documents are true: their tables are the measurements, their snippets run, their links lead somewhere."""
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -139,6 +140,26 @@ def test_a_page_names_everything_public(module, page):
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert public
     assert {name for name in public if not re.search(rf"\b{name}\b", text)} == set()
+
+
+def test_the_reference_shows_every_public_name():
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "docs/api").glob("*.md")]
+    shown = {text.removeprefix("::: ").strip() for text in pages}  # options, which could leave names out, would stay
+    names = exported_names()
+    assert len(names) > 5
+    assert set(names["binxent.numpy"]) <= set(names["binxent"]), "`import binxent` stands for `binxent.numpy`"
+    assert set(names) - {"binxent.numpy"} <= shown
+
+
+def exported_names() -> dict[str, list[str]]:
+    """The `__all__` of every module without an underscore that has one."""
+    found = {}
+    for path in (ROOT / "src").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+        exported = re.search(r"^__all__ = (\[.*?\])$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        if exported and "._" not in module:
+            found[module] = ast.literal_eval(exported[1])
+    return found
 
 
 def test_other_programs_are_not_shown_without_a_check():
