@@ -14,7 +14,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "binxent"
-OUTSIDE = [*sorted(ROOT.glob("examples/*.py")), ROOT / "CHANGELOG.md"]
+OUTSIDE = [*sorted(ROOT.glob("examples/*.py")), ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
 log = logging.getLogger("mkdocs.hooks.binxent")
 
 

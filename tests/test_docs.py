@@ -17,7 +17,8 @@ from bench import tables
 from bench.store import ROOT
 from bench.tables import DOCUMENTS
 
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+PAGES = [*(path for path in DOCUMENTS if path.parent.name != "api"), ROOT / "CONTRIBUTING.md"]
+each_document = pytest.mark.parametrize("document", PAGES, ids=lambda path: path.name)
 
 
 def snippets(document: Path, language: str) -> list[str]:
@@ -70,6 +71,16 @@ def test_pip_commands_name_extras_that_exist(document):
     for line in commands(document, "pip"):
         for named in re.findall(r"\[(.*?)\]", " ".join(line)):
             assert set(named.split(",")) <= set(extras)
+
+
+def test_pytest_commands_name_tests_that_exist():
+    lines = [line for document in PAGES for line in commands(document, ".venv/bin/python")]
+    assert lines
+    for python, dash_m, program, *arguments in lines:
+        assert (python, dash_m, program) == (".venv/bin/python", "-m", "pytest")
+        (path,) = (ROOT / word for word in arguments if "/" in word)
+        assert not arguments[-1].isidentifier() or re.search(rf"\bdef test_\w*{arguments[-1]}", path.read_text())
+        assert path.exists()
 
 
 @pytest.mark.slow
@@ -173,10 +184,10 @@ def exported_names() -> dict[str, list[str]]:
 
 
 def test_other_programs_are_not_shown_without_a_check():
-    known = ("make", "pip", "binxent")
+    known = ("make", "pip", "binxent", ".venv/bin/python")
     shown = {
         line.removeprefix("$ ").split()[0]
-        for path in DOCUMENTS
+        for path in PAGES
         for text in snippets(path, "console")
         for line in text.splitlines()
         if line.startswith("$ ")
