@@ -59,8 +59,10 @@ class House(griffe.Extension):
     """How docstrings and names of this code are read."""
 
     def on_object(self, *, obj: griffe.Object, **_: object) -> None:
-        """Read `Example:` as the section that griffe calls `Examples:`, and leave special methods but calls out."""
+        """Read `Example:` as griffe's section `Examples:`, link losses, and leave special methods but calls out."""
         if obj.docstring:
-            obj.docstring.value = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE)
+            text = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE)
+            text = text.replace("`Loss` explains", "[`Loss`][binxent.losses.Loss] explains")
+            obj.docstring.value = re.sub(r"`(binxent\.losses\.\w+)`", r"[`\1`][\1]", text)
         if obj.name.startswith("__") and obj.name != "__call__":
             obj.public = False
