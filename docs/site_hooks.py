@@ -4,7 +4,7 @@ import ast
 import logging
 import re
 import zlib
-from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 
 import griffe
@@ -40,29 +40,42 @@ def on_post_build(config: MkDocsConfig) -> None:
     """Warn of public names that no API page shows; under --strict that fails the build."""
     inventory = (Path(config.site_dir) / "objects.inv").read_bytes().split(b"\n", 4)[4]
     shown = {line.split(" ", 1)[0] for line in zlib.decompress(inventory).decode().splitlines()}
-    for name in sorted(set(public_names()) - shown):
+    for name in sorted({f"{module}.{name}" for module, names in exported().items() for name in names} - shown):
         log.warning("%s is public, and no API page shows it", name)
 
 
-def public_names() -> Iterator[str]:
-    """The full name of everything in an `__all__` of a public module."""
+@cache
+def exported() -> dict[str, list[str]]:
+    """The `__all__` of every public module that has one."""
+    found = {}
     for path in PACKAGE.rglob("*.py"):
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
         if "._" in module or module.startswith("binxent.workbench"):  # a program; docs/workbench.md describes it
             continue
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
-                yield from (f"{module}.{name}" for name in ast.literal_eval(node.value))
+                found[module] = ast.literal_eval(node.value)
+    return found
 
 
 class House(griffe.Extension):
     """How docstrings and names of this code are read."""
 
     def on_object(self, *, obj: griffe.Object, **_: object) -> None:
-        """Read `Example:` as griffe's section `Examples:`, link losses, and leave special methods but calls out."""
+        """Read `Example:` as griffe's section `Examples:`, link names, and leave special methods but calls out."""
         if obj.docstring:
             text = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE)
-            text = text.replace("`Loss` explains", "[`Loss`][binxent.losses.Loss] explains")
-            obj.docstring.value = re.sub(r"`(binxent\.losses\.\w+)`", r"[`\1`][\1]", text)
+            obj.docstring.value = re.sub(r"`([\w.]+)`", partial(link, obj), text)
         if obj.name.startswith("__") and obj.name != "__call__":
             obj.public = False
+
+
+def link(obj: griffe.Object, name: re.Match[str]) -> str:
+    """A name between backticks, linked if it is public in the module that shows the object, or one of the losses."""
+    inside = [module for module in exported() if f"{obj.path}.".startswith(f"{module}.")]
+    module = max(inside, key=len)
+    if name[1] in exported()[module] and name[1] != obj.name:
+        return f"[{name[0]}][{module}.{name[1]}]"
+    if (name[1] == "Loss" and "losses" in obj.path) or name[1].startswith("binxent.losses."):
+        return f"[{name[0]}][binxent.losses.{name[1].split('.')[-1]}]"
+    return name[0]
