@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from binxent._core import formulas
-from binxent._core.array_likes import as_numbers
 from binxent._core.dtypes import DTYPES
 from binxent._core.formulas import power_kind
+from binxent._core.options import number, numbers
 from binxent._core.shapes import standard_axis, standard_reduction
 from binxent._core.types import Axis, Reduced, Reduction
 
@@ -130,10 +130,10 @@ class Loss:
 
     def __post_init__(self) -> None:
         """Refuse impossible parameters and bring the others into one form, so that equal losses compare equal."""
-        _check("label_smoothing", self.label_smoothing, 0, 1)
-        if self.epsilon is not None and not 0 <= self.epsilon < 0.5:
+        self._check("label_smoothing", 0, 1)
+        if self.epsilon is not None and not 0 <= self._make_number("epsilon") < 0.5:
             raise ValueError(f"`epsilon` must lie in [0, 0.5), or be None for no clip; got {self.epsilon!r}.")
-        ignore_label = self.ignore_label
+        ignore_label = None if self.ignore_label is None else self._make_number("ignore_label")
         if ignore_label is not None and math.isnan(ignore_label):
             ignore_label = math.nan  # one object, so that tuples that hold it are equal
         self._set(
@@ -144,6 +144,20 @@ class Loss:
         )
         common = self.label_smoothing, self.ignore_label, self.epsilon
         self._set(pointwise=Pointwise(self.prediction_kind, *self.define(), *common))
+
+    def _make_number(self, name):
+        """Make a parameter the plain number that it holds now."""
+        self._set(**{name: number(name, getattr(self, name))})
+        return getattr(self, name)
+
+    def _check(self, name, low, high=math.inf):
+        """Make a parameter a plain number, and refuse an impossible one."""
+        value = self._make_number(name)
+        if not (low <= value <= high and math.isfinite(value)):
+            bounds = (
+                f"lie in [{low}, {high}]" if high < math.inf else f"be >= {low}" if low > -math.inf else "be finite"
+            )
+            raise ValueError(f"`{name}` must {bounds}; got {value!r}.")
 
     def _set(self, **values):
         for name, value in values.items():
@@ -311,8 +325,8 @@ class BinaryFocalCrossentropy(Loss):
     epsilon: float | None = 1e-7
 
     def __post_init__(self) -> None:
-        _check("alpha", self.alpha, 0, 1)
-        _check("gamma", self.gamma, 0)
+        self._check("alpha", 0, 1)
+        self._check("gamma", 0)
         super().__post_init__()
         if self.alpha != 0.25 and not self.apply_class_balancing:
             warnings.warn(
@@ -357,9 +371,9 @@ class AsymmetricCrossentropy(Loss):
     epsilon: float | None = 1e-7
 
     def __post_init__(self) -> None:
-        _check("gamma_pos", self.gamma_pos, 0)
-        _check("gamma_neg", self.gamma_neg, 0)
-        if not 0 <= self.margin < 1:
+        self._check("gamma_pos", 0)
+        self._check("gamma_neg", 0)
+        if not 0 <= self._make_number("margin") < 1:
             raise ValueError(f"`margin` must lie in [0, 1); got {self.margin!r}.")
         super().__post_init__()
 
@@ -397,7 +411,7 @@ class PolyBinaryCrossentropy(Loss):
     epsilon: float | None = 1e-7
 
     def __post_init__(self) -> None:
-        _check("epsilon_1", self.epsilon_1, -math.inf)
+        self._check("epsilon_1", -math.inf)
         super().__post_init__()
 
     def define(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -418,12 +432,6 @@ def identity(values: Iterable[Any]) -> tuple[Any, ...]:
     return tuple("NaN" if value != value else value for value in values)
 
 
-def _check(name, value, low, high=math.inf):
-    if not (low <= value <= high and math.isfinite(value)):
-        bounds = f"lie in [{low}, {high}]" if high < math.inf else f"be >= {low}" if low > -math.inf else "be finite"
-        raise ValueError(f"`{name}` must {bounds}; got {value!r}.")
-
-
 def _standard_pos_weight(pos_weight):
     if pos_weight is None:
         return None
@@ -435,10 +443,7 @@ def _standard_pos_weight(pos_weight):
                 f"got {pos_weight!r}."
             )
         pos_weight = [pos_weight[label] for label in range(len(pos_weight))]
-    weights, mask = as_numbers("pos_weight", pos_weight)
-    weights = weights.astype(float)
-    if mask is not None:
-        raise ValueError("`pos_weight` must have a number for each label; some are masked. Fill them with 1.0.")
+    weights = np.asarray(numbers("pos_weight", pos_weight), float)
     if weights.ndim > 1:
         raise ValueError(
             f"`pos_weight` must be a number or hold one number per label of the last axis; got shape {weights.shape}."

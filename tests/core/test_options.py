@@ -4,8 +4,10 @@ import fractions
 
 import numpy as np
 import pytest
+from support import option_kinds
 
-from binxent._core.options import number
+from binxent import losses
+from binxent._core.options import number, numbers
 
 
 def _torch(make):
@@ -86,3 +88,40 @@ def test_a_number_of_any_framework_is_made_plain(kind):
 def test_anything_else_is_refused_by_name(kind):
     with pytest.raises(TypeError, match=r"`gamma` must be a (plain )?number"):
         REFUSED[kind]()
+
+
+def test_several_numbers_of_any_kind_are_an_array_of_float64():
+    for make in option_kinds.SEVERAL.values():
+        got = numbers("pos_weight", make([1.0, 2.5, 4.0]))
+        assert got.dtype == np.float64
+        assert got.tolist() == [1.0, 2.5, 4.0]
+    assert numbers("pos_weight", 2) == 2
+
+
+@pytest.mark.parametrize("kind", option_kinds.REFUSED)
+def test_what_are_no_numbers_is_refused_by_name(kind):
+    with pytest.raises(TypeError, match="`pos_weight` must (be a (plain )?number|hold a number for each label)"):
+        numbers("pos_weight", option_kinds.REFUSED[kind])
+
+
+OPTIONS = {
+    "label_smoothing": losses.BinaryCrossentropy,
+    "ignore_label": losses.BinaryCrossentropy,
+    "epsilon": losses.BinaryCrossentropy,
+    "pos_weight": losses.BinaryCrossentropy,
+    "alpha": losses.BinaryFocalCrossentropy,
+    "gamma": losses.BinaryFocalCrossentropy,
+    "gamma_pos": losses.AsymmetricCrossentropy,
+    "gamma_neg": losses.AsymmetricCrossentropy,
+    "margin": losses.AsymmetricCrossentropy,
+    "epsilon_1": losses.PolyBinaryCrossentropy,
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_loss_holds_plain_numbers(option):
+    loss = OPTIONS[option](**{option: np.float32(0.25)})
+    assert type(getattr(loss, option)) is float
+    assert loss == OPTIONS[option](**{option: 0.25})
+    with pytest.raises(TypeError, match=f"`{option}` must be a number"):
+        OPTIONS[option](**{option: "0.25"})

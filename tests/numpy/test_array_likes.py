@@ -183,11 +183,11 @@ def test_a_masked_output_is_refused():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: np.ma.array([1, 2], mask=[0, 1]), ValueError, "`pos_weight` must have a number for each label; some"),
-        (lambda: pandas_series([1, None], dtype="Int64"), ValueError, "`pos_weight` has 1 missing values."),
-        (lambda: pytest.importorskip("scipy.sparse").eye_array(2), TypeError, "`pos_weight` must be an array; got a s"),
-        (lambda: "auto", TypeError, "`pos_weight` must hold float64, .* got an array of <U4."),
-        (lambda: [1, None], TypeError, "`pos_weight` must hold float64, .* got an array of object."),
+        (lambda: np.ma.array([1, 2], mask=[0, 1]), TypeError, "`pos_weight` must hold a number for each label"),
+        (lambda: pandas_series([1, None], dtype="Int64"), TypeError, "`pos_weight` must be a number"),
+        (lambda: pytest.importorskip("scipy.sparse").eye_array(2), TypeError, "`pos_weight` must be a number"),
+        (lambda: "auto", TypeError, "`pos_weight` must be a number"),
+        (lambda: [1, None], TypeError, "`pos_weight` must be a number"),
     ],
 )
 def test_a_weight_of_positives_has_a_number_for_each_label(make, error, message):

@@ -42,6 +42,44 @@ def number(name: str, value: Any) -> float:
         ) from error
 
 
+def numbers(name: str, values: Any) -> float | np.ndarray:
+    """The plain numbers that an option holds now, one or several.
+
+    Args:
+        name: The option, for messages.
+        values: A number as `number` takes it; or a sequence, an array, a Series or a tensor of them, of any framework,
+            whose values can be read now.
+
+    Returns:
+        A bool, an int or a float; or an array of float64.
+
+    Raises:
+        TypeError: `values` are something else.
+
+    Example:
+        >>> numbers("pos_weight", 2), numbers("pos_weight", (1, 2.5))
+        (2, array([1. , 2.5]))
+    """
+    if type(values) in PLAIN:
+        return values
+    if np.ma.is_masked(values):
+        raise TypeError(f"`{name}` must hold a number for each label; got a masked array, some of whose are missing.")
+    try:
+        array = np.asarray(values.detach().tolist() if hasattr(values, "detach") else values)
+    except Exception as error:  # each framework has a type of its own for a tensor without values
+        raise TypeError(
+            f"`{name}` must be a number, or several, known when the loss is made; got {_described(values)}, whose "
+            "values cannot be read here. Pass Python numbers."
+        ) from error
+    if array.dtype == object and array.ndim:
+        array = np.array([number(name, each) for each in array.flat]).reshape(array.shape)
+    elif not array.ndim:
+        return number(name, values)
+    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+        raise TypeError(f"`{name}` must be a number, or several; got {_described(values)} of {array.dtype}.")
+    return array.astype(float)
+
+
 def _rank(value):
     try:
         return len(getattr(value, "shape", ()))
