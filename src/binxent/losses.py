@@ -154,9 +154,7 @@ class Loss:
         """Make a parameter a plain number, and refuse an impossible one."""
         value = self._make_number(name)
         if not (low <= value <= high and math.isfinite(value)):
-            bounds = (
-                f"lie in [{low}, {high}]" if high < math.inf else f"be >= {low}" if low > -math.inf else "be finite"
-            )
+            bounds = f"lie in [{low}, {high}]" if high < math.inf else f"be >= {low}" if low == 0 else "be finite"
             raise ValueError(f"`{name}` must {bounds}; got {value!r}.")
 
     def _set(self, **values):

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +11,14 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from binxent import losses
+from binxent._core.options import numbers
+from binxent._core.refusals import refusal
 from binxent._core.shapes import require_same_shape
 from binxent.jax._derivatives import derivative
 
-_ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
-_LEAST_POWER = 1e-30  # of a probability of 0, which to the power of 0 would be NaN
+# Stands in for ignored entries: a valid logit, probability and label, at which every formula is finite.
+_PLACEHOLDER = 0.5
+_LEAST_POWER = 1e-30  # takes the place of a gamma of 0, because 0^0 of a vanishing probability would be NaN
 
 
 def sigmoid_binary_cross_entropy(logits, labels, *, pos_weight=None, label_smoothing=0.0, ignore_label=None):
@@ -230,6 +234,7 @@ def pointwise(loss: losses.Loss, predictions: ArrayLike, labels: ArrayLike) -> j
 def elementwise(loss, predictions, labels, pos_weight=None):
     """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a traced value, too."""
     if pos_weight is not None:
+        pos_weight = _per_label("pos_weight", pos_weight)
         # The class refuses impossible weights, where their values can be seen.
         if not isinstance(pos_weight, Tracer):
             pos_weight = losses.BinaryCrossentropy(pos_weight=pos_weight).pos_weight
@@ -239,41 +244,49 @@ def elementwise(loss, predictions, labels, pos_weight=None):
 
 def _focal(predictions, labels, alpha, gamma, *common, **options):
     """The focal loss, of which plain numbers choose the formula, and arrays and traced values are its arguments."""
-    if alpha is None or (not _varies(alpha) and alpha == -1):
-        balance = (False, 0.25)
-    else:
-        balance = (True, 0.25 if _varies(alpha) else float(alpha))
-    spec = losses.BinaryFocalCrossentropy(*balance, 2.0 if _varies(gamma) else float(gamma), *common, **options)
+    alpha = -1 if alpha is None else _per_label("alpha", alpha)
+    gamma = _per_label("gamma", gamma)
+    balance = (True, 0.25) if _varies(alpha) else (False, 0.25) if alpha == -1 else (True, alpha)
+    spec = losses.BinaryFocalCrossentropy(*balance, 2.0 if _varies(gamma) else gamma, *common, **options)
     loss = spec.pointwise
     formula_key, (positive, negative, power) = loss.formula_key, loss.constants
     if _varies(alpha):
-        positive = _checked("alpha", alpha, 1)
-        negative = 1 - positive
+        _check("alpha", alpha, 1)
+        positive, negative = alpha, 1 - alpha
     if _varies(gamma):
-        formula_key = formula_key[0], "any"
-        power = jnp.maximum(_checked("gamma", gamma, math.inf), _LEAST_POWER)
+        _check("gamma", gamma, math.inf)
+        formula_key, power = (formula_key[0], "any"), jnp.maximum(gamma, _LEAST_POWER)
     return _evaluate(loss, predictions, labels, formula_key, (positive, negative, power))
+
+
+def _per_label(name, value) -> Any:
+    """A plain number, an array of numbers, or a traced value, in a precision to compute in."""
+    if not isinstance(value, jax.Array) and hasattr(value, "__jax_array__"):  # a variable of Flax or Keras
+        value = value.__jax_array__()
+    elif isinstance(value, (list, tuple)) and any(isinstance(each, Tracer) for each in value):
+        value = jnp.asarray(value)
+    if not isinstance(value, Tracer):
+        return numbers(name, value)
+    if not _is_real(value.dtype):
+        raise TypeError(f"`{name}` must be real; got {value.dtype}.")
+    return value.astype(_compute_dtype(value.dtype))
 
 
 def _varies(option):
     return isinstance(option, Tracer) or np.ndim(option) > 0
 
 
-def _checked(name, values, most):
-    if isinstance(values, Tracer):
-        return values
-    values = np.asarray(values, float)
-    if not np.all((values >= 0) & (values <= most)):
+def _check(name, values, most):
+    if not isinstance(values, Tracer) and not np.all((values >= 0) & (values <= most)):
         raise ValueError(f"`{name}` must lie in [0, {most}]; got {values.tolist()}.")
-    return values
 
 
 def _evaluate(loss, predictions, labels, formula_key=None, constants=None):
     name = "logits" if loss.prediction_kind == "logit" else "probabilities"
-    predictions, labels = jnp.asarray(predictions), jnp.asarray(labels)
+    predictions, labels = _as_array(name, predictions), _as_array("labels", labels)
     if not jnp.issubdtype(predictions.dtype, jnp.floating):
         raise TypeError(f"`{name}` must be floating; got {predictions.dtype}. They come first, then the labels.")
-    if jnp.issubdtype(labels.dtype, jnp.complexfloating):
+    if not _is_real(labels.dtype):
         raise TypeError(f"`labels` must be real; got {labels.dtype}.")
     require_same_shape("labels", labels.shape, name, predictions.shape)
     constants = loss.constants if constants is None else constants
@@ -283,22 +296,38 @@ def _evaluate(loss, predictions, labels, formula_key=None, constants=None):
     return _elementwise(static, predictions, labels, constants)
 
 
+def _as_array(name, values):
+    try:
+        return jnp.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a torch tensor that requires a gradient
+        raise refusal(name, values) from error
+
+
+def _is_real(dtype):
+    return any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_))
+
+
 @functools.partial(jax.jit, static_argnums=0)
 @functools.partial(jax.checkpoint, static_argnums=0, prevent_cse=False)  # keeps the arguments, and nothing else
 def _elementwise(loss, predictions, labels, constants):
-    kind = jnp.promote_types(predictions.dtype, jnp.float32)
-    x, y = predictions.astype(kind), labels.astype(kind)
-    keep = None
+    dtype = _compute_dtype(predictions.dtype)
+    x, y = predictions.astype(dtype), labels.astype(dtype)
+    valid = None
     if loss.ignore_label is not None:
-        keep = ~jnp.isnan(y) if math.isnan(loss.ignore_label) else y != loss.ignore_label
-        x, y = jnp.where(keep, x, _ANYWHERE), jnp.where(keep, y, _ANYWHERE)
+        valid = ~jnp.isnan(y) if math.isnan(loss.ignore_label) else y != loss.ignore_label
+        x, y = jnp.where(valid, x, _PLACEHOLDER), jnp.where(valid, y, _PLACEHOLDER)
     if loss.label_smoothing:
         y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
     names = losses.Pointwise(loss.prediction_kind, loss.formula_key, constants).constant_names
     constants = tuple(_along_last_axis(*pair, x.shape) for pair in zip(names, constants, strict=True))
-    constants = tuple(constant.astype(kind) for constant in constants)
+    constants = tuple(constant.astype(dtype) for constant in constants)
     value = derivative(loss.formula_key, loss.prediction_kind, loss.epsilon or 0.0, 0)(x, y, constants)
-    return (value if keep is None else jnp.where(keep, value, 0)).astype(predictions.dtype)
+    return (value if valid is None else jnp.where(valid, value, 0)).astype(predictions.dtype)
+
+
+def _compute_dtype(dtype):
+    """The precision to compute in, not by `promote_types`, which strict promotion turns into an error."""
+    return jnp.dtype("float64" if dtype == "float64" else "float32")
 
 
 def _along_last_axis(name, constant, shape):
