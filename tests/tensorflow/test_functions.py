@@ -135,6 +135,19 @@ def test_float64_is_exact_in_float64(way):
     assert errors(got, truth).max() <= 4
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+@pytest.mark.parametrize("way", [WAYS["graph"], compiled_inside], ids=["graph", "compiled inside"])
+@pytest.mark.parametrize("define", cases.FAMILY)
+def test_every_loss_is_traced_in_every_dtype(define, way, dtype):
+    """Numbers in a formula take its dtype: TensorFlow converts none by itself."""
+    x, y = tf.TensorSpec([3], dtype), tf.TensorSpec([3], "float32")
+    for options in ({"from_logits": True}, {"from_logits": False}, {"from_logits": False, "epsilon": None}):
+        loss = loss_of(define(**options))
+        derivatives = lambda x, y: [gradient(loss, *argnums)(x, y) for argnums in ((), (0,), (0, 0), (1,))]  # noqa: E731, B023
+        graph = tf.function(derivatives, [x, y], autograph=False).get_concrete_function()
+        assert [result.dtype for result in graph.structured_outputs] == [dtype, dtype, dtype, "float32"]
+
+
 @most_ways
 @pytest.mark.parametrize("define", cases.FAMILY)
 def test_nan_in_is_nan_out(define, way):

@@ -20,7 +20,7 @@ from tensorflow.python.eager import record  # not public, but the only way to se
 from binxent._core.formulas import LINEAR, in_label, unweighted_bce
 from binxent.losses import Pointwise
 from binxent.tensorflow import _eager, _maths
-from binxent.tensorflow._maths import DIFFERENTIABLE, FUSED, SINGLE
+from binxent.tensorflow._maths import differentiable, fused, single
 from binxent.tensorflow._shapes import is_left_to_xla
 
 ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
@@ -47,7 +47,7 @@ def derivative(loss, order, x, y, pos_weight=None, upstream=None, known=True):
         # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
         beside = tf.cast(x, _working(x.dtype))
         beside += tf.cast(tf.equal(x, 0), beside.dtype) * BESIDE_ZERO
-        return tf.cast(_spelled_out(DIFFERENTIABLE, loss, order, beside, y, pos_weight, upstream), x.dtype)
+        return tf.cast(_formula_value(differentiable, loss, order, beside, y, pos_weight, upstream), x.dtype)
     inputs = {"x": x, "y": y, "pos_weight": pos_weight, "upstream": upstream}
     inputs = {name: tensor for name, tensor in inputs.items() if tensor is not None}
     if tf.executing_eagerly() and not record.could_possibly_record():
@@ -165,7 +165,7 @@ def _rate_in_label(loss, y, known, x):
     hard = tf.ones_like(x), tf.zeros_like(x)
     a, b = (tf.minimum(derivative(bce, 0, x, label, known=known), 1e30) for label in hard)
     constants = tuple(tf.constant(constant, x.dtype) for constant in loss.constants)
-    return _differentiate(lambda y: in_label(loss.formula_key[0])(_maths.WORDS, a, b, y, constants), y)
+    return _differentiate(lambda y: in_label(loss.formula_key[0])(_maths.words(x.dtype), a, b, y, constants), y)
 
 
 def _differentiate(function, x):
@@ -187,11 +187,11 @@ def _evaluate(loss, order, x, y, pos_weight=None, upstream=None):
             return _eager.evaluate(loss, order, x, y, pos_weight, upstream)
         compute = _traced(loss, order)
     elif is_left_to_xla():
-        compute = functools.partial(_spelled_out, FUSED, loss, order)
+        compute = functools.partial(_formula_value, fused, loss, order)
     elif _is_worth_compiling(x):
         compute = _compiled(loss, order)
     else:
-        compute = functools.partial(_spelled_out, SINGLE, loss, order)
+        compute = functools.partial(_formula_value, single, loss, order)
     return compute(x, y, pos_weight, upstream)
 
 
@@ -201,12 +201,12 @@ def _lies_on_cpu(tensor):
 
 @functools.lru_cache(maxsize=256)
 def _traced(loss, order):
-    return tf.function(functools.partial(_spelled_out, SINGLE, loss, order), autograph=False, reduce_retracing=True)
+    return tf.function(functools.partial(_formula_value, single, loss, order), autograph=False, reduce_retracing=True)
 
 
 @functools.lru_cache(maxsize=256)
 def _compiled(loss, order):
-    return tf.function(functools.partial(_spelled_out, FUSED, loss, order), autograph=False, jit_compile=True)
+    return tf.function(functools.partial(_formula_value, fused, loss, order), autograph=False, jit_compile=True)
 
 
 def _is_worth_compiling(x):
@@ -248,12 +248,13 @@ def _read(loss, x, y):
     return x, y, keep
 
 
-def _spelled_out(formulas, loss, order, x, y, pos_weight=None, upstream=None):
+def _formula_value(variant, loss, order, x, y, pos_weight=None, upstream=None):
     dtype = x.dtype
     x, y, keep = _read(loss, x, y)
     constants = tuple(tf.constant(constant, x.dtype) for constant in loss.constants)
     if pos_weight is not None:
         constants = (tf.cast(pos_weight, x.dtype),)
+    formulas = variant(x.dtype)
     result = formulas(loss.prediction_kind, *loss.formula_key)(x, y, loss.epsilon or 0.0, constants)[order]
     if upstream is not None:
         result *= tf.cast(upstream, x.dtype)

@@ -1,5 +1,10 @@
-"""The formulas in TensorFlow's words: as XLA makes one loop of them, as single operations, and to be differentiated."""
+"""The formulas over TensorFlow, for each dtype to compute in and in three variants.
 
+`fused` is for XLA, which makes one loop of all operations; `single` for operations that run one by one, where each is a
+pass over memory, and what two of them have in common another; `differentiable` for what TensorFlow is to differentiate.
+"""
+
+import functools
 from types import SimpleNamespace
 
 import tensorflow as tf
@@ -8,14 +13,43 @@ from binxent._core.formulas import define
 from binxent._core.polynomials import COST_OF_REST, LOG1P
 
 
-def _where(condition, a, b):
-    """`tf.where` with numbers in the dtype of the tensor beside them."""
-    kind = a.dtype if tf.is_tensor(a) else b.dtype if tf.is_tensor(b) else None
-    return tf.where(condition, tf.convert_to_tensor(a, kind), tf.convert_to_tensor(b, kind))
+def words(dtype, **others):
+    """The maths module for a dtype, with other functions in place of TensorFlow's or beside them."""
+
+    def of_two(function):
+        """The function of two values in the dtype, which would be float32 where neither is a tensor."""
+        return lambda a, b: function(tf.convert_to_tensor(a, dtype), tf.convert_to_tensor(b, dtype))
+
+    functions = {
+        "abs": tf.abs,
+        "where": lambda condition, a, b: of_two(functools.partial(tf.where, condition))(a, b),
+        "minimum": of_two(tf.minimum),
+        "maximum": of_two(tf.maximum),
+        "exp": tf.exp,
+        "log": tf.math.log,
+        "log1p": tf.math.log1p,
+        "equal": tf.equal,
+        "multiply_no_nan": of_two(lambda weight, value: tf.math.multiply_no_nan(value, weight)),
+    }
+    return SimpleNamespace(**functions | others)
 
 
-def _multiply_no_nan(weight, value):
-    return tf.math.multiply_no_nan(value, weight)
+@functools.cache
+def fused(dtype):
+    """The formulas for XLA."""
+    return define(words(dtype, log1p=_times_polynomial(LOG1P), cost_of_rest=_times_polynomial(COST_OF_REST)))
+
+
+@functools.cache
+def single(dtype):
+    """The formulas as single operations."""
+    return define(words(dtype, sigmoids=_sigmoids))
+
+
+@functools.cache
+def differentiable(dtype):
+    """The formulas to be differentiated."""
+    return define(words(dtype, log=_log, sigmoids=_sigmoids, divide_no_nan=tf.math.divide_no_nan))
 
 
 def _sigmoids(z):
@@ -24,12 +58,12 @@ def _sigmoids(z):
 
 @tf.custom_gradient
 def _log(x):
-    """Where the formulas take log(0), nothing moves: below the margin of an asymmetric loss all is flat."""
+    """The logarithm, with a slope of 0 at 0: the formulas take log(0) only where an asymmetric loss is flat."""
     return tf.math.log(x), lambda up: tf.math.divide_no_nan(up, x)
 
 
 def _times_polynomial(table):
-    """x times the polynomial of a table: in place of a function of TensorFlow's that XLA does not vectorise."""
+    """x times the polynomial of a table: XLA does not vectorise the function of TensorFlow's that it replaces."""
 
     def evaluate(x):
         first, *rest = table[x.dtype.name]
@@ -38,25 +72,3 @@ def _times_polynomial(table):
         return x * first
 
     return evaluate
-
-
-_words = {
-    "abs": tf.abs,
-    "where": _where,
-    "minimum": tf.minimum,
-    "maximum": tf.maximum,
-    "exp": tf.exp,
-    "equal": tf.equal,
-    "multiply_no_nan": _multiply_no_nan,
-}
-FUSED = define(
-    SimpleNamespace(
-        log=tf.math.log, log1p=_times_polynomial(LOG1P), cost_of_rest=_times_polynomial(COST_OF_REST), **_words
-    )
-)
-WORDS = SimpleNamespace(log=tf.math.log, log1p=tf.math.log1p, **_words)
-# Each operation is a pass over memory, and what two of them have in common is another.
-SINGLE = define(SimpleNamespace(log=tf.math.log, log1p=tf.math.log1p, sigmoids=_sigmoids, **_words))
-DIFFERENTIABLE = define(
-    SimpleNamespace(log=_log, log1p=tf.math.log1p, sigmoids=_sigmoids, divide_no_nan=tf.math.divide_no_nan, **_words)
-)
