@@ -64,6 +64,8 @@ REFUSED = {
     "string": lambda: number("gamma", "2.5"),
     "NumPy string": lambda: number("gamma", np.str_("2.5")),
     "complex": lambda: number("gamma", 2j),
+    "0-d array of text": lambda: number("gamma", np.array("2.5")),
+    "tf string": _tf(lambda tf: number("gamma", tf.constant("2.5"))),
     "NumPy complex": lambda: number("gamma", np.complex64(2)),
     "none": lambda: number("gamma", None),
     "list": lambda: number("gamma", [2.5]),

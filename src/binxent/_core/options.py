@@ -27,14 +27,14 @@ def number(name: str, value: Any) -> float:
     """
     if type(value) in PLAIN:
         return value
-    if isinstance(value, np.generic):
+    if isinstance(value, (np.generic, np.ndarray)) and not value.ndim:
         value = value.item()
     if isinstance(value, PLAIN):
         return value
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__") or _rank(value):
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__") or _rank(value) or _is_not_real(value):
         raise TypeError(f"`{name}` must be a number; got {_described(value)}.")
     try:
-        return float(value.detach() if hasattr(value, "detach") else value)  # torch warns of parameters otherwise
+        return float(_detached(value))
     except Exception as error:  # each framework has a type of its own for a tensor without a value
         raise TypeError(
             f"`{name}` must be a plain number, known when the loss is made; got {_described(value)}, whose value "
@@ -65,7 +65,7 @@ def numbers(name: str, values: Any) -> float | np.ndarray:
     if np.ma.is_masked(values):
         raise TypeError(f"`{name}` must hold a number for each label; got a masked array, some of whose are missing.")
     try:
-        array = np.asarray(values.detach().tolist() if hasattr(values, "detach") else values)
+        array = np.asarray(_detached(values))
     except Exception as error:  # each framework has a type of its own for a tensor without values
         raise TypeError(
             f"`{name}` must be a number, or several, known when the loss is made; got {_described(values)}, whose "
@@ -85,6 +85,16 @@ def _rank(value):
         return len(getattr(value, "shape", ()))
     except (TypeError, ValueError):  # a tensor of unknown rank
         return 0
+
+
+def _is_not_real(value):
+    """Whether it is a tensor of strings or complex numbers, of which TensorFlow makes a float."""
+    return any(kind in str(getattr(value, "dtype", "")) for kind in ("string", "complex"))
+
+
+def _detached(value: Any) -> Any:
+    """The value without a gradient: torch warns of parameters that become numbers, and refuses them as arrays."""
+    return value.detach() if hasattr(value, "detach") else value
 
 
 def _described(value):

@@ -15,12 +15,12 @@ import itertools
 import math
 
 import tensorflow as tf
-from tensorflow.python.eager import record  # not public, but the only way to see whether anybody differentiates
 
 from binxent._core.formulas import LINEAR, in_label, unweighted_bce
 from binxent.losses import Pointwise
 from binxent.tensorflow import _eager, _maths
 from binxent.tensorflow._maths import differentiable, fused, single
+from binxent.tensorflow._private import record
 from binxent.tensorflow._shapes import is_left_to_xla
 
 ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries

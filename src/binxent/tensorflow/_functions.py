@@ -2,10 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from binxent import losses
+from binxent._core.options import number
+from binxent.tensorflow._arguments import as_pos_weight, as_tensor
 from binxent.tensorflow._derivatives import derivative
 from binxent.tensorflow._shapes import broadcasting_to, in_the_same_shape, with_a_constant_per_label
 
@@ -90,7 +91,8 @@ def sigmoid_focal_cross_entropy_with_logits(
         >>> print(sigmoid_focal_cross_entropy_with_logits([1, 1], [0.0, 2.0], alpha=0.25).numpy().round(5))
         [0.04332 0.00045]
     """
-    balancing = (False, 0.25) if alpha is None or alpha == -1 else (True, alpha)
+    alpha = -1 if alpha is None else number("alpha", alpha)
+    balancing = (False, 0.25) if alpha == -1 else (True, alpha)
     spec = losses.BinaryFocalCrossentropy(*balancing, gamma, True, label_smoothing, ignore_label=ignore_label)
     return elementwise(spec.pointwise, logits, labels, name=name)
 
@@ -327,21 +329,16 @@ def _elementwise(loss, predictions, labels, pos_weight):
         labels, predictions = _with_same_splits(names, labels, predictions)
         flat = _elementwise(loss, predictions.flat_values, labels.flat_values, pos_weight)
         return predictions.with_flat_values(flat)
-    labels, predictions = tf.convert_to_tensor(labels), tf.convert_to_tensor(predictions)
+    labels, predictions = as_tensor(names[0], labels), as_tensor(names[1], predictions)
     if not predictions.dtype.is_floating:
         raise TypeError(f"`{names[1]}` must be floating; got {predictions.dtype.name}. Labels come first.")
-    if not (labels.dtype.is_floating or labels.dtype.is_integer or labels.dtype.is_bool):
-        raise TypeError(f"`{names[0]}` must be real numbers; got {labels.dtype.name}.")
     labels = in_the_same_shape(names, labels, predictions)
     if pos_weight is not None:
-        if not tf.is_tensor(pos_weight) and np.ndim(pos_weight) < 2:
-            loss = loss.with_pos_weight(losses.BinaryCrossentropy(pos_weight=pos_weight).pos_weight)
-            pos_weight = None
+        pos_weight = as_pos_weight(pos_weight)
+        if not tf.is_tensor(pos_weight):
+            loss, pos_weight = loss.with_pos_weight(pos_weight), None
         else:
-            loss = loss.with_pos_weight(1.0)
-            pos_weight = tf.convert_to_tensor(pos_weight)
-            pos_weight = pos_weight if pos_weight.dtype.is_floating else tf.cast(pos_weight, tf.float32)
-            pos_weight = broadcasting_to(pos_weight, names[1], predictions)
+            loss, pos_weight = loss.with_pos_weight(1.0), broadcasting_to(pos_weight, names[1], predictions)
     predictions = with_a_constant_per_label(loss, predictions)
     return derivative(loss, 0, predictions, labels, pos_weight)
 

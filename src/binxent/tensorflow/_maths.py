@@ -6,6 +6,7 @@ pass over memory, and what two of them have in common another; `differentiable` 
 
 import functools
 from types import SimpleNamespace
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,7 +14,7 @@ from binxent._core.formulas import define
 from binxent._core.polynomials import COST_OF_REST, LOG1P
 
 
-def words(dtype, **others):
+def words(dtype, **others) -> Any:
     """The maths module for a dtype, with other functions in place of TensorFlow's or beside them."""
 
     def of_two(function):

@@ -1,10 +1,9 @@
 """The shape rules for TensorFlow, which may know a shape only when a graph runs."""
 
 import tensorflow as tf
-from tensorflow.python.eager import record  # not public
-from tensorflow.python.ops import control_flow_util  # nor is this, but the only way to see whether XLA will compile
 
 from binxent._core.shapes import require_one_per_label, require_same_shape
+from binxent.tensorflow._private import is_in_xla, record
 
 MOST_AXES = 16  # more than TensorFlow's operations take
 IMPOSSIBLE = -2  # an extent that no tensor is given
@@ -27,15 +26,20 @@ def in_the_same_shape(names, labels, predictions):
         if labels.shape.rank is None or predictions.shape.rank is None:
             one, other = _of_one_length(one), _of_one_length(other)
         same = tf.reduce_all(tf.equal(one, other))
-    if is_left_to_xla():  # which drops assertions, as others drop a reshape that looks as if it did nothing
-        name = f"{names[0]}_must_have_the_shape_of_{names[1]}"
-        labels = tf.reshape(labels, tf.where(same, pred_shape, IMPOSSIBLE), name)
-    else:
-        wanted = f"`{names[0]}` and `{names[1]}` must have the same shape; got these. Reshape one of them."
-        with tf.control_dependencies([tf.debugging.Assert(same, [wanted, true_shape, pred_shape])]):
-            labels = tf.identity(labels)
+    wanted = f"`{names[0]}` and `{names[1]}` must have the same shape; got these. Reshape one of them."
+    labels = _unless_different(
+        same, labels, true_shape, pred_shape, wanted, f"{names[0]}_must_have_the_shape_of_{names[1]}"
+    )
     labels.set_shape(predictions.shape)
     return labels
+
+
+def _unless_different(same, tensor, own, wanted, message, name):
+    """The tensor, or an error when the graph runs and shapes are not the same."""
+    if is_left_to_xla():  # which drops assertions, as others drop a reshape that looks as if it did nothing
+        return tf.reshape(tensor, tf.where(same, wanted, IMPOSSIBLE), name)
+    with tf.control_dependencies([tf.debugging.Assert(same, [message, own, wanted])]):
+        return tf.identity(tensor)
 
 
 def _of_one_length(shape):
@@ -44,28 +48,45 @@ def _of_one_length(shape):
 
 def is_left_to_xla():
     """Whether a graph is being built that XLA compiles as a whole."""
-    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    return is_in_xla(tf.compat.v1.get_default_graph())
 
 
 def broadcasting_to(pos_weight, name, predictions):
     """The weights of positives, which are broadcast to the predictions, and never make them larger.
+
+    A single axis is that of the labels: it has as many weights as the last axis of the predictions has labels. Weights
+    with more axes say by an extent of 1 along which they are repeated.
 
     Raises:
         ValueError: They do not broadcast.
         tf.errors.InvalidArgumentError: They do not when the graph runs.
     """
     own, shape = pos_weight.shape, predictions.shape
+    if own.rank == 1 and shape.rank != 0:
+        if shape.rank is None or None in (own[0], shape[-1]):
+            # Before it is broadcast, which would repeat a single weight.
+            with record.stop_recording():
+                extents = tf.shape(pos_weight), tf.shape(predictions)[-1:]
+                same = tf.reduce_all(tf.equal(*extents))
+            wanted = f"`pos_weight` must hold one number per label of the last axis of `{name}`; got these numbers."
+            pos_weight = _unless_different(same, pos_weight, *extents, wanted, "pos_weight_must_hold_one_per_label")
+        elif own[0] != shape[-1]:
+            raise _not_per_label(own, name, shape)
     if own.rank is not None and shape.rank is not None:
         beside = list(zip(own[::-1], shape[::-1], strict=False))
         differing = [(one, other) for one, other in beside if one != 1 and (one != other or one is None)]
         if own.rank > shape.rank or any(one is not None and other is not None for one, other in differing):
-            raise ValueError(
-                "`pos_weight` must be a number or broadcast to the predictions, one number per label of the last axis; "
-                f"got shape {tuple(own)} for `{name}` of shape {tuple(shape)}."
-            )
+            raise _not_per_label(own, name, shape)
         if not differing:
             return pos_weight
     return tf.broadcast_to(pos_weight, tf.shape(predictions))
+
+
+def _not_per_label(own, name, shape):
+    return ValueError(
+        "`pos_weight` must be a number, hold one number per label of the last axis, or have as many axes as the "
+        f"predictions and broadcast to them; got shape {tuple(own)} for `{name}` of shape {tuple(shape)}."
+    )
 
 
 def with_a_constant_per_label(loss, predictions):

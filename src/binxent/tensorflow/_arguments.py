@@ -1,0 +1,53 @@
+"""What callers pass as tensors and as weights of positives, as tensors and plain numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from binxent import losses
+from binxent._core.options import numbers
+from binxent._core.refusals import is_masked, refusal
+
+
+def as_tensor(name, values) -> Any:
+    """A tensor of real numbers.
+
+    Raises:
+        TypeError: `values` are something else.
+    """
+    if is_masked(values):
+        raise refusal(name, values)
+    try:
+        tensor = tf.convert_to_tensor(values)
+    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+        raise refusal(name, values) from error
+    if not (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool):
+        raise refusal(name, values)
+    return tensor
+
+
+def as_pos_weight(values) -> Any:
+    """The weight of positives: a number or a tuple of numbers, which are constants; or a floating tensor.
+
+    Raises:
+        TypeError: `values` are something else.
+        ValueError: A value is impossible.
+    """
+    if isinstance(values, (list, tuple)) and any(map(_is_tensor, values)):
+        values = tf.stack([tf.convert_to_tensor(each, tf.float32) for each in values])
+    if not _is_tensor(values):
+        weights: Any = values if isinstance(values, Mapping) else numbers("pos_weight", values)
+        if np.ndim(weights) < 2:
+            return losses.BinaryCrossentropy(pos_weight=weights).pos_weight
+        values = tf.constant(weights)
+    tensor = as_tensor("pos_weight", values)
+    if tf.executing_eagerly():
+        seen: Any = np.ravel(tensor.numpy())
+        losses.BinaryCrossentropy(pos_weight=seen)  # refuses impossible weights
+    return tensor if tensor.dtype.is_floating else tf.cast(tensor, tf.float32)
+
+
+def _is_tensor(value):
+    return tf.is_tensor(value) or hasattr(value, "__tf_tensor__")  # as Keras's variables

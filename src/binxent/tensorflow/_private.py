@@ -1,0 +1,9 @@
+"""What the door needs of TensorFlow that is not public. Tried with TensorFlow 2.21.
+
+Everything that may move with a new version of TensorFlow is imported here.
+"""
+
+from tensorflow.python.eager import record  # whether anybody differentiates, and gradients of what was not recorded
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext as is_in_xla  # whether XLA will compile
+
+__all__ = ["is_in_xla", "record"]
