@@ -1,7 +1,8 @@
-"""A loss in JAX that knows its own derivatives, to any order and in every argument.
+"""A loss in JAX with exact derivatives, to any order and in every argument.
 
-Derivatives are the formula's own, not those of its spelling: differentiating `maximum(z, 0)` gives -1 or 0 where the
-slope at z = 0 is -0.5, and differentiating `where(m == 0, 0, m * cost)` loses the slope in m.
+Loss, slope and curvature are hand-written, each the derivative of the one before; autodiff of the expressions would be
+wrong: at z = 0 it takes -1 or 0 for the slope of `maximum(z, 0) - z` where -0.5 is right, and it loses the slope of
+`where(w == 0, 0, w * cost)` in w.
 """
 
 import functools
@@ -14,7 +15,7 @@ from jax.custom_derivatives import SymbolicZero
 from binxent._core.formulas import LINEAR, in_label, unweighted_bce
 from binxent.jax import _maths
 
-BESIDE_ZERO = 1e-30
+NEAR_ZERO = 1e-30
 
 
 @functools.lru_cache
@@ -23,20 +24,19 @@ def derivative(formula_key, prediction_kind, epsilon, order):
     formula = (_maths.derivatives if order else _maths.values)(prediction_kind, *formula_key)
     build = formula_key[0]
 
-    def spelled_out(x, y, constants):
+    def formula_value(x, y, constants):
         return formula(x, y, epsilon, constants)[order]
 
     def apart(x, y, constants):
-        return spelled_out(*jax.tree.map(_set_apart, (x, y, constants))).reshape(x.shape)
+        return formula_value(*jax.tree.map(_set_apart, (x, y, constants))).reshape(x.shape)
 
-    value = jax.custom_jvp(apart if order else spelled_out)
+    value = jax.custom_jvp(apart if order else formula_value)
 
     def by_prediction(x, y, constants):
         if order < 2:
             return derivative(formula_key, prediction_kind, epsilon, order + 1)(x, y, constants)
-        # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
-        beside = jnp.where(x == 0, BESIDE_ZERO, x)
-        return _differentiate(lambda x: spelled_out(x, y, constants), beside)
+        # Third and higher derivatives use autodiff. max(z, 0) has its only kink at 0, so z = 0 is evaluated at 1e-30.
+        return _differentiate(lambda x: formula_value(x, y, constants), jnp.where(x == 0, NEAR_ZERO, x))
 
     def by_label(x, y, constants):
         if in_label(build) is LINEAR:
@@ -52,7 +52,7 @@ def derivative(formula_key, prediction_kind, epsilon, order):
             return through_costs(lambda a, b: _differentiate(functools.partial(in_constant, a, b), constants[k]), x)
         if build.constant_names[k] == "pos_weight":
             return value(x, jnp.ones_like(y), (*constants[:k], y, *constants[k + 1 :]))  # c y a: y takes the place of c
-        return _differentiate(lambda one: spelled_out(x, y, (*constants[:k], one, *constants[k + 1 :])), constants[k])
+        return _differentiate(lambda one: formula_value(x, y, (*constants[:k], one, *constants[k + 1 :])), constants[k])
 
     def through_costs(rate, x):
         """A rate that is a function of the costs, with as many derivatives in the prediction as the order says."""
@@ -70,7 +70,7 @@ def derivative(formula_key, prediction_kind, epsilon, order):
         dx, dy, dconstants = tangents
         by_constants = (functools.partial(by_constant, k) for k in range(len(dconstants)))
         parts = [(by_prediction, dx), (by_label, dy), *zip(by_constants, dconstants, strict=True)]
-        # A symbolic zero says that nobody asks: most never differentiate labels, and need not pay for it.
+        # Only what is asked for: labels are seldom differentiated, and their tangent is then a symbolic zero.
         terms = [rate(*primals) * tangent for rate, tangent in parts if not isinstance(tangent, SymbolicZero)]
         return value(*primals), functools.reduce(jnp.add, terms)
 
@@ -79,9 +79,9 @@ def derivative(formula_key, prediction_kind, epsilon, order):
 
 
 def _set_apart(array):
-    """The same array in another shape, for a computation of its own.
+    """Give the array another shape, so that XLA does not share work between loss and slope.
 
-    What loss and slope have in common, be it a constant, XLA on a CPU writes to memory at full size and reads twice.
+    On a CPU it would write what they share, even a constant, to memory at full size, and read it twice.
     """
     if not array.ndim:
         return array

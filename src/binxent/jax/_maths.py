@@ -1,8 +1,9 @@
-"""The formulas in the words of JAX: twice, as what XLA differentiates well is not what it adds up fast.
+"""The formulas on jax.numpy, in two variants: `values`, which XLA on a CPU fuses into the sum, and `derivatives`.
 
-On a CPU, XLA computes and sums a loss in one parallel pass, many times faster than otherwise, unless there is a `where`
-in it or a clip, which is also what it makes of the `minimum` of a `maximum`. So values are spelled without these. In
-that pass `minimum` and `maximum` lose a NaN that comes first, which therefore needs another way to the sum.
+On a CPU, XLA computes and sums a loss in one parallel pass, many times faster than otherwise, unless it contains a
+`where` or a clip, and it makes a clip of the `minimum` of a `maximum`. So `values` does without these. In that pass
+`minimum` and `maximum` lose a NaN that is their first argument, which therefore takes another way to the sum.
+`derivatives` is safe to differentiate.
 """
 
 import math
@@ -21,7 +22,7 @@ def _log(x):
 
 @_log.defjvp
 def _log_rule(primals, tangents):
-    """Where the formulas take log(0), nothing moves: below the margin of an asymmetric loss all is flat."""
+    """The slope is 0 at 0: the formulas take log(0) only where an asymmetric loss is flat, below its margin."""
     (x,), (dx,) = primals, tangents
     return jnp.log(x), jnp.where(x == 0, 0, dx / x)
 
@@ -42,7 +43,7 @@ def _finite(x):
 
 
 def _to_infinity(share, beyond):
-    """Adds what an infinite cost has beyond the largest number, if it has a share at all."""
+    """Add the excess of an infinite cost over the largest number, unless the share in it is 0."""
     return share + jnp.minimum(share * jnp.finfo(share.dtype).max, beyond)
 
 
@@ -63,7 +64,7 @@ def _sigmoids(z):
 
 
 def _clipped(x, low, high):
-    """The sign of NaN is NaN."""
+    """Clip without a `minimum` of a `maximum`; the sign of NaN is NaN, and keeps it."""
     return jnp.maximum(-jnp.maximum(-x, -high), low) + 0 * jnp.sign(x)
 
 
@@ -72,7 +73,7 @@ def _costs(p, q):
 
 
 def _beyond_margin(p, q, margin):
-    """The cost of u up to 1/2, and what it costs more beyond, where 1 - u has lost digits that q + margin has."""
+    """The cost up to u = 1/2, plus the rest beyond, from q + margin, which has the digits that 1 - u has lost."""
     u, rest = jnp.maximum(p - margin, 0), q + margin
     return u, rest, jnp.minimum(-jnp.log1p(-u), math.log(2)) - jnp.log(jnp.minimum(2 * rest, 1))
 

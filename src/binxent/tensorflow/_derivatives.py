@@ -1,10 +1,10 @@
-"""A loss, its slope and its curvature as TensorFlow functions, each of which knows the next as its own derivative.
+"""A loss, its slope and its curvature as TensorFlow functions, each with the next as its registered derivative.
 
-What TensorFlow would make of a formula's spelling is not its derivative: `maximum(z, 0)` has slope 0 or 1 where the
-truth is 1/2. Nothing but the inputs is kept for the way back.
+All three are hand-written: autodiff of the expressions would be wrong, as at z = 0, where it takes 0 or 1 for the slope
+of `maximum(z, 0)`. Nothing but the inputs is kept for the backward pass.
 
-A function is worked out in one of three ways: eagerly on a CPU by the Numba kernels; in a graph, where there are many
-elements and their number is known, by XLA, which makes one loop of all operations; else by the operations as they are.
+A function is evaluated in one of three ways: eagerly on a CPU by the CPU kernels; in a graph with many elements, whose
+number is known, by XLA, which makes one loop of all operations; else operation by operation.
 """
 
 # pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false
@@ -23,8 +23,9 @@ from binxent.tensorflow._maths import differentiable, fused, single
 from binxent.tensorflow._private import record
 from binxent.tensorflow._shapes import is_left_to_xla
 
-ANYWHERE = 0.5  # a logit, a probability and a label that no formula stumbles over: it stands in for ignored entries
-BESIDE_ZERO = 1e-30
+# Stands in for ignored entries: a valid logit, probability and label, at which every formula is finite.
+PLACEHOLDER = 0.5
+NEAR_ZERO = 1e-30
 WORTH_COMPILING = 1 << 15  # elements; below, calling what XLA has compiled costs more than it saves
 
 
@@ -38,23 +39,24 @@ def derivative(loss, order, x, y, pos_weight=None, upstream=None, known=True):
         y: Labels, of any real dtype, in the shape of the predictions.
         pos_weight: None or a floating tensor that broadcasts to the predictions, in place of the loss's own.
         upstream: None or a tensor in the shape and dtype of the predictions.
-        known: Whether it knows its own derivative, or is spelled out for TensorFlow to differentiate.
+        known: Whether the result has the next function as its derivative, or consists of operations for TensorFlow to
+            differentiate.
 
     Returns:
         A tensor that can be differentiated in everything floating, any number of times.
     """
     if order == 2 or not known:
-        # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
-        beside = tf.cast(x, _working(x.dtype))
-        beside += tf.cast(tf.equal(x, 0), beside.dtype) * BESIDE_ZERO
-        return tf.cast(_formula_value(differentiable, loss, order, beside, y, pos_weight, upstream), x.dtype)
+        # Third and higher derivatives use autodiff. max(z, 0) has its only kink at 0, so z = 0 is evaluated at 1e-30.
+        near = tf.cast(x, compute_dtype(x.dtype))
+        near += tf.cast(tf.equal(x, 0), near.dtype) * NEAR_ZERO
+        return tf.cast(_formula_value(differentiable, loss, order, near, y, pos_weight, upstream), x.dtype)
     inputs = {"x": x, "y": y, "pos_weight": pos_weight, "upstream": upstream}
     inputs = {name: tensor for name, tensor in inputs.items() if tensor is not None}
     if tf.executing_eagerly() and not record.could_possibly_record():
         return _evaluate(loss, order, **inputs)
 
-    # Few differentiate in labels, and the others need not pay for it: the gradient in the label comes in two steps, of
-    # which nobody asks for the second.
+    # Labels are seldom differentiated, and their gradient should cost nothing then. So it takes two steps, and
+    # TensorFlow computes the second one only for a label that is watched.
     def gradients(up, *tensors, known=True):
         found = _gradients(loss, order, up, known, **dict(zip(inputs, tensors, strict=True)))
         return [*found, tf.cast(up, y.dtype) if y.dtype.is_floating else None]
@@ -77,8 +79,8 @@ def derivative(loss, order, x, y, pos_weight=None, upstream=None, known=True):
 
 
 def _multiplied(up, x, y, pos_weight=None, upstream=None):
-    """The inputs, where what comes from upstream is multiplied."""
-    up = tf.convert_to_tensor(up)  # a gather hands on slices
+    """The inputs, with the product of both upstream gradients."""
+    up = tf.convert_to_tensor(up)  # of a gather come slices
     return x, y, pos_weight, up if upstream is None else upstream * up
 
 
@@ -96,10 +98,10 @@ def _gradients(loss, order, up, known, **inputs):
 def _with_gradients(result, tensors, gradients, gradient_in_label):
     """The result of a graph, whose gradients in the tensors are known, and the label, the second of them.
 
-    `tf.custom_gradient` would do, but for two things. A forward accumulator looks inside, and finds the derivatives of
-    what is spelled out there. And the gradients are made of the tensors that were there when it was called, which are
-    out of reach in the copy of the graph that second derivatives are taken of. Only a SavedModel wants them so: it
-    asks without an operation, and once. It does not save what gradients know of their own gradients.
+    `tf.custom_gradient` has two faults here. A forward accumulator looks inside, and differentiates the operations that
+    it finds there. And its gradients are made of the tensors of the call, which are out of reach in the copy of the
+    graph that second derivatives are taken of. Only a SavedModel needs these: it asks once, without an operation, and
+    saves no gradients of gradients.
     """
     number = next(_numbers)
     of_loss, of_label = f"BinxentLoss-{number}", f"BinxentLabel-{number}"
@@ -132,7 +134,7 @@ _numbers = itertools.count()
 
 def by_label(loss, order, x, y, pos_weight, upstream, known=True):
     """Upstream times the derivative in the label, in its dtype."""
-    z, t, keep = _read(loss, x, y)
+    z, t, valid = _read(loss, x, y)
     upstream = tf.cast(upstream, z.dtype)
     plain = loss.plain()
     if in_label(loss.formula_key[0]) is LINEAR:
@@ -144,16 +146,16 @@ def by_label(loss, order, x, y, pos_weight, upstream, known=True):
             rate = functools.partial(_differentiate, rate)
         change = upstream * rate(z)
     change *= 1 - loss.label_smoothing
-    return tf.cast(change if keep is None else tf.where(keep, change, tf.zeros_like(change)), y.dtype)
+    return tf.cast(change if valid is None else tf.where(valid, change, tf.zeros_like(change)), y.dtype)
 
 
 def by_pos_weight(loss, order, x, y, pos_weight, upstream, known=True):
     """Upstream times the derivative in the weight of positives, in its shape and dtype."""
-    z, t, keep = _read(loss, x, y)
+    z, t, valid = _read(loss, x, y)
     # c y a, where y takes the place of c, and 1 that of y
     change = derivative(loss.plain(), order, z, tf.ones_like(z), t, tf.cast(upstream, z.dtype), known)
-    if keep is not None:
-        change = tf.where(keep, change, tf.zeros_like(change))
+    if valid is not None:
+        change = tf.where(valid, change, tf.zeros_like(change))
     _, axes = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(change), s1=tf.shape(pos_weight))
     return tf.cast(tf.reshape(tf.reduce_sum(change, axes), tf.shape(pos_weight)), pos_weight.dtype)
 
@@ -169,7 +171,7 @@ def _rate_in_label(loss, y, known, x):
 
 
 def _differentiate(function, x):
-    """Not by a tape: it records nothing while a forward accumulator asks for gradients."""
+    """The derivative, without a tape, which records nothing while a forward accumulator asks for gradients."""
 
     def rate(x):
         x = tf.identity(x)
@@ -178,7 +180,7 @@ def _differentiate(function, x):
     return (tf.function(rate, autograph=False) if tf.executing_eagerly() else rate)(x)
 
 
-# Ways to work a function out.
+# Ways to evaluate a function.
 
 
 def _evaluate(loss, order, x, y, pos_weight=None, upstream=None):
@@ -230,27 +232,28 @@ def _has_compiler():
     return True
 
 
-def _working(dtype):
+def compute_dtype(dtype):
+    """The precision to compute in: halves are too coarse."""
     return tf.float64 if dtype == tf.float64 else tf.float32
 
 
 def _read(loss, x, y):
-    """Predictions and smoothed labels in working precision, a harmless pair where they are ignored, and where not."""
-    kind = _working(x.dtype)
-    x, y, keep = tf.cast(x, kind), tf.cast(y, kind), None
+    """Predictions and smoothed labels in the precision to compute in, and where labels are not ignored."""
+    dtype = compute_dtype(x.dtype)
+    x, y, valid = tf.cast(x, dtype), tf.cast(y, dtype), None
     if loss.ignore_label is not None:
         ignored = loss.ignore_label
-        keep = tf.logical_not(tf.math.is_nan(y)) if math.isnan(ignored) else tf.not_equal(y, ignored)
-        anywhere = tf.constant(ANYWHERE, kind)
-        x, y = tf.where(keep, x, anywhere), tf.where(keep, y, anywhere)
+        valid = tf.logical_not(tf.math.is_nan(y)) if math.isnan(ignored) else tf.not_equal(y, ignored)
+        placeholder = tf.constant(PLACEHOLDER, dtype)
+        x, y = tf.where(valid, x, placeholder), tf.where(valid, y, placeholder)
     if loss.label_smoothing:
         y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
-    return x, y, keep
+    return x, y, valid
 
 
 def _formula_value(variant, loss, order, x, y, pos_weight=None, upstream=None):
     dtype = x.dtype
-    x, y, keep = _read(loss, x, y)
+    x, y, valid = _read(loss, x, y)
     constants = tuple(tf.constant(constant, x.dtype) for constant in loss.constants)
     if pos_weight is not None:
         constants = (tf.cast(pos_weight, x.dtype),)
@@ -258,4 +261,4 @@ def _formula_value(variant, loss, order, x, y, pos_weight=None, upstream=None):
     result = formulas(loss.prediction_kind, *loss.formula_key)(x, y, loss.epsilon or 0.0, constants)[order]
     if upstream is not None:
         result *= tf.cast(upstream, x.dtype)
-    return tf.cast(result if keep is None else tf.where(keep, result, tf.zeros_like(result)), dtype)
+    return tf.cast(result if valid is None else tf.where(valid, result, tf.zeros_like(result)), dtype)

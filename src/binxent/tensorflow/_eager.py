@@ -1,4 +1,4 @@
-"""The driver of eager TensorFlow tensors on a CPU: it shows the Numba kernels where they lie, and copies nothing.
+"""Runs the CPU kernels on eager TensorFlow tensors in place, without a copy.
 
 One pass over memory takes the place of a dozen operations, each with a result of its own.
 """
@@ -22,7 +22,7 @@ def evaluate(loss, order, x, y, pos_weight=None, upstream=None):
         pos_weight: None or a tensor that broadcasts to the predictions, in place of the loss's own.
         upstream: None or a tensor in the shape of the predictions.
     """
-    from binxent._kernels.fused import DOUBLE, SINGLE, fuse  # loads Numba
+    from binxent._kernels.fused import DOUBLE, SINGLE, fuse  # loads the compiler
     from binxent._kernels.operands import NOWHERE, constant_operands, describe, gather, scatter
 
     predictions, labels = np.asarray(x.numpy()), np.asarray(y.numpy())  # of a scalar NumPy makes no array
