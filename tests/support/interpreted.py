@@ -15,6 +15,8 @@ from functools import cache
 from multiprocessing import get_context
 from typing import NamedTuple
 
+from binxent.torch._drivers import Operands
+
 
 class Elsewhere:
     """Calls functions of the driver in another process."""
@@ -28,7 +30,7 @@ class Elsewhere:
             loss, *tensors = arguments
             loss = loss.pointwise
             has_pos_weight = len(tensors) > 3 and tensors[3] is not None
-            arguments = loss.with_pos_weight(1.0) if has_pos_weight else loss, *tensors
+            arguments = loss.with_pos_weight(1.0) if has_pos_weight else loss, Operands(*tensors)
         elif function == "tally":
             arguments = arguments[0].pointwise, *arguments[1:]
         sent = pickle.dumps((function, arguments, options, settings or {}))  # by value: no memory is shared

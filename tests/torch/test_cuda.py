@@ -22,6 +22,7 @@ from binxent.torch import (  # noqa: E402
     poly_binary_cross_entropy_with_logits,
     sigmoid_focal_loss,
 )
+from binxent.torch._drivers import Operands  # noqa: E402
 
 FROM_LOGITS = (
     binary_cross_entropy_with_logits,
@@ -81,7 +82,7 @@ def check(function, x, *arguments, tolerance, upstream=1, **options):
 def test_loss_and_slope_are_exact(name, reading, real):
     loss, x, y, truth = case(name, reading, real)
     here = [torch.from_numpy(one).cuda() for one in (x, y)]
-    value, slope = _triton.fuse(loss, *here, elementwise=True, slope=True)
+    value, slope = _triton.fuse(loss, Operands(*here), elementwise=True, slope=True)
     # GPUs divide float32 with an error of up to two units in the last place.
     accurate([value.cpu().numpy(), slope.cpu().numpy()], truth, np.array(ULPS[name]) + 2)
 
@@ -236,7 +237,7 @@ def test_more_elements_than_32_bits_count():
     x = torch.zeros(size, dtype=torch.bfloat16, device="cuda")
     y = torch.zeros(size, dtype=torch.bool, device="cuda")
     x[-1], y[-1], x[2**31] = -8.0, True, 4.0
-    value, slope = _triton.fuse(_loss(), x, y, divisor=2.0**31, dtype=torch.float64, slope=True)
+    value, slope = _triton.fuse(_loss(), Operands(x, y), divisor=2.0**31, dtype=torch.float64, slope=True)
     zero, right, wrong = np.log(2), np.log1p(np.exp(8.0)), np.log1p(np.exp(4.0))
     close(value.cpu(), ((size - 2) * zero + right + wrong) / 2.0**31, 1e-6)
     want = torch.tensor([0.5, 1 / (1 + np.exp(-4.0)), -1 / (1 + np.exp(-8.0))]) / 2**31
@@ -244,7 +245,8 @@ def test_more_elements_than_32_bits_count():
     del slope
     rows = x[: 2**31].view(2**11, 2**20)[:, : 2**19]  # far apart, though not so many
     narrow = y[: 2**31].view(2**11, 2**20)[:, 2**19 :]
-    value, _ = _triton.fuse(_loss(), rows, narrow, torch.ones(2**19, device="cuda"), dtype=torch.float64)
+    operands = Operands(rows, narrow, torch.ones(2**19, device="cuda"))
+    value, _ = _triton.fuse(_loss(), operands, dtype=torch.float64)
     close(value.cpu(), 2**30 * zero, 1e-6)
 
 

@@ -9,11 +9,10 @@ import math
 from types import SimpleNamespace
 
 import torch
-from torch._C import _functorch as functorch  # pyright: ignore[reportAttributeAccessIssue]
-from torch.autograd import forward_ad
 
 from binxent._core.formulas import LINEAR, define, in_label, unweighted_bce
 from binxent.losses import Pointwise
+from binxent.torch._private import has_tangent, is_differentiated_by_transform, nested_tangents, transforms_active
 
 ANYWHERE = 0.5  # an input and a target that no formula stumbles over: it stands in for hidden entries
 SINGLE_ONLY = ("mps",)  # devices without float64
@@ -43,24 +42,27 @@ _maths = SimpleNamespace(
 _formulas = define(_maths)
 
 
-def compute(loss, input, target, weight, pos_weight, reduction, process_group, dtype):
+def compute(loss, operands, reduction):
     """The reduced loss."""
-    x, y, shown = _read(loss, input, target, weight)
+    _, _, weight, pos_weight = operands
+    x, y, valid = _read(loss, operands)
     each = _elementwise(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype))
-    each = _weigh(each, shown, weight)
-    if reduction == "none":
-        return each.to(dtype)
-    return (_add_up(each) / divisor_of(loss, target, weight, reduction, process_group)).to(dtype)
+    each = _weigh(each, valid, weight)
+    if reduction.kind == "none":
+        return each.to(reduction.dtype)
+    return (_add_up(each) / divisor_of(loss, operands, reduction)).to(reduction.dtype)
 
 
-def divisor_of(loss, target, weight, reduction, process_group):
+def divisor_of(loss, operands, reduction):
     """What a reduction divides the sum by, differentiable in the weight."""
-    keep = _kept(loss, target)
-    if reduction == "weighted_mean" and weight is not None:
+    _, target, weight, _ = operands
+    kind, process_group, _ = reduction
+    valid = _not_ignored(loss, target)
+    if kind == "weighted_mean" and weight is not None:
         weight = weight.expand(target.shape)
-        divisor = _add_up(weight if keep is None else torch.where(keep, weight, 0.0))
-    elif reduction.endswith("mean"):
-        divisor = target.numel() if keep is None else _add_up(keep)
+        divisor = _add_up(weight if valid is None else torch.where(valid, weight, 0.0))
+    elif kind.endswith("mean"):
+        divisor = target.numel() if valid is None else _add_up(valid)
     else:
         divisor = 1
     if process_group is None:
@@ -71,13 +73,13 @@ def divisor_of(loss, target, weight, reduction, process_group):
     return shared
 
 
-def gradient(loss, tensors, divisor, upstream):
-    """Upstream times slope, to be differentiated further, at input, target, weight and pos_weight."""
-    input, target, weight, pos_weight = tensors
-    x, y, shown = _read(loss, input, target, weight)
+def gradient(loss, operands, divisor, upstream):
+    """Upstream times slope, to be differentiated further."""
+    input, _, weight, pos_weight = operands
+    x, y, valid = _read(loss, operands)
     slope = _derivative(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype), 1)
     # Upstream comes before the weights, which hide what becomes of it over 0.
-    return _weigh(slope * (upstream.to(slope.dtype) / divisor), shown, weight).to(input.dtype)
+    return _weigh(slope * (upstream.to(slope.dtype) / divisor), valid, weight).to(input.dtype)
 
 
 def working(dtype):
@@ -85,34 +87,35 @@ def working(dtype):
     return torch.float64 if dtype is torch.float64 else torch.float32
 
 
-def _read(loss, input, target, weight):
+def _read(loss, operands):
     """Inputs and smoothed targets in working precision, a harmless pair where they are hidden, and where not."""
+    input, target, weight, _ = operands
     kind = working(input.dtype)
-    x, y, shown = input.to(kind), target.to(kind), _kept(loss, target)
+    x, y, valid = input.to(kind), target.to(kind), _not_ignored(loss, target)
     if weight is not None:
         # Other entries of weight 0 cost 0 by themselves, and their derivative in the weight is their loss.
-        visible = (weight != 0) | (x.isfinite() & y.isfinite())
-        shown = visible if shown is None else visible & shown
-    if shown is not None:
-        x, y = torch.where(shown, x, ANYWHERE), torch.where(shown, y, ANYWHERE)
+        shown = (weight != 0) | (x.isfinite() & y.isfinite())
+        valid = shown if valid is None else shown & valid
+    if valid is not None:
+        x, y = torch.where(valid, x, ANYWHERE), torch.where(valid, y, ANYWHERE)
     if loss.label_smoothing:
         y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
-    return x, y, shown
+    return x, y, valid
 
 
-def _kept(loss, target):
+def _not_ignored(loss, target):
     """Where a target is not ignored, or None if that is everywhere."""
     if loss.ignore_label is None:
         return None
     return ~target.isnan() if math.isnan(loss.ignore_label) else target != loss.ignore_label
 
 
-def _weigh(each, shown, weight):
+def _weigh(each, valid, weight):
     """Values times weights, 0 where they are hidden."""
     if weight is not None:
         weight = weight.to(each.dtype)
         each = weight * torch.where((weight == 0) & each.isinf(), 0.0, each)
-    return each if shown is None else torch.where(shown, each, 0.0)
+    return each if valid is None else torch.where(valid, each, 0.0)
 
 
 def _add_up(values):
@@ -157,34 +160,24 @@ def _is_differentiated(tensor):
     if tensor is None:
         return False
     if torch.compiler.is_dynamo_compiling():
-        if torch._C._are_functorch_transforms_active():  # of which one may be about this tensor
+        if transforms_active():  # and one of them may be about this tensor
             return True
-    else:
-        while functorch.is_functorch_wrapped_tensor(tensor):
-            if functorch.is_gradtrackingtensor(tensor):
-                return True
-            tensor = functorch.get_unwrapped(tensor)
-    dual = forward_ad._current_level >= 0 and forward_ad.unpack_dual(tensor).tangent is not None
-    return dual or tensor.requires_grad
+    elif is_differentiated_by_transform(tensor):
+        return True
+    return has_tangent(tensor) or tensor.requires_grad
 
 
 def _derivative(loss, x, y, pos_weight, order):
     """The loss of each entry (order 0), its slope (1) or its curvature (2), differentiable in x."""
     compiling = torch.compiler.is_dynamo_compiling()
-    if order == 2 or (torch._C._are_functorch_transforms_active() if compiling else _forward_levels() > 1):
-        # From here on the spelling is differentiated. It bends at 0 only, so the answer beside 0 is right at 0 too.
-        return _spelled_out(loss, x + (x == 0) * 1e-30, y, pos_weight, order)
+    if order == 2 or (transforms_active() if compiling else nested_tangents()):
+        # Third and higher derivatives use autodiff. max(z, 0) has its only kink at 0, so z = 0 is evaluated at 1e-30.
+        return _formula_value(loss, x + (x == 0) * 1e-30, y, pos_weight, order)
     kind = Derivative if compiling else DerivativeWithTangents
     return kind.apply(x, y, pos_weight, loss, order)
 
 
-def _forward_levels():
-    """How many forward-mode transformations are nested: a `Function` cannot pass on tangents of tangents."""
-    stack = functorch.get_interpreter_stack() or ()
-    return sum(one.key() == functorch.TransformType.Jvp for one in stack)
-
-
-def _spelled_out(loss, x, y, pos_weight, order):
+def _formula_value(loss, x, y, pos_weight, order):
     formula = _formulas(loss.prediction_kind, *loss.formula_key)
     return formula(x, y, loss.epsilon or 0.0, _constants(loss, x, pos_weight))[order]
 
@@ -196,7 +189,7 @@ class Derivative(torch.autograd.Function):
 
     @staticmethod
     def forward(x, y, pos_weight, loss, order):
-        return _spelled_out(loss, x, y, pos_weight, order)
+        return _formula_value(loss, x, y, pos_weight, order)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -207,7 +200,9 @@ class Derivative(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upstream):  # pyright: ignore[reportIncompatibleMethodOverride]
         x, y, pos_weight = ctx.saved_tensors
-        step = _spelled_out if torch.compiler.is_compiling() else _derivative  # compiled graphs are differentiated once
+        step = (
+            _formula_value if torch.compiler.is_compiling() else _derivative
+        )  # compiled graphs are differentiated once
         return upstream * step(ctx.loss, x, y, pos_weight, ctx.order + 1), None, None, None, None
 
 

@@ -1,9 +1,10 @@
-"""The driver of torch tensors on a CPU: it shows the Numba kernels where the tensors lie, and copies nothing.
+"""The driver of torch tensors on a CPU: runs the CPU kernels on tensors in place, without a copy.
 
-`_triton.py` has the same functions for tensors on a GPU.
+`_triton.py` has the same functions for tensors on a GPU; `_drivers.py` says what they do.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from binxent._kernels import fused
 from binxent._kernels.allocator import LARGE, allocate
 from binxent._kernels.fused import DOUBLE, SINGLE
 from binxent._kernels.operands import NOWHERE, constant_operands, gather, lay_out, scatter
+from binxent.torch._drivers import Operands
 
 # What NumPy calls the dtypes that kernels read.
 NAMES = {getattr(torch, name): name for name in ("bool", "float64", "float32", "float16", "bfloat16")}
@@ -21,45 +23,22 @@ WORKING = {torch.float64: DOUBLE, torch.float32: SINGLE}
 
 def fuse(
     loss,
-    input,
-    target,
-    weight=None,
-    pos_weight=None,
+    operands,
     *,
-    divisor=1,
+    divisor: float | torch.Tensor = 1,
     upstream=None,
     dtype=None,
     elementwise=False,
     slope=False,
     label_axis=-1,
 ):
-    """One pass over memory: the loss, and its slope if that is wanted.
-
-    Args:
-        loss: A `losses.Pointwise`.
-        input: Tensor with at least one element; float64 is computed in float64, all else in float32.
-        target: Tensor in the shape of `input`, of any real dtype.
-        weight: None or a tensor that broadcasts to the input: multiplies each entry's loss; 0 hides the entry.
-        pos_weight: None or a tensor that broadcasts to the input, in place of the loss's own.
-        divisor: Number or 0-d tensor that the sum of the losses, and the slopes, are divided by; over 0, slopes are 0.
-        upstream: None or a 0-d tensor that the slopes are multiplied by.
-        dtype: That of the loss; None takes the input's.
-        elementwise: Whether to return each entry's loss instead of their sum over the divisor.
-        slope: Whether to return the derivative with respect to the input, in its dtype.
-        label_axis: The axis of the labels, for constants of which there is one for each label.
-
-    Returns:
-        The loss, and the slope or None.
-
-    Raises:
-        RuntimeError: A probability, or its target, lies outside [0, 1] or is NaN.
-        ValueError: A target of logits lies outside [0, 1], or a weight is infinite.
-    """
+    """As `Driver.fuse`; constants that differ between labels lie along the label axis."""
+    input, target, weight, pos_weight = operands
     if not input.is_contiguous():
         order = sorted(range(input.dim()), key=input.stride, reverse=True)
         if order != list(range(input.dim())):
             return _fuse_in_order(
-                order, loss, input, target, weight, pos_weight,
+                order, loss, operands,
                 divisor=divisor, upstream=upstream, dtype=dtype, elementwise=elementwise, slope=slope,
             )  # fmt: skip
     kind, shape, size = input.dtype, input.shape, input.numel()
@@ -96,25 +75,20 @@ def fuse(
     return losses, slopes
 
 
-def _fuse_in_order(order, loss, input, target, weight, pos_weight, *, elementwise, slope, **options):
+def _fuse_in_order(order, loss, operands, *, elementwise, slope, **options):
     """As `fuse`, with the axes in an order in which memory is read from end to end."""
-    weight, pos_weight = (
-        one if one is None else one.expand(input.shape).permute(order) for one in (weight, pos_weight)
-    )
+    shape = operands.input.shape
+    permuted: Any = (one if one is None else one.expand(shape).permute(order) for one in operands)
     value, slopes = fuse(
-        loss, input.permute(order), target.permute(order), weight, pos_weight,
-        elementwise=elementwise, slope=slope, label_axis=order.index(input.dim() - 1), **options,
+        loss, Operands(*permuted),
+        elementwise=elementwise, slope=slope, label_axis=order.index(len(shape) - 1), **options,
     )  # fmt: skip
-    back = [order.index(axis) for axis in range(input.dim())]
+    back = [order.index(axis) for axis in range(len(shape))]
     return value.permute(back) if elementwise else value, slopes.permute(back) if slope else None
 
 
 def tally(loss, target, weight=None):
-    """Sum of the weights, or the number, of the entries whose label is not ignored.
-
-    Returns:
-        A number.
-    """
+    """As `Driver.tally`, a number."""
     size = target.numel()
     real = DOUBLE if torch.float64 in (target.dtype, None if weight is None else weight.dtype) else SINGLE
     labels = _describe(target, real, gather)
@@ -127,7 +101,7 @@ def tally(loss, target, weight=None):
 
 
 def scale_(tensor, factor):
-    """Multiplies a tensor by a 0-d tensor in place, but not by 1."""
+    """As `Driver.scale_`."""
     number = factor.item()
     return tensor if number == 1 else tensor.mul_(number)
 

@@ -6,39 +6,34 @@
 - The plain formula, in torch's own operations, takes everything else: what is being compiled, exported, vectorized by
   `vmap`, differentiated twice, forward, or in the target or a weight; subclasses of tensors; other devices.
 
-Derivatives are the formula's own, not those of its spelling: each knows the next.
+Loss, slope and curvature are written by hand, each the derivative of the one before; autodiff of the expressions would
+be wrong at z = 0.
 """
 
 import functools
-import importlib
 from typing import Any
 
 import torch
-from torch._C._functorch import is_legacy_batchedtensor  # pyright: ignore[reportMissingImports]
-from torch.autograd import forward_ad
 
 from binxent.torch import _composite as composite
+from binxent.torch._drivers import Operands, Reduction, driver_of
 from binxent.torch._dynamo import decode, encode
+from binxent.torch._private import has_no_transform, is_batched, transforms_active, untransformed_apply
 
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 REDUCTIONS = ("none", "mean", "sum", "weighted_mean")
-DRIVERS = {"cpu": "binxent.torch._cpu", "cuda": "binxent.torch._triton"}
 # Elements on a CPU from which the operator is worth more than what torch.compile makes of the formula: below, leaving
 # the graph costs more than it saves; above, a gradient in fresh memory takes longer to page in than to compute.
 WORTH_A_KERNEL = 1 << 22
 
 
-def evaluate(loss, input, target, weight=None, pos_weight=None, reduction="mean", process_group=None):
-    """The reduced loss of tensors.
+def evaluate(loss, operands, kind="mean", process_group=None):
+    """Reduce the loss of tensors.
 
     Args:
         loss: A `losses.Pointwise`.
-        input: Floating tensor of logits or probabilities, of any shape.
-        target: Real tensor in the shape of `input`.
-        weight: None or a tensor that broadcasts to the input; 0 hides an entry.
-        pos_weight: None or a tensor that broadcasts to the input, in place of the loss's own.
-        reduction: "none", "mean" (over the number of entries that are not ignored), "sum", or "weighted_mean" (over
-            the sum of their weights).
+        operands: The `Operands`, as a caller gave them.
+        kind: "none", "mean", "sum" or "weighted_mean".
         process_group: None, or the processes over which a mean is taken.
 
     Returns:
@@ -49,25 +44,26 @@ def evaluate(loss, input, target, weight=None, pos_weight=None, reduction="mean"
         ValueError: Shapes do not match, a value or an option is impossible.
         TypeError: An argument is no tensor, or one of numbers that are not real.
     """
-    _check(input, target, weight, pos_weight, reduction, process_group)
+    _check(operands, kind, process_group)
+    input = operands.input
     dtype = input.dtype
     if dtype.itemsize == 2 and torch.is_autocast_enabled(input.device.type):
         dtype = torch.float32
-    options = weight, pos_weight, reduction, process_group, dtype
+    reduction = Reduction(kind, process_group, dtype)
     if torch.compiler.is_dynamo_compiling():
-        if _suits_the_operator(input, target, weight, pos_weight):
-            return _by_operator(loss, input, target, *options)
-        return composite.compute(loss, input, target, *options)
-    if _suits_the_kernels(input, target, weight, pos_weight):
+        run = _by_operator if _suits_the_operator(operands) else composite.compute
+        return run(loss, operands, reduction)
+    if _suits_the_kernels(operands):
         if torch.is_grad_enabled() and input.requires_grad:
-            return differentiable(input, (loss, target, *options))
-        return _by_kernels(input, loss, target, *options)[0]
-    return composite.compute(loss, input, target, *options)
+            return differentiable(input, (loss, operands, reduction))
+        return _by_kernels(loss, operands, reduction)[0]
+    return composite.compute(loss, operands, reduction)
 
 
-def _check(input, target, weight, pos_weight, reduction, process_group):
+def _check(operands, kind, process_group):
+    input, target, weight, pos_weight = operands
     if not (isinstance(input, torch.Tensor) and isinstance(target, torch.Tensor)):
-        raise TypeError(f"`input` and `target` must be tensors; got {_kind(input)} and {_kind(target)}.")
+        raise TypeError(f"`input` and `target` must be tensors; got {_described(input)} and {_described(target)}.")
     if not input.is_floating_point():
         raise TypeError(f"`input` must be floating; got {input.dtype}. The input comes first, then the target.")
     if target.is_complex():
@@ -81,19 +77,15 @@ def _check(input, target, weight, pos_weight, reduction, process_group):
         _check_broadcast("weight", weight, input)
     if pos_weight is not None:
         _check_broadcast("pos_weight", pos_weight, input)
-    if reduction not in REDUCTIONS:
-        raise ValueError(
-            f"{reduction!r} is not a valid value for reduction; it must be one of {', '.join(REDUCTIONS)}."
-        )
-    if process_group is not None and not reduction.endswith("mean"):
-        raise ValueError(
-            f"`process_group` is for means, which it takes over all processes; reduction is {reduction!r}."
-        )
+    if kind not in REDUCTIONS:
+        raise ValueError(f"{kind!r} is not a valid value for reduction; it must be one of {', '.join(REDUCTIONS)}.")
+    if process_group is not None and not kind.endswith("mean"):
+        raise ValueError(f"`process_group` is for means, which it takes over all processes; reduction is {kind!r}.")
 
 
 def _check_broadcast(name, weight, input):
     if not isinstance(weight, torch.Tensor):
-        raise TypeError(f"`{name}` must be a tensor; got {_kind(weight)}.")
+        raise TypeError(f"`{name}` must be a tensor; got {_described(weight)}.")
     shape, wanted = tuple(weight.shape), tuple(input.shape)
     missing = len(wanted) - len(shape)
     if missing >= 0 and all(own in (1, full) for own, full in zip(shape, wanted[missing:], strict=True)):
@@ -111,28 +103,16 @@ def _check_broadcast(name, weight, input):
     )
 
 
-def _kind(value):
+def _described(value):
     return f"a {type(value).__name__}"
 
 
 # The kernels.
 
 
-def _driver(tensor) -> Any:
-    """The module that runs the kernels where a tensor is, or None."""
-    return _driver_for("cpu" if tensor.is_cpu else tensor.device.type)
-
-
-@functools.cache
-def _driver_for(device):
-    try:
-        return importlib.import_module(DRIVERS[device])
-    except (KeyError, ImportError):
-        return None
-
-
-def _suits_the_kernels(input, target, weight, pos_weight):
+def _suits_the_kernels(operands):
     """Whether all that is asked for is the loss and perhaps the gradient of the input, and where the data lie."""
+    input, target, weight, pos_weight = operands
     on_cpu, index = input.is_cpu, input.get_device()
     for tensor in (target,) if weight is None and pos_weight is None else (target, weight, pos_weight):
         if tensor is not None and not (
@@ -147,11 +127,8 @@ def _suits_the_kernels(input, target, weight, pos_weight):
         type(input) in PLAIN
         and input.layout is torch.strided
         and input.numel() > 0
-        and _driver(input) is not None
-        and not torch._C._len_torch_dispatch_stack()
-        and not torch._C._are_functorch_transforms_active()
-        and forward_ad._current_level < 0
-        and torch._C._get_tracing_state() is None
+        and driver_of(input) is not None
+        and has_no_transform()
     )
 
 
@@ -160,89 +137,82 @@ class Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, input, others):
-        loss, target, weight, pos_weight, reduction, process_group, dtype = others
+        loss, operands, reduction = others
         # float16 has no room for a gradient that a loss scaler has not multiplied yet: it is computed when asked for.
         ahead = input.dtype is not torch.float16
-        value, ctx.slope, ctx.divisor = _by_kernels(
-            input, loss, target, weight, pos_weight, reduction, process_group, dtype, ahead
-        )
+        value, ctx.slope, ctx.divisor = _by_kernels(loss, operands, reduction, ahead)
         ctx.loss = loss
-        ctx.save_for_backward(input, target, weight, pos_weight)
+        ctx.save_for_backward(*operands)
         return value
 
     @staticmethod
     def backward(ctx, upstream):  # pyright: ignore[reportIncompatibleMethodOverride]
         slope = ctx.slope
-        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling() or _is_batched(upstream):
-            gradient = composite.gradient(ctx.loss, ctx.saved_tensors, ctx.divisor, upstream)
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling() or is_batched(upstream):
+            gradient = composite.gradient(ctx.loss, Operands(*ctx.saved_tensors), ctx.divisor, upstream)
         elif slope is None:  # in float16, or used up by a backward pass that kept the graph
-            gradient = _gradient_by_kernels(ctx.loss, ctx.saved_tensors, ctx.divisor, upstream)
+            gradient = _gradient_by_kernels(ctx.loss, Operands(*ctx.saved_tensors), ctx.divisor, upstream)
         else:
             ctx.slope = None
-            scale_ = _driver(slope).scale_ if upstream.dim() == 0 else torch.Tensor.mul_
-            gradient = scale_(slope, upstream)
+            driver: Any = driver_of(slope)
+            gradient = driver.scale_(slope, upstream) if upstream.dim() == 0 else slope.mul_(upstream)
         return gradient, None
 
 
-def _is_batched(tensor):
-    """Whether a tensor stands for many, inside of `vmap` or for `is_grads_batched`."""
-    return torch._C._are_functorch_transforms_active() or is_legacy_batchedtensor(tensor)
+differentiable: Any = untransformed_apply(Fused)
 
 
-# `Fused.apply` without its look for transformations, which takes as long as the kernel on a small batch.
-differentiable: Any = super(torch.autograd.Function, Fused).apply  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _by_kernels(input, loss, target, weight, pos_weight, reduction, process_group, dtype, slope=False):
+def _by_kernels(loss, operands, reduction, slope=False):
     """The reduced loss, the slope that was asked for, and what both were divided by."""
-    driver = _driver(input)
-    if reduction == "weighted_mean" and weight is not None:
+    input, target, weight, _ = operands
+    kind, process_group, dtype = reduction
+    driver: Any = driver_of(input)
+    if kind == "weighted_mean" and weight is not None:
         divisor = driver.tally(loss, target, weight)
-    elif reduction == "sum" or reduction == "none":
+    elif kind == "sum" or kind == "none":
         divisor = 1
     else:
         divisor = target.numel() if loss.ignore_label is None else driver.tally(loss, target)
     if process_group is not None:
         divisor = composite.share(divisor, process_group, input.device)
-    value, slopes = driver.fuse(
-        loss, input, target, weight, pos_weight,
-        divisor=divisor, dtype=dtype, elementwise=reduction == "none", slope=slope,
-    )  # fmt: skip
+    value, slopes = driver.fuse(loss, operands, divisor=divisor, dtype=dtype, elementwise=kind == "none", slope=slope)
     return value, slopes, divisor
 
 
-def _gradient_by_kernels(loss, tensors, divisor, upstream):
-    """Upstream times slope, in one pass that begins with input, target, weight and pos_weight."""
-    input = tensors[0]
-    fuse = functools.partial(_driver(input).fuse, loss, *tensors, slope=True)
+def _gradient_by_kernels(loss, operands, divisor, upstream):
+    """Upstream times slope, in one pass."""
+    input = operands.input
+    driver: Any = driver_of(input)
+    fuse = functools.partial(driver.fuse, loss, operands, slope=True)
     if upstream.dim() == 0:
         return fuse(divisor=divisor, upstream=upstream)[1]
     if input.element_size() > 2:
         return fuse()[1].mul_(upstream)
-    return composite.gradient(loss, tensors, divisor, upstream)
+    return composite.gradient(loss, operands, divisor, upstream)
 
 
 # The operators for torch.compile.
 
 
-def _suits_the_operator(input, target, weight, pos_weight):
+def _suits_the_operator(operands):
     """Whether a large tensor on a CPU is worth leaving the compiled graph for."""
-    tensors = [tensor for tensor in (target, weight, pos_weight) if tensor is not None]
+    input, *others = operands
+    others = [tensor for tensor in others if tensor is not None]
     return (
         input.device.type == "cpu"
         and not torch.compiler.is_exporting()
-        and not torch._C._are_functorch_transforms_active()
+        and not transforms_active()
         and input.numel() >= WORTH_A_KERNEL
-        and not any(tensor.requires_grad for tensor in tensors)
-        and all(tensor.device == input.device for tensor in tensors)
+        and not any(tensor.requires_grad for tensor in others)
+        and all(tensor.device == input.device for tensor in others)
     )
 
 
-def _by_operator(loss, input, target, weight, pos_weight, reduction, process_group, dtype):
-    value = torch.ops.binxent.loss(input, target, weight, pos_weight, encode(loss), reduction == "none")
-    if reduction in ("none", "sum"):
-        return value.to(dtype)
-    return (value / composite.divisor_of(loss, target, weight, reduction, process_group)).to(dtype)
+def _by_operator(loss, operands, reduction):
+    value = torch.ops.binxent.loss(*operands, encode(loss), reduction.kind == "none")
+    if reduction.kind in ("none", "sum"):
+        return value.to(reduction.dtype)
+    return (value / composite.divisor_of(loss, operands, reduction)).to(reduction.dtype)
 
 
 @torch.library.custom_op("binxent::loss", mutates_args=())
@@ -255,11 +225,12 @@ def loss_operator(
     elementwise: bool,
 ) -> torch.Tensor:
     """The loss of each entry, or their sum in float64."""
-    kind = composite.working(input.dtype) if elementwise else torch.float64
-    reduction = "none" if elementwise else "sum"
-    if _suits_the_kernels(input, target, weight, pos_weight):
-        return _by_kernels(input, decode(loss), target, weight, pos_weight, reduction, None, kind)[0]
-    return composite.compute(decode(loss), input, target, weight, pos_weight, reduction, None, kind)
+    operands = Operands(input, target, weight, pos_weight)
+    dtype = composite.working(input.dtype) if elementwise else torch.float64
+    reduction = Reduction("none" if elementwise else "sum", None, dtype)
+    if _suits_the_kernels(operands):
+        return _by_kernels(decode(loss), operands, reduction)[0]
+    return composite.compute(decode(loss), operands, reduction)
 
 
 @torch.library.custom_op("binxent::slope", mutates_args=())
@@ -272,8 +243,9 @@ def slope_operator(
     loss: str,
 ) -> torch.Tensor:
     """The gradient of `binxent::loss`."""
-    run = _gradient_by_kernels if _suits_the_kernels(input, target, weight, pos_weight) else composite.gradient
-    return run(decode(loss), (input, target, weight, pos_weight), 1, upstream)
+    operands = Operands(input, target, weight, pos_weight)
+    run = _gradient_by_kernels if _suits_the_kernels(operands) else composite.gradient
+    return run(decode(loss), operands, 1, upstream)
 
 
 @loss_operator.register_fake
@@ -295,7 +267,7 @@ def _remember(ctx, inputs, output):
 
 def _differentiate(ctx, upstream):
     if torch.is_grad_enabled():
-        gradient = composite.gradient(decode(ctx.spec), ctx.saved_tensors, 1, upstream)
+        gradient = composite.gradient(decode(ctx.spec), Operands(*ctx.saved_tensors), 1, upstream)
     else:
         gradient = torch.ops.binxent.slope(upstream, *ctx.saved_tensors, ctx.spec)
     return gradient, None, None, None, None, None

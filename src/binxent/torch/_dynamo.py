@@ -8,12 +8,7 @@ from typing import Any
 import torch
 
 from binxent.losses import Pointwise
-
-
-def constant_when_compiled(function):
-    """`torch.compiler.assume_constant_result`, which would load all of the compiler for the sake of this mark."""
-    function._dynamo_marked_constant = True
-    return function
+from binxent.torch._private import constant_when_compiled, guarded_number
 
 
 def pointwise_of(kind, *parameters, clamped=False, **options) -> Any:
@@ -38,7 +33,7 @@ def pointwise_of(kind, *parameters, clamped=False, **options) -> Any:
 def _constant(value):
     """A number that torch.compile takes as it is, and compiles anew for another."""
     if isinstance(value, (bool, int, float)):
-        return torch.fx.experimental.symbolic_shapes.guard_scalar(value)  # pyright: ignore
+        return guarded_number(value)
     return value
 
 

@@ -1,9 +1,9 @@
 """The functions in torch's dialect: input first, and a superset of torch's options."""
 
-from torch.nn._reduction import legacy_get_string
-
 from binxent.torch._dispatch import evaluate
+from binxent.torch._drivers import Operands
 from binxent.torch._options import asymmetric_loss_of, binary_cross_entropy_of, focal_loss_of, poly_loss_of
+from binxent.torch._private import legacy_reduction
 
 
 def binary_cross_entropy_with_logits(
@@ -49,7 +49,12 @@ def binary_cross_entropy_with_logits(
         tensor(1.4100)
     """
     loss, pos_weight = binary_cross_entropy_of(True, pos_weight, label_smoothing, ignore_index)
-    return evaluate(loss, input, target, weight, pos_weight, _named(size_average, reduce, reduction), process_group)
+    return evaluate(
+        loss,
+        Operands(input, target, weight, pos_weight),
+        _reduction(size_average, reduce, reduction),
+        process_group,
+    )
 
 
 def binary_cross_entropy(
@@ -96,7 +101,12 @@ def binary_cross_entropy(
         tensor(0.3081)
     """
     loss, pos_weight = binary_cross_entropy_of(False, pos_weight, label_smoothing, ignore_index)
-    return evaluate(loss, input, target, weight, pos_weight, _named(size_average, reduce, reduction), process_group)
+    return evaluate(
+        loss,
+        Operands(input, target, weight, pos_weight),
+        _reduction(size_average, reduce, reduction),
+        process_group,
+    )
 
 
 def sigmoid_focal_loss(
@@ -138,7 +148,7 @@ def sigmoid_focal_loss(
         tensor([0.0433, 1.2376])
     """
     loss = focal_loss_of(alpha, gamma, label_smoothing, ignore_index)
-    return evaluate(loss, inputs, targets, weight, None, reduction, process_group)
+    return evaluate(loss, Operands(inputs, targets, weight), reduction, process_group)
 
 
 def asymmetric_loss(
@@ -183,7 +193,7 @@ def asymmetric_loss(
         tensor(0.0076)
     """
     loss = asymmetric_loss_of(gamma_neg, gamma_pos, clip, label_smoothing, ignore_index)
-    return evaluate(loss, input, target, weight, None, reduction, process_group)
+    return evaluate(loss, Operands(input, target, weight), reduction, process_group)
 
 
 def poly_binary_cross_entropy_with_logits(
@@ -223,9 +233,9 @@ def poly_binary_cross_entropy_with_logits(
         tensor(1.1931)
     """
     loss = poly_loss_of(epsilon_1, label_smoothing, ignore_index)
-    return evaluate(loss, input, target, weight, None, reduction, process_group)
+    return evaluate(loss, Operands(input, target, weight), reduction, process_group)
 
 
-def _named(size_average, reduce, reduction):
+def _reduction(size_average, reduce, reduction):
     """The reduction, where torch's first two names for it may be used still."""
-    return reduction if size_average is None and reduce is None else legacy_get_string(size_average, reduce)
+    return reduction if size_average is None and reduce is None else legacy_reduction(size_average, reduce)

@@ -5,6 +5,7 @@ import torch
 from binxent import losses
 from binxent._core.shapes import require_one_per_label
 from binxent.torch._dispatch import evaluate
+from binxent.torch._drivers import Operands
 
 
 def pointwise(
@@ -48,4 +49,4 @@ def elementwise(loss, predictions, labels):
 def reduced(loss, reduction, predictions, labels, weight=None):
     """As `pointwise`, of a `losses.Pointwise`, in one pass."""
     require_one_per_label(loss.constant_names, loss.constants, predictions.shape)
-    return evaluate(loss, predictions, labels, weight, None, reduction)
+    return evaluate(loss, Operands(predictions, labels, weight), reduction)

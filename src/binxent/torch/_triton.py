@@ -5,7 +5,7 @@ small kernel adds up the slots in order. How elements are cut depends on their n
 the same bits from run to run. Nothing here waits for the GPU or decides from its data, so all of it can be captured in
 a graph.
 
-`_cpu.py` has the same functions for tensors on a CPU.
+`_cpu.py` has the same functions for tensors on a CPU; `_drivers.py` says what they do.
 """
 
 # pyright: reportCallIssue=false, reportIndexIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false
@@ -354,35 +354,10 @@ def launch(
 
 
 def fuse(
-    loss,
-    input,
-    target,
-    weight=None,
-    pos_weight=None,
-    *,
-    divisor=1,
-    upstream=None,
-    dtype=None,
-    elementwise=False,
-    slope=False,
+    loss, operands, *, divisor: float | torch.Tensor = 1, upstream=None, dtype=None, elementwise=False, slope=False
 ):
-    """One pass over memory: the loss, and its slope if that is wanted.
-
-    Args:
-        loss: A `losses.Pointwise`.
-        input: CUDA tensor; float64 is computed in float64, all else in float32.
-        target: Tensor in the shape of `input`, of any real dtype. Its values are not checked, nor are probabilities.
-        weight: None or a tensor that broadcasts to the input: multiplies each entry's loss; 0 hides the entry.
-        pos_weight: None or a tensor that broadcasts to the input, in place of the loss's own.
-        divisor: Number or 0-d tensor that the sum of the losses, and the slopes, are divided by; over 0, slopes are 0.
-        upstream: None or a 0-d tensor that the slopes are multiplied by.
-        dtype: That of the loss; None takes the input's.
-        elementwise: Whether to return each entry's loss instead of their sum over the divisor.
-        slope: Whether to return the derivative with respect to the input, in its dtype.
-
-    Returns:
-        The loss, and the slope or None.
-    """
+    """As `Driver.fuse`."""
+    input, target, weight, pos_weight = operands
     shape, dtype = input.shape, dtype or input.dtype
     if pos_weight is None:
         constants = [_along_last_axis(one, input) if isinstance(one, tuple) else None for one in loss.constants]
@@ -407,11 +382,7 @@ def fuse(
 
 
 def tally(loss, target, weight=None):
-    """Sum of the weights, or the number, of the entries whose label is not ignored.
-
-    Returns:
-        A 0-d float64 tensor.
-    """
+    """As `Driver.tally`, a 0-d tensor."""
     total = torch.empty((), dtype=torch.float64, device=target.device)
     weight = weight if weight is None else weight.expand(target.shape)
     operands, found = lay_out(None, target, weight, None)
@@ -426,7 +397,7 @@ def _along_last_axis(numbers, input):
 
 
 def scale_(tensor, factor):
-    """Multiplies a tensor by a 0-d tensor in place, but touches no memory if that is 1."""
+    """As `Driver.scale_`."""
     found = layout(tensor.shape, (tensor.stride(),))
     if found.strides != ((1,),):
         return tensor.mul_(factor)

@@ -1,0 +1,106 @@
+"""What runs the fused kernels where tensors lie, and the two bundles of arguments that travel through the door."""
+
+import functools
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import torch
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
+
+class Operands(NamedTuple):
+    """The tensors of a loss.
+
+    Attributes:
+        input: Floating tensor of logits or probabilities, of any shape.
+        target: Real tensor in the shape of `input`.
+        weight: None or a tensor that broadcasts to the input: multiplies each entry's loss; 0 hides the entry.
+        pos_weight: None or a tensor that broadcasts to the input, in place of the loss's own.
+    """
+
+    input: torch.Tensor
+    target: torch.Tensor
+    weight: torch.Tensor | None = None
+    pos_weight: torch.Tensor | None = None
+
+
+class Reduction(NamedTuple):
+    """What becomes of the losses of the entries.
+
+    Attributes:
+        kind: "none", "mean" (over the number of entries that are not ignored), "sum", or "weighted_mean" (over the sum
+            of their weights).
+        process_group: None, or the processes over which a mean is taken.
+        dtype: The dtype of the result.
+    """
+
+    kind: str
+    process_group: "ProcessGroup | None"
+    dtype: torch.dtype
+
+
+class Driver(Protocol):
+    """The fused kernels of one kind of device: what the modules `_cpu.py` and `_triton.py` offer."""
+
+    def fuse(
+        self,
+        loss: Any,
+        operands: Operands,
+        *,
+        divisor: float | torch.Tensor = 1,
+        upstream: torch.Tensor | None = None,
+        dtype: torch.dtype | None = None,
+        elementwise: bool = False,
+        slope: bool = False,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The loss, and its slope if that is wanted, in one pass over memory.
+
+        Args:
+            loss: A `losses.Pointwise`.
+            operands: Tensors on the device, with at least one element; float64 is computed in float64, all else in
+                float32.
+            divisor: Number or 0-d tensor that the sum of the losses, and the slopes, are divided by; over 0, slopes
+                are 0.
+            upstream: None or a 0-d tensor that the slopes are multiplied by.
+            dtype: That of the loss; None takes the input's.
+            elementwise: Whether to return each entry's loss instead of their sum over the divisor.
+            slope: Whether to return the derivative with respect to the input, in its dtype.
+
+        Returns:
+            The loss, and the slope or None.
+
+        Raises:
+            RuntimeError: A probability, or its target, lies outside [0, 1] or is NaN. Only a CPU's driver looks.
+            ValueError: A target of logits lies outside [0, 1], a weight is infinite, or a pos_weight is negative,
+                infinite or NaN. Only a CPU's driver looks.
+        """
+        ...
+
+    def tally(self, loss: Any, target: torch.Tensor, weight: torch.Tensor | None = None) -> float | torch.Tensor:
+        """Sum of the weights, or the number, of the entries whose label is not ignored, in float64."""
+        ...
+
+    def scale_(self, tensor: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+        """Multiply a tensor by a 0-d tensor in place, without touching memory if that is 1."""
+        ...
+
+
+def driver_of(tensor: torch.Tensor) -> Driver | None:
+    """The driver for where a tensor lies; None if there is none."""
+    return _driver("cpu" if tensor.is_cpu else tensor.device.type)
+
+
+@functools.cache
+def _driver(device: str) -> Driver | None:
+    if device == "cpu":
+        from binxent.torch import _cpu
+
+        return _cpu
+    if device == "cuda":
+        try:
+            from binxent.torch import _triton
+        except ImportError:  # without Triton, the plain formula runs on the GPU
+            return None
+        return _triton
+    return None
