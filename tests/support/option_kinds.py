@@ -50,3 +50,33 @@ REFUSED_ARRAYS = {
     "lists of two lengths": ([[1.0], [1.0, 2.0]], "Pass an array of numbers"),
     "nothing": (None, "Pass an array of numbers"),
 }
+# The most common of them.
+PER_LABEL = {kind: SEVERAL[kind] for kind in ("tuple", "list", "array", "Series")}
+NEVER = {  # whatever the option, from whatever number
+    "text": lambda value: "auto",
+    "complex number": lambda value: 1j,
+    "set": lambda value: {0.5},
+    "masked array": lambda value: np.ma.array([0.5, 0.5], mask=[False, True]),
+}
+
+
+def check(call, option, argument, want, agree):
+    """Raises unless an option is taken for the right number, or refused with an error that names it.
+
+    Args:
+        call: Takes the option by name.
+        option: Its name.
+        argument: The value to give.
+        want: What the call gives if the argument is taken, or None if it is to be refused.
+        agree: Raises unless two results of the call are alike.
+    """
+    try:
+        got, refusal = call(**{option: argument}), None
+    except TypeError as error:
+        got, refusal = None, str(error)
+    if want is None:
+        assert refusal is not None, f"{option}={argument!r} is taken: {got}"
+        assert f"`{option}`" in refusal, f"{option}={argument!r}: {refusal}"
+    else:
+        assert refusal is None, f"{option}={argument!r} is refused: {refusal}"
+        agree(got, want)

@@ -150,6 +150,16 @@ def test_options_are_constants_of_a_graph():
         torch.compile(lambda: door.sigmoid_focal_loss(x, y, gamma=-2.0), backend=seen)()
 
 
+def test_kinds_of_pos_weight_in_one_graph():
+    x, y = data("bce", 4, 2)
+    run = torch.compile(FAMILY["bce"], fullgraph=True, backend="eager")
+    want = FAMILY["bce"](x, y, pos_weight=torch.tensor([1.0, 5.0]))
+    for pos_weight in ((1.0, 5.0), [1, 5], np.array([1.0, 5.0])):
+        alike(run(x, y, pos_weight=pos_weight), want)
+    with pytest.raises(Exception, match="`gamma` must be a plain number"):
+        torch.compile(door.sigmoid_focal_loss, fullgraph=True, backend="eager")(x, y, gamma=torch.tensor(2.0))
+
+
 @pytest.mark.parametrize("size", [6, LARGE], ids=["small", "large"])
 def test_other_arguments_to_be_differentiated(size):
     x, y = data("bce", size, dtype=torch.float64)
@@ -203,9 +213,9 @@ def test_without_gradients_compiled(name):
 
 
 LOSSES = {
-    "bce": _options.binary_cross_entropy_of(True, 2.0, 0.1, None)[0],
-    "probabilities": _options.binary_cross_entropy_of(False, None, 0.0, -1.0)[0],
-    "focal": _options.focal_loss_of(0.3, 1.5, 0.0, None),
+    "bce": _options.binary_cross_entropy_of(True, 2.0, 0.1, None, None)[0],
+    "probabilities": _options.binary_cross_entropy_of(False, None, 0.0, -1.0, None)[0],
+    "focal": _options.focal_loss_of(1.5, 0.0, 0.3, None),
 }
 
 

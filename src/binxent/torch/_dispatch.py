@@ -18,10 +18,10 @@ import torch
 from binxent.torch import _composite as composite
 from binxent.torch._drivers import Operands, Reduction, driver_of
 from binxent.torch._dynamo import decode, encode
+from binxent.torch._options import PLAIN_TENSORS, check_pos_weight, check_reduction, check_tensor, described
 from binxent.torch._private import has_no_transform, is_batched, transforms_active, untransformed_apply
 
-PLAIN = (torch.Tensor, torch.nn.Parameter)
-REDUCTIONS = ("none", "mean", "sum", "weighted_mean")
+DENSE = (torch.strided, torch.jagged)
 # Elements on a CPU from which the operator is worth more than what torch.compile makes of the formula: below, leaving
 # the graph costs more than it saves; above, a gradient in fresh memory takes longer to page in than to compute.
 WORTH_A_KERNEL = 1 << 22
@@ -57,13 +57,14 @@ def evaluate(loss, operands, kind="mean", process_group=None):
         if torch.is_grad_enabled() and input.requires_grad:
             return differentiable(input, (loss, operands, reduction))
         return _by_kernels(loss, operands, reduction)[0]
+    _check_layouts(operands)
     return composite.compute(loss, operands, reduction)
 
 
 def _check(operands, kind, process_group):
     input, target, weight, pos_weight = operands
     if not (isinstance(input, torch.Tensor) and isinstance(target, torch.Tensor)):
-        raise TypeError(f"`input` and `target` must be tensors; got {_described(input)} and {_described(target)}.")
+        raise TypeError(f"`input` and `target` must be tensors; got {described(input)} and {described(target)}.")
     if not input.is_floating_point():
         raise TypeError(f"`input` must be floating; got {input.dtype}. The input comes first, then the target.")
     if target.is_complex():
@@ -77,15 +78,21 @@ def _check(operands, kind, process_group):
         _check_broadcast("weight", weight, input)
     if pos_weight is not None:
         _check_broadcast("pos_weight", pos_weight, input)
-    if kind not in REDUCTIONS:
-        raise ValueError(f"{kind!r} is not a valid value for reduction; it must be one of {', '.join(REDUCTIONS)}.")
+    check_reduction(kind)
     if process_group is not None and not kind.endswith("mean"):
         raise ValueError(f"`process_group` is for means, which it takes over all processes; reduction is {kind!r}.")
 
 
+def _check_layouts(operands):
+    for name, tensor in zip(operands._fields, operands, strict=True):
+        if tensor is not None and tensor.layout not in DENSE:
+            raise TypeError(f"`{name}` must be dense; got a tensor of {tensor.layout}. Pass {name}.to_dense().")
+        if type(tensor).__name__ == "MaskedTensor":
+            raise TypeError(f"`{name}` must be a plain tensor; got a MaskedTensor. Pass its mask as `weight`.")
+
+
 def _check_broadcast(name, weight, input):
-    if not isinstance(weight, torch.Tensor):
-        raise TypeError(f"`{name}` must be a tensor; got {_described(weight)}.")
+    check_tensor(name, weight)
     shape, wanted = tuple(weight.shape), tuple(input.shape)
     missing = len(wanted) - len(shape)
     if missing >= 0 and all(own in (1, full) for own, full in zip(shape, wanted[missing:], strict=True)):
@@ -103,10 +110,6 @@ def _check_broadcast(name, weight, input):
     )
 
 
-def _described(value):
-    return f"a {type(value).__name__}"
-
-
 # The kernels.
 
 
@@ -116,7 +119,7 @@ def _suits_the_kernels(operands):
     on_cpu, index = input.is_cpu, input.get_device()
     for tensor in (target,) if weight is None and pos_weight is None else (target, weight, pos_weight):
         if tensor is not None and not (
-            type(tensor) in PLAIN
+            type(tensor) in PLAIN_TENSORS
             and tensor.is_cpu == on_cpu
             and tensor.get_device() == index
             and tensor.layout is torch.strided
@@ -124,7 +127,7 @@ def _suits_the_kernels(operands):
         ):
             return False
     return (
-        type(input) in PLAIN
+        type(input) in PLAIN_TENSORS
         and input.layout is torch.strided
         and input.numel() > 0
         and driver_of(input) is not None
@@ -164,8 +167,10 @@ differentiable: Any = untransformed_apply(Fused)
 
 def _by_kernels(loss, operands, reduction, slope=False):
     """The reduced loss, the slope that was asked for, and what both were divided by."""
-    input, target, weight, _ = operands
+    input, target, weight, pos_weight = operands
     kind, process_group, dtype = reduction
+    if pos_weight is not None and input.is_cpu:
+        check_pos_weight(pos_weight)
     driver: Any = driver_of(input)
     if kind == "weighted_mean" and weight is not None:
         divisor = driver.tally(loss, target, weight)

@@ -72,8 +72,7 @@ class Driver(Protocol):
 
         Raises:
             RuntimeError: A probability, or its target, lies outside [0, 1] or is NaN. Only a CPU's driver looks.
-            ValueError: A target of logits lies outside [0, 1], a weight is infinite, or a pos_weight is negative,
-                infinite or NaN. Only a CPU's driver looks.
+            ValueError: A target of logits lies outside [0, 1], or a weight is infinite. Only a CPU's driver looks.
         """
         ...
 

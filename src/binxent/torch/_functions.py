@@ -1,24 +1,39 @@
 """The functions in torch's dialect: input first, and a superset of torch's options."""
 
+from typing import TYPE_CHECKING
+
+import torch
+
 from binxent.torch._dispatch import evaluate
 from binxent.torch._drivers import Operands
-from binxent.torch._options import asymmetric_loss_of, binary_cross_entropy_of, focal_loss_of, poly_loss_of
+from binxent.torch._options import (
+    Number,
+    PosWeight,
+    ReductionKind,
+    asymmetric_loss_of,
+    binary_cross_entropy_of,
+    focal_loss_of,
+    poly_loss_of,
+)
 from binxent.torch._private import legacy_reduction
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 
 def binary_cross_entropy_with_logits(
-    input,
-    target,
-    weight=None,
-    size_average=None,
-    reduce=None,
-    reduction="mean",
-    pos_weight=None,
+    input: torch.Tensor,
+    target: torch.Tensor,
+    weight: torch.Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: ReductionKind = "mean",
+    pos_weight: PosWeight | None = None,
     *,
-    label_smoothing=0.0,
-    ignore_index=None,
-    process_group=None,
-):
+    label_smoothing: Number = 0.0,
+    ignore_index: Number | None = None,
+    process_group: "ProcessGroup | None" = None,
+) -> torch.Tensor:
     """Binary cross-entropy of logits: -c y log p - (1 - y) log(1 - p), p = sigmoid(input).
 
     The function of that name in `torch.nn.functional`, with both tails exact.
@@ -30,8 +45,8 @@ def binary_cross_entropy_with_logits(
         size_average: Deprecated, as in torch.
         reduce: Deprecated, as in torch.
         reduction: "none", "mean", "sum" or "weighted_mean".
-        pos_weight: c, what a positive counts: a number, or a tensor that broadcasts to the input: (C,) for C labels on
-            the last axis, (C, 1, 1) for C maps of images.
+        pos_weight: c, what a positive counts: a number >= 0, or numbers that broadcast to the input, as a tensor or any
+            array: (C,) for C labels on the last axis, (C, 1, 1) for C maps of images.
         label_smoothing: s in [0, 1].
         ignore_index: A target, a number or NaN, that marks entries to leave out.
         process_group: The processes over which a mean is taken.
@@ -42,13 +57,13 @@ def binary_cross_entropy_with_logits(
     Raises:
         ValueError: Shapes do not match, or an option or a target is impossible. Values are not looked at on a GPU, nor
             under `torch.compile`.
-        TypeError: An argument is no tensor, or the input is not floating.
+        TypeError: An argument is no tensor, the input is not floating, or an option is no number.
 
     Example:
         >>> print(binary_cross_entropy_with_logits(torch.tensor([0.0, 2.0]), torch.tensor([1, 0])))
         tensor(1.4100)
     """
-    loss, pos_weight = binary_cross_entropy_of(True, pos_weight, label_smoothing, ignore_index)
+    loss, pos_weight = binary_cross_entropy_of(True, pos_weight, label_smoothing, ignore_index, input)
     return evaluate(
         loss,
         Operands(input, target, weight, pos_weight),
@@ -58,18 +73,18 @@ def binary_cross_entropy_with_logits(
 
 
 def binary_cross_entropy(
-    input,
-    target,
-    weight=None,
-    size_average=None,
-    reduce=None,
-    reduction="mean",
+    input: torch.Tensor,
+    target: torch.Tensor,
+    weight: torch.Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: ReductionKind = "mean",
     *,
-    pos_weight=None,
-    label_smoothing=0.0,
-    ignore_index=None,
-    process_group=None,
-):
+    pos_weight: PosWeight | None = None,
+    label_smoothing: Number = 0.0,
+    ignore_index: Number | None = None,
+    process_group: "ProcessGroup | None" = None,
+) -> torch.Tensor:
     """Binary cross-entropy of probabilities: -c y log p - (1 - y) log(1 - p), p = input.
 
     The function of that name in `torch.nn.functional`: logarithms are clamped at -100 and the gradient's denominator
@@ -82,7 +97,8 @@ def binary_cross_entropy(
         size_average: Deprecated, as in torch.
         reduce: Deprecated, as in torch.
         reduction: "none", "mean", "sum" or "weighted_mean".
-        pos_weight: c, what a positive counts: a number, or a tensor that broadcasts to the input.
+        pos_weight: c, what a positive counts: a number >= 0, or numbers that broadcast to the input, as a tensor or any
+            array.
         label_smoothing: s in [0, 1].
         ignore_index: A target, a number or NaN, that marks entries to leave out.
         process_group: The processes over which a mean is taken.
@@ -94,13 +110,13 @@ def binary_cross_entropy(
         RuntimeError: A probability or a target lies outside [0, 1] or is NaN. Values are not looked at on a GPU, nor
             under `torch.compile`.
         ValueError: Shapes do not match, or an option is impossible.
-        TypeError: An argument is no tensor, or the input is not floating.
+        TypeError: An argument is no tensor, the input is not floating, or an option is no number.
 
     Example:
         >>> print(binary_cross_entropy(torch.tensor([0.9, 0.4]), torch.tensor([1, 0])))
         tensor(0.3081)
     """
-    loss, pos_weight = binary_cross_entropy_of(False, pos_weight, label_smoothing, ignore_index)
+    loss, pos_weight = binary_cross_entropy_of(False, pos_weight, label_smoothing, ignore_index, input)
     return evaluate(
         loss,
         Operands(input, target, weight, pos_weight),
@@ -110,17 +126,17 @@ def binary_cross_entropy(
 
 
 def sigmoid_focal_loss(
-    inputs,
-    targets,
-    alpha=0.25,
-    gamma=2.0,
-    reduction="none",
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    alpha: Number | None = 0.25,
+    gamma: Number = 2.0,
+    reduction: ReductionKind = "none",
     *,
-    weight=None,
-    label_smoothing=0.0,
-    ignore_index=None,
-    process_group=None,
-):
+    weight: torch.Tensor | None = None,
+    label_smoothing: Number = 0.0,
+    ignore_index: Number | None = None,
+    process_group: "ProcessGroup | None" = None,
+) -> torch.Tensor:
     """Focal loss of logits: (1 - p_t)^gamma (-y log p - (1 - y) log(1 - p)), p_t the probability of the truth.
 
     The function of that name in `torchvision.ops`; from Lin et al., "Focal Loss for Dense Object Detection", 2017.
@@ -141,29 +157,29 @@ def sigmoid_focal_loss(
 
     Raises:
         ValueError: Shapes do not match, or an option or a target is impossible.
-        TypeError: An argument is no tensor, or the inputs are not floating.
+        TypeError: An argument is no tensor, the inputs are not floating, or an option is no number.
 
     Example:
         >>> print(sigmoid_focal_loss(torch.tensor([0.0, 2.0]), torch.tensor([1, 0])))
         tensor([0.0433, 1.2376])
     """
-    loss = focal_loss_of(alpha, gamma, label_smoothing, ignore_index)
+    loss = focal_loss_of(gamma, label_smoothing, alpha, ignore_index)
     return evaluate(loss, Operands(inputs, targets, weight), reduction, process_group)
 
 
 def asymmetric_loss(
-    input,
-    target,
-    gamma_neg=4.0,
-    gamma_pos=1.0,
-    clip=0.05,
-    weight=None,
-    reduction="mean",
+    input: torch.Tensor,
+    target: torch.Tensor,
+    gamma_neg: Number = 4.0,
+    gamma_pos: Number = 1.0,
+    clip: Number | None = 0.05,
+    weight: torch.Tensor | None = None,
+    reduction: ReductionKind = "mean",
     *,
-    label_smoothing=0.0,
-    ignore_index=None,
-    process_group=None,
-):
+    label_smoothing: Number = 0.0,
+    ignore_index: Number | None = None,
+    process_group: "ProcessGroup | None" = None,
+) -> torch.Tensor:
     """Asymmetric loss of logits: -y q^gamma_pos log p - (1 - y) m^gamma_neg log(1 - m), m = max(p - clip, 0).
 
     Here p = sigmoid(input) and q = 1 - p. From Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021,
@@ -186,27 +202,27 @@ def asymmetric_loss(
 
     Raises:
         ValueError: Shapes do not match, or an option or a target is impossible.
-        TypeError: An argument is no tensor, or the input is not floating.
+        TypeError: An argument is no tensor, the input is not floating, or an option is no number.
 
     Example:
         >>> print(asymmetric_loss(torch.tensor([2.0, -3.5]), torch.tensor([1, 0])))
         tensor(0.0076)
     """
-    loss = asymmetric_loss_of(gamma_neg, gamma_pos, clip, label_smoothing, ignore_index)
+    loss = asymmetric_loss_of(gamma_neg, gamma_pos, label_smoothing, clip, ignore_index)
     return evaluate(loss, Operands(input, target, weight), reduction, process_group)
 
 
 def poly_binary_cross_entropy_with_logits(
-    input,
-    target,
-    epsilon_1=1.0,
-    weight=None,
-    reduction="mean",
+    input: torch.Tensor,
+    target: torch.Tensor,
+    epsilon_1: Number = 1.0,
+    weight: torch.Tensor | None = None,
+    reduction: ReductionKind = "mean",
     *,
-    label_smoothing=0.0,
-    ignore_index=None,
-    process_group=None,
-):
+    label_smoothing: Number = 0.0,
+    ignore_index: Number | None = None,
+    process_group: "ProcessGroup | None" = None,
+) -> torch.Tensor:
     """Poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
 
     From Leng et al., "PolyLoss", 2022, equation 5.
@@ -226,7 +242,7 @@ def poly_binary_cross_entropy_with_logits(
 
     Raises:
         ValueError: Shapes do not match, or an option or a target is impossible.
-        TypeError: An argument is no tensor, or the input is not floating.
+        TypeError: An argument is no tensor, the input is not floating, or an option is no number.
 
     Example:
         >>> print(poly_binary_cross_entropy_with_logits(torch.tensor([0.0]), torch.tensor([1])))

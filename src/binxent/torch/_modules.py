@@ -1,6 +1,7 @@
 """The modules in place of torch's: each calls the function of its name with the options that it holds."""
 
 import inspect
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -11,37 +12,80 @@ from binxent.torch._functions import (
     poly_binary_cross_entropy_with_logits,
     sigmoid_focal_loss,
 )
-from binxent.torch._options import asymmetric_loss_of, focal_loss_of, poly_loss_of
+from binxent.torch._options import (
+    PLAIN_TENSORS,
+    Number,
+    PosWeight,
+    ReductionKind,
+    asymmetric_loss_of,
+    binary_cross_entropy_of,
+    check_pos_weight,
+    check_reduction,
+    check_tensor,
+    focal_loss_of,
+    number,
+    poly_loss_of,
+    tensor_of_pos_weight,
+)
+from binxent.torch._private import has_no_transform
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 
 class _Options:
-    """What the modules have in common: options are attributes, and are shown where they are not the defaults."""
+    """What the modules have in common: options are attributes, and are shown where they are not the defaults.
 
-    def _keep(self, label_smoothing, ignore_index, process_group):
-        self.label_smoothing, self.ignore_index, self.process_group = label_smoothing, ignore_index, process_group
+    An option may be set anew at any time: the next call takes it, and refuses what the constructor would refuse.
+    """
 
-    def _kept(self):
+    reduction: str
+    label_smoothing: float
+    ignore_index: float | None
+    process_group: "ProcessGroup | None"
+
+    def _set_options(self, *, process_group, **numbers):
+        check_reduction(self.reduction)
+        self.process_group = process_group
+        for name, value in numbers.items():
+            setattr(self, name, value if value is None else number(name, value))
+
+    def _common_options(self) -> dict[str, Any]:
         return {
+            "reduction": self.reduction,
             "label_smoothing": self.label_smoothing,
             "ignore_index": self.ignore_index,
             "process_group": self.process_group,
         }
 
-    def extra_repr(self):
-        """The options that are not the defaults."""
-        parameters = inspect.signature(type(self)).parameters.values()
-        values = [(one.name, getattr(self, one.name, one.default), one.default) for one in parameters]
+    def extra_repr(self) -> str:
+        """Show the options that are not the defaults, those of a subclass last."""
+        defaults = {}
+        for kind in type(self).__mro__:
+            if issubclass(kind, _Options) and "__init__" in vars(kind):
+                defaults = {one.name: one.default for one in inspect.signature(kind).parameters.values()} | defaults
+        values = {name: getattr(self, name) for name in defaults if hasattr(self, name)}
         return ", ".join(
             f"{name}={f'<{tuple(value.shape)}>' if isinstance(value, torch.Tensor) and value.dim() else value}"
-            for name, value, default in values
-            if value is not default and (isinstance(value, torch.Tensor) or value != default)
+            for name, value in values.items()
+            if _differ(value, defaults[name])
         )
+
+
+def _differ(value, default):
+    if isinstance(value, torch.Tensor):
+        return True
+    try:
+        return value is not default and bool(value != default)
+    except (TypeError, ValueError):  # an option of a subclass that has no single answer, such as an array
+        return True
 
 
 class BCEWithLogitsLoss(_Options, torch.nn.BCEWithLogitsLoss):
     """`binary_cross_entropy_with_logits` as a module, in place of `torch.nn.BCEWithLogitsLoss`.
 
-    `weight` and `pos_weight` are buffers: they move with the module and stand in its state dict when given.
+    `weight` and `pos_weight` are buffers: they move with the module and stand in its state dict when given. A
+    `pos_weight` that is no tensor becomes one of the default floating dtype.
 
     Example:
         >>> loss = BCEWithLogitsLoss(label_smoothing=0.1)
@@ -53,30 +97,32 @@ class BCEWithLogitsLoss(_Options, torch.nn.BCEWithLogitsLoss):
 
     def __init__(
         self,
-        weight=None,
-        size_average=None,
-        reduce=None,
-        reduction="mean",
-        pos_weight=None,
+        weight: torch.Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: ReductionKind = "mean",
+        pos_weight: PosWeight | None = None,
         *,
-        label_smoothing=0.0,
-        ignore_index=None,
-        process_group=None,
-    ):
-        super().__init__(weight, size_average, reduce, reduction, _as_buffer(pos_weight))
-        self._keep(label_smoothing, ignore_index, process_group)
+        label_smoothing: Number = 0.0,
+        ignore_index: Number | None = None,
+        process_group: "ProcessGroup | None" = None,
+    ) -> None:
+        super().__init__(_weight(weight), size_average, reduce, reduction, _pos_weight(pos_weight))
+        binary_cross_entropy_of(True, None, label_smoothing, ignore_index, None)  # refuses impossible options
+        self._set_options(label_smoothing=label_smoothing, ignore_index=ignore_index, process_group=process_group)
 
-    def forward(self, input, target):
-        """The loss of a batch."""
+    def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Compute the loss of a batch."""
         return binary_cross_entropy_with_logits(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight, **self._kept()
+            input, target, self.weight, pos_weight=self.pos_weight, **self._common_options()
         )
 
 
 class BCELoss(_Options, torch.nn.BCELoss):
     """`binary_cross_entropy` as a module, in place of `torch.nn.BCELoss`.
 
-    `weight` and `pos_weight` are buffers: they move with the module and stand in its state dict when given.
+    `weight` and `pos_weight` are buffers: they move with the module and stand in its state dict when given. A
+    `pos_weight` that is no tensor becomes one of the default floating dtype.
 
     Example:
         >>> loss = BCELoss()
@@ -84,27 +130,28 @@ class BCELoss(_Options, torch.nn.BCELoss):
         tensor(0.3081)
     """
 
+    pos_weight: torch.Tensor | None
+
     def __init__(
         self,
-        weight=None,
-        size_average=None,
-        reduce=None,
-        reduction="mean",
+        weight: torch.Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: ReductionKind = "mean",
         *,
-        pos_weight=None,
-        label_smoothing=0.0,
-        ignore_index=None,
-        process_group=None,
-    ):
-        super().__init__(weight, size_average, reduce, reduction)
-        self.register_buffer("pos_weight", _as_buffer(pos_weight))
-        self._keep(label_smoothing, ignore_index, process_group)
+        pos_weight: PosWeight | None = None,
+        label_smoothing: Number = 0.0,
+        ignore_index: Number | None = None,
+        process_group: "ProcessGroup | None" = None,
+    ) -> None:
+        super().__init__(_weight(weight), size_average, reduce, reduction)
+        self.register_buffer("pos_weight", _pos_weight(pos_weight))
+        binary_cross_entropy_of(False, None, label_smoothing, ignore_index, None)  # refuses impossible options
+        self._set_options(label_smoothing=label_smoothing, ignore_index=ignore_index, process_group=process_group)
 
-    def forward(self, input, target):
-        """The loss of a batch."""
-        return binary_cross_entropy(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight, **self._kept()
-        )
+    def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Compute the loss of a batch."""
+        return binary_cross_entropy(input, target, self.weight, pos_weight=self.pos_weight, **self._common_options())
 
 
 class SigmoidFocalLoss(_Options, torch.nn.Module):
@@ -120,28 +167,36 @@ class SigmoidFocalLoss(_Options, torch.nn.Module):
         tensor(1.0016)
     """
 
+    weight: torch.Tensor | None
+    alpha: float | None
+    gamma: float
+
     def __init__(
         self,
-        alpha=0.25,
-        gamma=2.0,
-        reduction="mean",
+        alpha: Number | None = 0.25,
+        gamma: Number = 2.0,
+        reduction: ReductionKind = "mean",
         *,
-        weight=None,
-        label_smoothing=0.0,
-        ignore_index=None,
-        process_group=None,
-    ):
+        weight: torch.Tensor | None = None,
+        label_smoothing: Number = 0.0,
+        ignore_index: Number | None = None,
+        process_group: "ProcessGroup | None" = None,
+    ) -> None:
         super().__init__()
-        self.register_buffer("weight", weight)
-        self.alpha, self.gamma, self.reduction = alpha, gamma, reduction
-        self._keep(label_smoothing, ignore_index, process_group)
-        focal_loss_of(alpha, gamma, label_smoothing, ignore_index)  # refuses impossible options
-
-    def forward(self, inputs, targets):
-        """The loss of a batch."""
-        return sigmoid_focal_loss(
-            inputs, targets, self.alpha, self.gamma, self.reduction, weight=self.weight, **self._kept()
+        self.register_buffer("weight", _weight(weight))
+        self.reduction = reduction
+        focal_loss_of(gamma, label_smoothing, alpha, ignore_index)  # refuses impossible options
+        self._set_options(
+            alpha=alpha,
+            gamma=gamma,
+            label_smoothing=label_smoothing,
+            ignore_index=ignore_index,
+            process_group=process_group,
         )
+
+    def forward(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Compute the loss of a batch."""
+        return sigmoid_focal_loss(inputs, targets, self.alpha, self.gamma, weight=self.weight, **self._common_options())
 
 
 class AsymmetricLoss(_Options, torch.nn.Module):
@@ -157,28 +212,40 @@ class AsymmetricLoss(_Options, torch.nn.Module):
         tensor(0.0152)
     """
 
+    weight: torch.Tensor | None
+    gamma_neg: float
+    gamma_pos: float
+    clip: float | None
+
     def __init__(
         self,
-        gamma_neg=4.0,
-        gamma_pos=1.0,
-        clip=0.05,
-        reduction="mean",
+        gamma_neg: Number = 4.0,
+        gamma_pos: Number = 1.0,
+        clip: Number | None = 0.05,
+        reduction: ReductionKind = "mean",
         *,
-        weight=None,
-        label_smoothing=0.0,
-        ignore_index=None,
-        process_group=None,
-    ):
+        weight: torch.Tensor | None = None,
+        label_smoothing: Number = 0.0,
+        ignore_index: Number | None = None,
+        process_group: "ProcessGroup | None" = None,
+    ) -> None:
         super().__init__()
-        self.register_buffer("weight", weight)
-        self.gamma_neg, self.gamma_pos, self.clip, self.reduction = gamma_neg, gamma_pos, clip, reduction
-        self._keep(label_smoothing, ignore_index, process_group)
-        asymmetric_loss_of(gamma_neg, gamma_pos, clip, label_smoothing, ignore_index)  # refuses impossible options
+        self.register_buffer("weight", _weight(weight))
+        self.reduction = reduction
+        asymmetric_loss_of(gamma_neg, gamma_pos, label_smoothing, clip, ignore_index)  # refuses impossible options
+        self._set_options(
+            gamma_neg=gamma_neg,
+            gamma_pos=gamma_pos,
+            clip=clip,
+            label_smoothing=label_smoothing,
+            ignore_index=ignore_index,
+            process_group=process_group,
+        )
 
-    def forward(self, input, target):
-        """The loss of a batch."""
+    def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Compute the loss of a batch."""
         return asymmetric_loss(
-            input, target, self.gamma_neg, self.gamma_pos, self.clip, self.weight, self.reduction, **self._kept()
+            input, target, self.gamma_neg, self.gamma_pos, self.clip, self.weight, **self._common_options()
         )
 
 
@@ -195,28 +262,50 @@ class PolyBCEWithLogitsLoss(_Options, torch.nn.Module):
         tensor(1.6931)
     """
 
+    weight: torch.Tensor | None
+    epsilon_1: float
+
     def __init__(
         self,
-        epsilon_1=1.0,
-        reduction="mean",
+        epsilon_1: Number = 1.0,
+        reduction: ReductionKind = "mean",
         *,
-        weight=None,
-        label_smoothing=0.0,
-        ignore_index=None,
-        process_group=None,
-    ):
+        weight: torch.Tensor | None = None,
+        label_smoothing: Number = 0.0,
+        ignore_index: Number | None = None,
+        process_group: "ProcessGroup | None" = None,
+    ) -> None:
         super().__init__()
-        self.register_buffer("weight", weight)
-        self.epsilon_1, self.reduction = epsilon_1, reduction
-        self._keep(label_smoothing, ignore_index, process_group)
+        self.register_buffer("weight", _weight(weight))
+        self.reduction = reduction
         poly_loss_of(epsilon_1, label_smoothing, ignore_index)  # refuses impossible options
+        self._set_options(
+            epsilon_1=epsilon_1,
+            label_smoothing=label_smoothing,
+            ignore_index=ignore_index,
+            process_group=process_group,
+        )
 
-    def forward(self, input, target):
-        """The loss of a batch."""
+    def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Compute the loss of a batch."""
         return poly_binary_cross_entropy_with_logits(
-            input, target, self.epsilon_1, self.weight, self.reduction, **self._kept()
+            input, target, self.epsilon_1, self.weight, **self._common_options()
         )
 
 
-def _as_buffer(pos_weight):
-    return pos_weight if pos_weight is None else torch.as_tensor(pos_weight)
+def _weight(weight):
+    if weight is not None:
+        check_tensor("weight", weight)
+    return weight
+
+
+def _pos_weight(pos_weight):
+    """The buffer: a tensor as it is, anything else in the default dtype, so that no state dict is cut to integers."""
+    if pos_weight is None:
+        return None
+    if not isinstance(pos_weight, torch.Tensor):
+        return tensor_of_pos_weight(pos_weight, torch.get_default_dtype(), None)
+    check_tensor("pos_weight", pos_weight)
+    if type(pos_weight) in PLAIN_TENSORS and pos_weight.is_cpu and has_no_transform():
+        check_pos_weight(pos_weight)
+    return pos_weight

@@ -1,45 +1,208 @@
-"""The losses that the options of torch's dialect name."""
+"""The options in torch's dialect: the kinds of values that they take, and the losses that they name."""
 
+import functools
+import inspect
+import math
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
 import torch
 
 from binxent import losses
-from binxent.torch._dynamo import pointwise_of
+from binxent.torch._private import constant_when_compiled, guarded_number
+
+ReductionKind: TypeAlias = Literal["none", "mean", "sum", "weighted_mean"]
+Number: TypeAlias = float | np.floating[Any] | np.integer[Any]
 
 
-def binary_cross_entropy_of(from_logits, pos_weight, label_smoothing, ignore_index):
-    """The `Pointwise`, and `pos_weight` if it is a tensor; a number is a constant of it."""
-    kind, clamped = losses.BinaryCrossentropy, not from_logits
-    if isinstance(pos_weight, torch.Tensor):
-        loss = pointwise_of(kind, from_logits, label_smoothing, ignore_label=ignore_index, clamped=clamped)
-        return loss.with_pos_weight(1.0), pos_weight
-    options = {"pos_weight": pos_weight, "ignore_label": ignore_index, "clamped": clamped}
-    return pointwise_of(kind, from_logits, label_smoothing, **options), None
+class SupportsArray(Protocol):
+    """What NumPy takes for an array: arrays, tensors, columns of tables."""
+
+    def __array__(self, *arguments: Any, **options: Any) -> np.ndarray[Any, Any]:
+        """The array."""
+        ...
 
 
-def focal_loss_of(alpha, gamma, label_smoothing, ignore_index):
+PosWeight: TypeAlias = Number | Sequence[float] | SupportsArray
+
+REDUCTIONS = ("none", "mean", "sum", "weighted_mean")
+PLAIN_NUMBERS = (float, int, bool)
+PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
+NOT_POSITIVE = "`pos_weight` must be finite and >= 0; got {}."
+
+
+def check_reduction(kind: Any) -> None:
+    """Refuse what is no reduction."""
+    if not isinstance(kind, str) or kind not in REDUCTIONS:
+        raise ValueError(f"{kind!r} is not a valid value for reduction; it must be one of {', '.join(REDUCTIONS)}.")
+
+
+def check_tensor(name: str, value: Any) -> None:
+    """Refuse a weight that is no tensor of real numbers."""
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"`{name}` must be a tensor; got {described(value)}. Pass torch.tensor({name}).")
+    if value.is_complex():
+        raise TypeError(f"`{name}` must be real; got {value.dtype}.")
+
+
+def number(name: str, value: Any) -> Any:
+    """The plain number that an option holds now.
+
+    Args:
+        name: The option's name, for errors.
+        value: A number of Python or NumPy, or an array or tensor without axes whose value is at hand.
+
+    Raises:
+        TypeError: It is something else. A tensor that requires a gradient would not get it, and the value of one on a
+            GPU is not waited for.
+    """
+    if type(value) in PLAIN_NUMBERS:
+        return value
+    if torch.compiler.is_dynamo_compiling():
+        raise TypeError(f"`{name}` must be a plain number under torch.compile; got a {type(value).__name__}.")
+    if isinstance(value, torch.Tensor):
+        if value.requires_grad or type(value) not in PLAIN_TENSORS or not value.is_cpu or value.is_complex():
+            raise TypeError(
+                f"`{name}` must be a plain number, without a gradient and not on a GPU; got {described(value)}. "
+                f"Pass a Python number, such as {name}.item()."
+            )
+    elif isinstance(value, (np.generic, np.ndarray)):
+        if value.dtype.kind not in "biuf":
+            raise TypeError(f"`{name}` must be a number; got {described(value)}.")
+    elif not isinstance(value, PLAIN_NUMBERS):
+        raise TypeError(f"`{name}` must be a number; got {described(value)}.")
+    if getattr(value, "shape", ()) or np.ma.is_masked(value):
+        raise TypeError(f"`{name}` must be a single number; got {described(value)}.")
+    try:
+        return value if isinstance(value, PLAIN_NUMBERS) else value.item()
+    except RuntimeError as error:  # inside of `vmap` a tensor stands for many
+        raise TypeError(f"`{name}` must be a plain number; got {described(value)} without a value.") from error
+
+
+def described(value: Any) -> str:
+    """What a value is, for errors."""
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        gradient = " that requires a gradient" if isinstance(value, torch.Tensor) and value.requires_grad else ""
+        return f"a {type(value).__name__} of shape {tuple(value.shape)}{gradient}"
+    return repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
+
+
+def tensor_of_pos_weight(pos_weight: Any, dtype: torch.dtype, device: torch.device | None) -> torch.Tensor:
+    """A number or an array-like as a new tensor.
+
+    Raises:
+        TypeError: It does not hold numbers.
+        ValueError: A number is negative or not finite. Under `torch.compile` nothing is checked.
+    """
+    if torch.compiler.is_dynamo_compiling():
+        return torch.as_tensor(pos_weight, dtype=dtype, device=device)
+    try:
+        array = np.asarray(pos_weight)
+    except (TypeError, ValueError, RuntimeError):  # rows of different lengths, tensors that require gradients
+        array = np.array(None)
+    if array.dtype.kind not in "biuf" or np.ma.is_masked(pos_weight):
+        raise TypeError(
+            f"`pos_weight` must be a number, a tensor, or a sequence of numbers; got {described(pos_weight)}."
+        )
+    if array.size and not (array.min() >= 0 and array.max() < math.inf):
+        raise ValueError(NOT_POSITIVE.format(pos_weight))
+    return torch.tensor(array.tolist(), dtype=dtype, device=device)
+
+
+def check_pos_weight(pos_weight: torch.Tensor) -> None:
+    """Refuse a tensor on a CPU with values that no `pos_weight` may have, once until it changes.
+
+    Raises:
+        ValueError: A number is negative or not finite.
+    """
+    place, version = id(pos_weight), None if pos_weight.is_inference() else pos_weight._version
+    known = _checked.get(place)
+    if known is not None and known[0]() is pos_weight and known[1] == version:
+        return
+    values = pos_weight.detach()
+    values = values if values.is_floating_point() else values.double()
+    if values.numel() and not (values.min().item() >= 0 and values.max().item() < math.inf):
+        found = f"values from {values.min().item():.9g} to {values.max().item():.9g}"
+        raise ValueError(NOT_POSITIVE.format(found if values.dim() else f"{values.item():.9g}"))
+    _checked[place] = weakref.ref(pos_weight, lambda _: _checked.pop(place, None)), version
+
+
+_checked: dict[int, tuple[weakref.ref[torch.Tensor], int | None]] = {}
+
+
+def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a function from plain numbers to a loss: others become plain numbers first, and losses are kept."""
+    parameters = inspect.signature(make).parameters
+    optional = {name for name, parameter in parameters.items() if parameter.default is None}
+
+    @functools.lru_cache(maxsize=256)
+    def kept(*values):
+        if any(value is not None and type(value) not in PLAIN_NUMBERS for value in values):
+            raise TypeError  # a tensor would be kept by what it is, not by its value
+        return make(*values)
+
+    @constant_when_compiled
+    def constant(*values):
+        return kept(*values)
+
+    def plain(name, value):
+        return value if value is None and name in optional else number(name, value)
+
+    @functools.wraps(make)
+    def loss_of(*values):
+        if torch.compiler.is_dynamo_compiling():
+            values = [plain(name, value) for name, value in zip(parameters, values, strict=True)]
+            return constant(*[value if value is None else guarded_number(value) for value in values])
+        try:
+            return kept(*values)
+        except TypeError:
+            pass  # not all are plain numbers
+        return kept(*map(plain, parameters, values))
+
+    return loss_of
+
+
+def binary_cross_entropy_of(
+    from_logits: bool, pos_weight: Any, label_smoothing: Any, ignore_index: Any, input: Any
+) -> tuple[Any, torch.Tensor | None]:
+    """The loss, and `pos_weight` as a tensor like the input unless it is a number, which is a part of the loss."""
+    if pos_weight is not None and not isinstance(pos_weight, (*PLAIN_NUMBERS, np.generic)):
+        if not isinstance(pos_weight, torch.Tensor):
+            dtype = torch.float64 if getattr(input, "dtype", None) is torch.float64 else torch.float32
+            pos_weight = tensor_of_pos_weight(pos_weight, dtype, getattr(input, "device", None))
+        return _binary_cross_entropy(from_logits, label_smoothing, True, ignore_index), pos_weight
+    return _binary_cross_entropy(from_logits, label_smoothing, False, ignore_index, pos_weight), None
+
+
+@_made_once
+def _binary_cross_entropy(from_logits, label_smoothing, is_weighted, ignore_index=None, pos_weight=None):
+    loss = losses.BinaryCrossentropy(from_logits, label_smoothing, pos_weight=pos_weight, ignore_label=ignore_index)
+    pointwise = loss.pointwise.read_as(None if from_logits else "clamped_probability")
+    return pointwise.with_pos_weight(1.0) if is_weighted else pointwise
+
+
+@_made_once
+def focal_loss_of(gamma, label_smoothing, alpha=None, ignore_index=None):
+    """The loss; an `alpha` of None or -1 balances nothing."""
     balanced = alpha is not None and alpha != -1
-    return pointwise_of(
-        losses.BinaryFocalCrossentropy,
-        balanced,
-        alpha if balanced else 0.25,
-        gamma,
-        True,
-        label_smoothing,
-        ignore_label=ignore_index,
-    )
+    alpha = alpha if alpha is not None and alpha != -1 else 0.25
+    loss = losses.BinaryFocalCrossentropy(balanced, alpha, gamma, True, label_smoothing, ignore_label=ignore_index)
+    return loss.pointwise
 
 
-def asymmetric_loss_of(gamma_neg, gamma_pos, clip, label_smoothing, ignore_index):
-    return pointwise_of(
-        losses.AsymmetricCrossentropy,
-        gamma_pos,
-        gamma_neg,
-        clip or 0.0,
-        True,
-        label_smoothing,
-        ignore_label=ignore_index,
-    )
+@_made_once
+def asymmetric_loss_of(gamma_neg, gamma_pos, label_smoothing, clip=None, ignore_index=None):
+    """The loss; a `clip` of None is 0."""
+    clip = clip or 0.0
+    if not 0 <= clip < 1:
+        raise ValueError(f"`clip` must lie in [0, 1), or be None for 0; got {clip!r}.")
+    loss = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, clip, True, label_smoothing, ignore_label=ignore_index)
+    return loss.pointwise
 
 
-def poly_loss_of(epsilon_1, label_smoothing, ignore_index):
-    return pointwise_of(losses.PolyBinaryCrossentropy, epsilon_1, True, label_smoothing, ignore_label=ignore_index)
+@_made_once
+def poly_loss_of(epsilon_1, label_smoothing, ignore_index=None):
+    """The loss."""
+    return losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_index).pointwise
