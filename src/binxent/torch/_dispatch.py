@@ -114,7 +114,7 @@ def _check_broadcast(name, weight, input):
 
 
 def _suits_the_kernels(operands):
-    """Whether all that is asked for is the loss and perhaps the gradient of the input, and where the data lie."""
+    """Whether the kernels can do it: the loss and the input's gradient at most, of plain tensors on one device."""
     input, target, weight, pos_weight = operands
     on_cpu, index = input.is_cpu, input.get_device()
     for tensor in (target,) if weight is None and pos_weight is None else (target, weight, pos_weight):
@@ -136,7 +136,7 @@ def _suits_the_kernels(operands):
 
 
 class Fused(torch.autograd.Function):
-    """The kernels, in a graph: the gradient is computed ahead, beside the loss."""
+    """The kernels as a node of autograd's graph: the gradient is computed ahead, with the loss."""
 
     @staticmethod
     def forward(ctx, input, others):
@@ -166,7 +166,7 @@ differentiable: Any = untransformed_apply(Fused)
 
 
 def _by_kernels(loss, operands, reduction, slope=False):
-    """The reduced loss, the slope that was asked for, and what both were divided by."""
+    """Compute the reduced loss, the slope if it is wanted, and what both were divided by."""
     input, target, weight, pos_weight = operands
     kind, process_group, dtype = reduction
     if pos_weight is not None and input.is_cpu:
@@ -185,7 +185,7 @@ def _by_kernels(loss, operands, reduction, slope=False):
 
 
 def _gradient_by_kernels(loss, operands, divisor, upstream):
-    """Upstream times slope, in one pass."""
+    """Compute upstream times slope, in one pass."""
     input = operands.input
     driver: Any = driver_of(input)
     fuse = functools.partial(driver.fuse, loss, operands, slope=True)
@@ -229,7 +229,7 @@ def loss_operator(
     loss: str,
     elementwise: bool,
 ) -> torch.Tensor:
-    """The loss of each entry, or their sum in float64."""
+    """Compute the loss of each entry, or their sum in float64."""
     operands = Operands(input, target, weight, pos_weight)
     dtype = composite.working(input.dtype) if elementwise else torch.float64
     reduction = Reduction("none" if elementwise else "sum", None, dtype)
@@ -247,7 +247,7 @@ def slope_operator(
     pos_weight: torch.Tensor | None,
     loss: str,
 ) -> torch.Tensor:
-    """The gradient of `binxent::loss`."""
+    """Compute the gradient of `binxent::loss`."""
     operands = Operands(input, target, weight, pos_weight)
     run = _gradient_by_kernels if _suits_the_kernels(operands) else composite.gradient
     return run(decode(loss), operands, 1, upstream)

@@ -34,7 +34,7 @@ def binary_cross_entropy_with_logits(
     ignore_index: Number | None = None,
     process_group: "ProcessGroup | None" = None,
 ) -> torch.Tensor:
-    """Binary cross-entropy of logits: -c y log p - (1 - y) log(1 - p), p = sigmoid(input).
+    """Compute binary cross-entropy of logits: -c y log p - (1 - y) log(1 - p), p = sigmoid(input).
 
     The function of that name in `torch.nn.functional`, with both tails exact.
 
@@ -45,17 +45,17 @@ def binary_cross_entropy_with_logits(
         size_average: Deprecated, as in torch.
         reduce: Deprecated, as in torch.
         reduction: "none", "mean", "sum" or "weighted_mean".
-        pos_weight: c, what a positive counts: a number >= 0, or numbers that broadcast to the input, as a tensor or any
-            array: (C,) for C labels on the last axis, (C, 1, 1) for C maps of images.
+        pos_weight: c, the weight of positives: a number >= 0, or an array or tensor that broadcasts to the input:
+            (C,) for C labels on the last axis, (C, 1, 1) for C maps of images.
         label_smoothing: s in [0, 1].
-        ignore_index: A target, a number or NaN, that marks entries to leave out.
+        ignore_index: Entries with this target, a number or NaN, are left out.
         process_group: The processes over which a mean is taken.
 
     Returns:
         A 0-d tensor, or with the reduction "none" one in the shape of the input.
 
     Raises:
-        ValueError: Shapes do not match, or an option or a target is impossible. Values are not looked at on a GPU, nor
+        ValueError: Shapes do not match, or an option or a target is impossible. Values are not checked on a GPU, nor
             under `torch.compile`.
         TypeError: An argument is no tensor, the input is not floating, or an option is no number.
 
@@ -85,7 +85,7 @@ def binary_cross_entropy(
     ignore_index: Number | None = None,
     process_group: "ProcessGroup | None" = None,
 ) -> torch.Tensor:
-    """Binary cross-entropy of probabilities: -c y log p - (1 - y) log(1 - p), p = input.
+    """Compute binary cross-entropy of probabilities: -c y log p - (1 - y) log(1 - p), p = input.
 
     The function of that name in `torch.nn.functional`: logarithms are clamped at -100 and the gradient's denominator
     p (1 - p) at 1e-12. Halves are computed in float32, so it works under autocast.
@@ -97,17 +97,16 @@ def binary_cross_entropy(
         size_average: Deprecated, as in torch.
         reduce: Deprecated, as in torch.
         reduction: "none", "mean", "sum" or "weighted_mean".
-        pos_weight: c, what a positive counts: a number >= 0, or numbers that broadcast to the input, as a tensor or any
-            array.
+        pos_weight: c, the weight of positives: a number >= 0, or an array or tensor that broadcasts to the input.
         label_smoothing: s in [0, 1].
-        ignore_index: A target, a number or NaN, that marks entries to leave out.
+        ignore_index: Entries with this target, a number or NaN, are left out.
         process_group: The processes over which a mean is taken.
 
     Returns:
         A 0-d tensor, or with the reduction "none" one in the shape of the input.
 
     Raises:
-        RuntimeError: A probability or a target lies outside [0, 1] or is NaN. Values are not looked at on a GPU, nor
+        RuntimeError: A probability or a target lies outside [0, 1] or is NaN. Values are not checked on a GPU, nor
             under `torch.compile`.
         ValueError: Shapes do not match, or an option is impossible.
         TypeError: An argument is no tensor, the input is not floating, or an option is no number.
@@ -137,19 +136,21 @@ def sigmoid_focal_loss(
     ignore_index: Number | None = None,
     process_group: "ProcessGroup | None" = None,
 ) -> torch.Tensor:
-    """Focal loss of logits: (1 - p_t)^gamma (-y log p - (1 - y) log(1 - p)), p_t the probability of the truth.
+    """Compute the focal loss of logits: (1 - p_t)^gamma (-y log p - (1 - y) log(1 - p)).
+
+    Here p = sigmoid(inputs), and p_t = y p + (1 - y) (1 - p) is the probability of the target.
 
     The function of that name in `torchvision.ops`; from Lin et al., "Focal Loss for Dense Object Detection", 2017.
 
     Args:
         inputs: Logits, a floating tensor of any shape.
         targets: y in [0, 1], in the shape of `inputs`.
-        alpha: What positives count, in [0, 1], where negatives count 1 - alpha; -1 or None leaves both at 1.
-        gamma: How strongly easy entries fade, any number >= 0; 0 is binary cross-entropy.
+        alpha: Weight of positives, in [0, 1]; negatives have 1 - alpha. -1 or None weights both by 1.
+        gamma: Focus on hard entries, any number >= 0; 0 is binary cross-entropy.
         reduction: "none", "mean", "sum" or "weighted_mean".
         weight: Factors of each entry's loss, a tensor that broadcasts to the inputs.
         label_smoothing: s in [0, 1].
-        ignore_index: A target, a number or NaN, that marks entries to leave out.
+        ignore_index: Entries with this target, a number or NaN, are left out.
         process_group: The processes over which a mean is taken.
 
     Returns:
@@ -180,21 +181,21 @@ def asymmetric_loss(
     ignore_index: Number | None = None,
     process_group: "ProcessGroup | None" = None,
 ) -> torch.Tensor:
-    """Asymmetric loss of logits: -y q^gamma_pos log p - (1 - y) m^gamma_neg log(1 - m), m = max(p - clip, 0).
+    """Compute the asymmetric loss of logits: -y q^gamma_pos log p - (1 - y) m^gamma_neg log(1 - m).
 
-    Here p = sigmoid(input) and q = 1 - p. From Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021,
-    with the names of its authors' code, which takes the sum.
+    Here p = sigmoid(input), q = 1 - p and m = max(p - clip, 0). From Ridnik et al., "Asymmetric Loss For Multi-Label
+    Classification", 2021, with the names of its authors' code, which takes the sum.
 
     Args:
         input: Logits, a floating tensor of any shape.
         target: y in [0, 1], in the shape of `input`.
-        gamma_neg: How strongly easy negatives fade, any number >= 0.
-        gamma_pos: How strongly easy positives fade, any number >= 0.
-        clip: Negatives with a probability up to this cost nothing, in [0, 1); None is 0.
+        gamma_neg: Focus on hard negatives, any number >= 0.
+        gamma_pos: Focus on hard positives, any number >= 0.
+        clip: Negatives with a probability up to this have a loss of 0, in [0, 1); None is 0.
         weight: Factors of each entry's loss, a tensor that broadcasts to the input.
         reduction: "none", "mean", "sum" or "weighted_mean".
         label_smoothing: s in [0, 1].
-        ignore_index: A target, a number or NaN, that marks entries to leave out.
+        ignore_index: Entries with this target, a number or NaN, are left out.
         process_group: The processes over which a mean is taken.
 
     Returns:
@@ -223,9 +224,10 @@ def poly_binary_cross_entropy_with_logits(
     ignore_index: Number | None = None,
     process_group: "ProcessGroup | None" = None,
 ) -> torch.Tensor:
-    """Poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
+    """Compute the Poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t).
 
-    From Leng et al., "PolyLoss", 2022, equation 5.
+    Here p_t = y p + (1 - y) (1 - p) is the probability of the target, p = sigmoid(input). From Leng et al., "PolyLoss",
+    2022, equation 5.
 
     Args:
         input: Logits, a floating tensor of any shape.
@@ -234,7 +236,7 @@ def poly_binary_cross_entropy_with_logits(
         weight: Factors of each entry's loss, a tensor that broadcasts to the input.
         reduction: "none", "mean", "sum" or "weighted_mean".
         label_smoothing: s in [0, 1].
-        ignore_index: A target, a number or NaN, that marks entries to leave out.
+        ignore_index: Entries with this target, a number or NaN, are left out.
         process_group: The processes over which a mean is taken.
 
     Returns:
@@ -253,5 +255,5 @@ def poly_binary_cross_entropy_with_logits(
 
 
 def _reduction(size_average, reduce, reduction):
-    """The reduction, where torch's first two names for it may be used still."""
+    """Translate torch's two old names of a reduction."""
     return reduction if size_average is None and reduce is None else legacy_reduction(size_average, reduce)

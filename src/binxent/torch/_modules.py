@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class _Options:
-    """What the modules have in common: options are attributes, and are shown where they are not the defaults.
+    """What the modules have in common: options are attributes, and the repr shows those that are not the defaults.
 
     An option may be set anew at any time: the next call takes it, and refuses what the constructor would refuse.
     """
@@ -84,7 +84,7 @@ def _differ(value, default):
 class BCEWithLogitsLoss(_Options, torch.nn.BCEWithLogitsLoss):
     """`binary_cross_entropy_with_logits` as a module, in place of `torch.nn.BCEWithLogitsLoss`.
 
-    `weight` and `pos_weight` are buffers: they move with the module and stand in its state dict when given. A
+    `weight` and `pos_weight` are buffers: they move with the module, and are in its state dict if given. A
     `pos_weight` that is no tensor becomes one of the default floating dtype.
 
     Example:
@@ -121,7 +121,7 @@ class BCEWithLogitsLoss(_Options, torch.nn.BCEWithLogitsLoss):
 class BCELoss(_Options, torch.nn.BCELoss):
     """`binary_cross_entropy` as a module, in place of `torch.nn.BCELoss`.
 
-    `weight` and `pos_weight` are buffers: they move with the module and stand in its state dict when given. A
+    `weight` and `pos_weight` are buffers: they move with the module, and are in its state dict if given. A
     `pos_weight` that is no tensor becomes one of the default floating dtype.
 
     Example:
@@ -157,7 +157,7 @@ class BCELoss(_Options, torch.nn.BCELoss):
 class SigmoidFocalLoss(_Options, torch.nn.Module):
     """`sigmoid_focal_loss` as a module; its reduction is "mean" unless another is asked for.
 
-    `weight` is a buffer: it moves with the module and stands in its state dict when given.
+    `weight` is a buffer: it moves with the module, and is in its state dict if given.
 
     Example:
         >>> loss = SigmoidFocalLoss(alpha=-1, gamma=1.5)
@@ -202,7 +202,7 @@ class SigmoidFocalLoss(_Options, torch.nn.Module):
 class AsymmetricLoss(_Options, torch.nn.Module):
     """`asymmetric_loss` as a module.
 
-    `weight` is a buffer: it moves with the module and stands in its state dict when given.
+    `weight` is a buffer: it moves with the module, and is in its state dict if given.
 
     Example:
         >>> loss = AsymmetricLoss(gamma_neg=2, clip=0.0, reduction="sum")
@@ -252,7 +252,7 @@ class AsymmetricLoss(_Options, torch.nn.Module):
 class PolyBCEWithLogitsLoss(_Options, torch.nn.Module):
     """`poly_binary_cross_entropy_with_logits` as a module.
 
-    `weight` is a buffer: it moves with the module and stands in its state dict when given.
+    `weight` is a buffer: it moves with the module, and is in its state dict if given.
 
     Example:
         >>> loss = PolyBCEWithLogitsLoss(epsilon_1=2.0)
