@@ -240,6 +240,17 @@ def test_an_operator_can_be_differentiated_twice_in_eager_mode():
     assert torch.autograd.gradgradcheck(loss, x.requires_grad_())
 
 
+def test_a_process_group_in_one_graph(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        x, y = data("bce", 5)
+        run = torch.compile(FAMILY["bce"], fullgraph=True, backend="eager")
+        alike(run(x, y, process_group=torch.distributed.group.WORLD), FAMILY["bce"](x, y))
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 @each_function
 @pytest.mark.parametrize("strict", [True, False])
 def test_exports(name, strict):

@@ -57,6 +57,16 @@ maps = torch.zeros(2, 3, 4, 5)
         ),
         (lambda: bce(x, y.to(torch.complex64)), TypeError, "`target` must be real; got torch.complex64."),
         (
+            lambda: bce(x.to(torch.float8_e5m2), y, reduction="none"),
+            TypeError,
+            "`input` must be float64, float32, float16 or bfloat16; got torch.float8_e5m2. Use input.float().",
+        ),
+        (
+            lambda: bce(x, y, process_group="all"),
+            TypeError,
+            "`process_group` must be a ProcessGroup of torch.distributed; got 'all'.",
+        ),
+        (
             lambda: bce(x, y, reduction="avg"),
             ValueError,
             "'avg' is not a valid value for reduction; it must be one of none, mean, sum, weighted_mean.",

@@ -21,6 +21,7 @@ from binxent.torch._dynamo import decode, encode
 from binxent.torch._options import PLAIN_TENSORS, check_pos_weight, check_reduction, check_tensor, described
 from binxent.torch._private import has_no_transform, is_batched, transforms_active, untransformed_apply
 
+FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 DENSE = (torch.strided, torch.jagged)
 # Elements on a CPU from which the operator is worth more than what torch.compile makes of the formula: below, leaving
 # the graph costs more than it saves; above, a gradient in fresh memory takes longer to page in than to compute.
@@ -65,8 +66,10 @@ def _check(operands, kind, process_group):
     input, target, weight, pos_weight = operands
     if not (isinstance(input, torch.Tensor) and isinstance(target, torch.Tensor)):
         raise TypeError(f"`input` and `target` must be tensors; got {described(input)} and {described(target)}.")
-    if not input.is_floating_point():
-        raise TypeError(f"`input` must be floating; got {input.dtype}. The input comes first, then the target.")
+    if input.dtype not in FLOATS:
+        if not input.is_floating_point():
+            raise TypeError(f"`input` must be floating; got {input.dtype}. The input comes first, then the target.")
+        raise TypeError(f"`input` must be float64, float32, float16 or bfloat16; got {input.dtype}. Use input.float().")
     if target.is_complex():
         raise TypeError(f"`target` must be real; got {target.dtype}.")
     if target.shape != input.shape:
@@ -79,8 +82,12 @@ def _check(operands, kind, process_group):
     if pos_weight is not None:
         _check_broadcast("pos_weight", pos_weight, input)
     check_reduction(kind)
-    if process_group is not None and not kind.endswith("mean"):
-        raise ValueError(f"`process_group` is for means, which it takes over all processes; reduction is {kind!r}.")
+    if process_group is not None:
+        if not kind.endswith("mean"):
+            raise ValueError(f"`process_group` is for means, which it takes over all processes; reduction is {kind!r}.")
+        if not isinstance(process_group, torch.distributed.ProcessGroup):
+            got = described(process_group)
+            raise TypeError(f"`process_group` must be a ProcessGroup of torch.distributed; got {got}.")
 
 
 def _check_layouts(operands):
