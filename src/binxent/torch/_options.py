@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from binxent import losses
+from binxent._core import formulas
 from binxent.torch._private import constant_when_compiled, guarded_number
 
 ReductionKind: TypeAlias = Literal["none", "mean", "sum", "weighted_mean"]
@@ -144,8 +145,9 @@ def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
         return make(*values)
 
     @constant_when_compiled
-    def constant(*values):
-        return kept(*values)
+    def literals(*values):
+        kind, (build, *choices), *others = kept(*values).values()
+        return kind, build.__name__, tuple(choices), *others
 
     def plain(name, value):
         return value if value is None and name in optional else number(name, value)
@@ -154,7 +156,9 @@ def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
     def loss_of(*values):
         if torch.compiler.is_dynamo_compiling():
             values = [plain(name, value) for name, value in zip(parameters, values, strict=True)]
-            return constant(*[value if value is None else guarded_number(value) for value in values])
+            values = [value if value is None else guarded_number(value) for value in values]
+            kind, name, choices, *others = literals(*values)  # a constant must not contain a function
+            return losses.Pointwise(kind, (getattr(formulas, name), *choices), *others)
         try:
             return kept(*values)
         except TypeError:
@@ -172,7 +176,7 @@ def binary_cross_entropy_of(
         if not isinstance(pos_weight, torch.Tensor):
             dtype = torch.float64 if getattr(input, "dtype", None) is torch.float64 else torch.float32
             pos_weight = tensor_of_pos_weight(pos_weight, dtype, getattr(input, "device", None))
-        return _binary_cross_entropy(from_logits, label_smoothing, True, ignore_index), pos_weight
+        return _binary_cross_entropy(from_logits, label_smoothing, True, ignore_index, None), pos_weight
     return _binary_cross_entropy(from_logits, label_smoothing, False, ignore_index, pos_weight), None
 
 
