@@ -170,17 +170,17 @@ def test_subclasses_with_a_forward_and_options_of_their_own():
     x, y = torch.tensor([[0.5, -1.0]]), torch.tensor([[1.0, 0.0]])
     module = Costly(10, None, pos_weight=[1.0, 3.0], steps=torch.arange(3).numpy(), label_smoothing=0.1)
     want = 10 * door.BCEWithLogitsLoss(pos_weight=torch.tensor([1.0, 3.0]), label_smoothing=0.1)(x, y)
-    alike(module(x, y), want)
-    alike(nn.Sequential(module)[0](x, y), want)
+    close(module(x, y), want)
+    close(nn.Sequential(module)[0](x, y), want)
     assert repr(module) == "Costly(pos_weight=<(2,)>, label_smoothing=0.1, factor=10, steps=[0 1 2])"
     assert repr(Shown()) == "Shown(gamma=1.5, mine)"
     assert list(module.state_dict()) == ["pos_weight", "seen"]
     for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module)), copy.copy(module)):
-        alike(other(x, y), want)
+        close(other(x, y), want)
     fresh = Costly(10, pos_weight=[1, 1], label_smoothing=0.1)
     fresh.load_state_dict(module.state_dict())
-    alike(fresh(x, y), want)
-    alike(torch.compile(fresh, backend="eager", fullgraph=True)(x, y), want)
+    close(fresh(x, y), want)
+    close(torch.compile(fresh, backend="eager", fullgraph=True)(x, y), want)
 
 
 @each_twin

@@ -123,7 +123,7 @@ class Plan:
         return float(np.average(target, weights=weight))
 
     @staticmethod
-    def _constant_loss(loss: Callable[[np.ndarray, np.ndarray], np.ndarray], logit: float, rate: float) -> float:
+    def _constant_loss(loss: Callable[[np.ndarray, np.ndarray], Any], logit: float, rate: float) -> float:
         of_positive, of_negative = loss(np.array([[1.0], [0.0]]), np.full((2, 1), logit))
         return float(rate * of_positive + (1 - rate) * of_negative)
 
