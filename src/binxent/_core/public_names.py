@@ -14,5 +14,5 @@ def claim(namespace: dict[str, Any]) -> None:
     """
     for name in namespace["__all__"]:
         value = namespace[name]
-        if not isinstance(value, ModuleType) and "._" in value.__module__:
+        if not isinstance(value, ModuleType) and "._" in getattr(value, "__module__", ""):
             value.__module__ = namespace["__name__"]

@@ -8,19 +8,17 @@ from binxent.losses import (
     PolyBinaryCrossentropy,
 )
 from binxent.numpy._class_balance import balanced_pos_weight, prior_logit
+from binxent.numpy._derivatives import value_and_grad, value_grad_hess
 from binxent.numpy._functions import (
     asymmetric_crossentropy,
     binary_crossentropy,
     binary_focal_crossentropy,
-    get_num_threads,
     pointwise,
     poly_binary_crossentropy,
-    set_num_threads,
     sigmoid_cross_entropy_with_logits,
-    value_and_grad,
-    value_grad_hess,
     weighted_cross_entropy_with_logits,
 )
+from binxent.numpy._threads import get_num_threads, set_num_threads
 
 __all__ = [
     "AsymmetricCrossentropy",

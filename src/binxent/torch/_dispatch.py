@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from binxent.torch import _composite as composite
-from binxent.torch._drivers import Operands, Reduction, driver_of
+from binxent.torch._drivers import Driver, Operands, Reduction
 from binxent.torch._dynamo import decode, encode
 from binxent.torch._options import PLAIN_TENSORS, check_pos_weight, check_reduction, check_tensor, described
 from binxent.torch._private import has_no_transform, is_batched, transforms_active, untransformed_apply
@@ -140,6 +140,26 @@ def _suits_the_kernels(operands):
         and driver_of(input) is not None
         and has_no_transform()
     )
+
+
+def driver_of(tensor: torch.Tensor) -> Driver | None:
+    """The driver for where a tensor lies; None if there is none."""
+    return _driver("cpu" if tensor.is_cpu else tensor.device.type)
+
+
+@functools.cache
+def _driver(device: str) -> Driver | None:
+    if device == "cpu":
+        from binxent.torch import _cpu
+
+        return _cpu
+    if device == "cuda":
+        try:
+            from binxent.torch import _triton
+        except ImportError:  # without Triton, the plain formula runs on the GPU
+            return None
+        return _triton
+    return None
 
 
 class Fused(torch.autograd.Function):

@@ -1,6 +1,5 @@
 """What runs the fused kernels where tensors lie, and the two bundles of arguments that travel through the door."""
 
-import functools
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
@@ -83,23 +82,3 @@ class Driver(Protocol):
     def scale_(self, tensor: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
         """Multiply a tensor by a 0-d tensor in place, without touching memory if that is 1."""
         ...
-
-
-def driver_of(tensor: torch.Tensor) -> Driver | None:
-    """The driver for where a tensor lies; None if there is none."""
-    return _driver("cpu" if tensor.is_cpu else tensor.device.type)
-
-
-@functools.cache
-def _driver(device: str) -> Driver | None:
-    if device == "cpu":
-        from binxent.torch import _cpu
-
-        return _cpu
-    if device == "cuda":
-        try:
-            from binxent.torch import _triton
-        except ImportError:  # without Triton, the plain formula runs on the GPU
-            return None
-        return _triton
-    return None

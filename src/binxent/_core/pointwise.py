@@ -1,0 +1,84 @@
+"""The part of a loss that concerns a single prediction and label, which drivers compute."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from binxent._core import formulas
+
+
+@dataclass(frozen=True, eq=False)
+class Pointwise:
+    """The part of a loss that concerns a single prediction and label: all that a driver has to know of it.
+
+    Attributes:
+        prediction_kind: How predictions are read, a name of `_core.formula_parts.prediction_kinds`.
+        formula_key: The function that builds the formula, as those of `_core.formulas`, and its choices.
+        constants: The numbers that the formula takes; a tuple in place of a number has one for each label of the last
+            axis.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, take no part.
+        epsilon: Probabilities are clipped to [epsilon, 1 - epsilon]; None takes them exactly.
+    """
+
+    prediction_kind: str
+    formula_key: tuple[Any, ...]
+    constants: tuple[Any, ...] = ()
+    label_smoothing: float = 0.0
+    ignore_label: float | None = None
+    epsilon: float | None = None
+
+    # Caches and compilers go by it, and NaN in it must equal NaN.
+    def __eq__(self, other: object) -> bool:
+        return self._identity() == other._identity() if isinstance(other, Pointwise) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self):
+        return identity(self.values())
+
+    def values(self) -> tuple[Any, ...]:
+        """The attributes in their order."""
+        return (
+            self.prediction_kind,
+            self.formula_key,
+            self.constants,
+            self.label_smoothing,
+            self.ignore_label,
+            self.epsilon,
+        )
+
+    def read_as(self, prediction_kind: str | None) -> "Pointwise":
+        """The same with another prediction kind; None changes nothing."""
+        return self if prediction_kind is None else Pointwise(prediction_kind, *self.values()[1:])
+
+    def with_pos_weight(self, pos_weight: Any) -> "Pointwise":
+        """The same with another `pos_weight`, a number, a tuple, or what stands for it in a driver.
+
+        Raises:
+            TypeError: The loss has no `pos_weight`.
+        """
+        if self.formula_key[0] not in (formulas.bce, formulas.unweighted_bce):
+            raise TypeError(f"`pos_weight` is a parameter of binary cross-entropy; `{self.name}` has none.")
+        return Pointwise(self.prediction_kind, (formulas.bce,), (pos_weight,), *self.values()[3:])
+
+    def plain(self) -> "Pointwise":
+        """The same for labels that are smoothed already, none of them ignored."""
+        return Pointwise(*self.values()[:3], epsilon=self.epsilon)
+
+    @property
+    def name(self) -> str:
+        """The name of the formula."""
+        return self.formula_key[0].__name__
+
+    @property
+    def constant_names(self) -> tuple[str, ...]:
+        """The parameters that the constants come from, for errors about them."""
+        names = getattr(self.formula_key[0], "constant_names", ())
+        return names + tuple(f"constant {k}" for k in range(len(names), len(self.constants)))
+
+
+def identity(values: Iterable[Any]) -> tuple[Any, ...]:
+    """A tuple of the values that equals another if they say the same: NaN gives way to what equals itself."""
+    return tuple("NaN" if value != value else value for value in values)
