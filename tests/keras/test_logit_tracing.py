@@ -119,13 +119,13 @@ def test_graphs_tell_what_a_subclassed_model_ends_in():
     assert mistakes(Subclassed(None), door.BinaryCrossentropy(from_logits=True)) == []
 
 
-def test_a_loss_stops_looking(monkeypatch):
-    looks = []
-    monkeypatch.setattr(door.losses._logit_tracing, "_by_model", lambda y_pred: looks.append(1))
+def test_a_loss_stops_checking(monkeypatch):
+    checks = []
+    monkeypatch.setattr(door.losses._logit_tracing, "_by_model", lambda y_pred: checks.append(1))
     loss = door.BinaryCrossentropy(from_logits=True)
     for _ in range(20):
         loss([1.0], [0.0])
-    assert len(looks) == door.losses._logit_tracing.LOOKS
+    assert len(checks) == door.losses._logit_tracing.CHECKS
 
 
 @pytest.mark.skipif(not KNOWN, reason="JAX leaves nothing on an array")

@@ -1,6 +1,7 @@
 """The losses of the Keras door on each backend: Keras's numbers where it is right, the right ones where it is not."""
 
 import contextlib
+import functools
 import inspect
 import math
 
@@ -87,21 +88,21 @@ def test_the_same_numbers_as_keras(ours, theirs, arguments, reduction):
 def test_functions_are_the_losses_per_sample(function, define):
     y, z = batch(3, 4)
     close(function(y, z, from_logits=True), define(from_logits=True, reduction="none")(y, z), 0)
-    taken = inspect.signature(function).parameters
-    options = {name: p.default for name, p in inspect.signature(define).parameters.items()}
-    assert {name: p.default for name, p in taken.items() if name not in ("y_true", "y_pred")} == {
-        name: default for name, default in options.items() if name not in ("reduction", "name", "dtype")
-    }
+    of_loss = [one for one in written(getattr(losses, define.__name__)) if one[0] not in ("reduction", "name", "dtype")]
+    assert written(function)[2:] == of_loss
     with pytest.raises(ValueError, match="must have the same shape"):
         function(y[:, 0], z[:, :1])
     assert dtype_of(function(y, ops.convert_to_tensor(z, "bfloat16"), from_logits=True)) == "bfloat16"
 
 
+def written(thing):
+    """The parameters of a signature, which is written out for readers and type checkers, without annotations."""
+    return [(one.name, one.kind, one.default) for one in inspect.signature(thing).parameters.values()]
+
+
 @each_class
 def test_signatures_are_those_of_the_specs(define):
-    assert inspect.signature(define) == inspect.signature(getattr(losses, define.__name__)).replace(
-        return_annotation=inspect.signature(define).return_annotation
-    )
+    assert written(define) == written(getattr(losses, define.__name__))
     theirs = getattr(keras.losses, define.__name__, None)
     if theirs:
         parameters = list(inspect.signature(define).parameters.values())
@@ -242,6 +243,19 @@ def test_pos_weight_per_label():
     c = (1.0, 2.0, 5.0)
     want = (entropies(y, z) * np.where(y == 1, c, 1)).mean()
     close(door.BinaryCrossentropy(True, pos_weight=c)(y, z), want)
+
+
+def test_a_weight_of_positives_is_never_broadcast():
+    y, z = batch(5, 3)
+    for weights in ([2.0], [1.0, 2.0]):
+        loss, metric = (kind.BinaryCrossentropy(pos_weight=weights, from_logits=True) for kind in (door, door.metrics))
+        function = functools.partial(door.binary_crossentropy, from_logits=True, pos_weight=weights)
+        for call in (loss, metric.update_state, function):
+            with pytest.raises(
+                ValueError, match=rf"`pos_weight` must .* one number for each label .* \(5, 3\); got {len(weights)}"
+            ):
+                call(y, z)
+    close(door.BinaryCrossentropy(True, pos_weight=[2.0])([1.0], [[0.3]]), 2 * entropies(1, 0.3))
 
 
 # Numbers and dtypes.
@@ -396,7 +410,7 @@ def test_an_axis_out_of_range_is_refused():
 
 
 def test_another_backend_is_refused_in_a_sentence(monkeypatch):
-    monkeypatch.setattr(_evaluation, "DRIVER", None)
+    monkeypatch.setattr(_evaluation, "driver", None)
     monkeypatch.setattr(_evaluation, "BACKEND", "openvino")
     with pytest.raises(NotImplementedError, match=r"Keras runs on openvino. Set .* KERAS_BACKEND to jax or tensorflow"):
         door.BinaryCrossentropy()(np.ones(1), np.ones(1))

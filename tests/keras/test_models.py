@@ -139,7 +139,7 @@ def test_a_sigmoid_that_the_model_needs_stays():
     close(logits(x)[1], numbers(model(x)[1]))
 
 
-def test_what_cannot_be_turned_says_why():
+def test_what_cannot_be_converted_says_why():
     class Subclassed(keras.Model):
         def call(self, inputs):
             return inputs
@@ -153,7 +153,7 @@ def test_what_cannot_be_turned_says_why():
         logits_model(keras.Sequential([layers.Dense(1, "sigmoid")]))
     model = sequential(layers.Dense(1, "sigmoid"))
     model.compile("sgd", lambda y, p: ops.mean(p - y))
-    with pytest.warns(UserWarning, match="not known how it takes logits: the new model is not compiled"):
+    with pytest.warns(UserWarning, match="cannot be made to take logits: the new model is not compiled"):
         assert not logits_model(model).compiled
 
 

@@ -28,11 +28,11 @@ class TestBinaryFocalCrossentropyUpstream(losses_test.BinaryFocalCrossentropyTes
         monkeypatch.setattr(losses_test, "losses", door)
 
 
-class SquaredError(Loss):
+class SquaredError(Loss, spec=losses.BinaryCrossentropy, fn=door.binary_crossentropy):
     """The loss by which Keras tests masks, weights and reductions, on our way to them."""
 
     def __init__(self, reduction="sum_over_batch_size", dtype=None):
-        super().__init__(losses.BinaryCrossentropy(axis=(), reduction=reduction, name="squared"), dtype)
+        super().__init__(axis=(), reduction=reduction, name="squared", dtype=dtype)
 
 
 def squared_error(loss, y_pred, y_true):
@@ -51,5 +51,5 @@ class TestLossUpstream(loss_test.LossTest):
     @pytest.fixture(autouse=True)
     def _ours(self, monkeypatch):
         driver = types.SimpleNamespace(elementwise=squared_error, reduced=mean_squared_error)
-        monkeypatch.setattr(_evaluation, "DRIVER", driver)
+        monkeypatch.setattr(_evaluation, "driver", driver)
         monkeypatch.setattr(loss_test, "ExampleLoss", SquaredError)

@@ -5,9 +5,10 @@
     >>> model = keras.Sequential([keras.layers.Dense(1)])
     >>> model.compile(optimizer="adam", loss=BinaryCrossentropy(from_logits=True))
 
-They compile, fit, evaluate, save and load like Keras's, on JAX, TensorFlow and torch; a process that loads a model
-imports this module first. `metrics` has metrics of the same names, and `register` gives all of them Keras's own names.
-Where Keras's own are known to be wrong, these differ:
+They compile, fit, evaluate, save and load like Keras's, on JAX, TensorFlow and torch, in both of Keras's formats; a
+process that loads a model imports this module first. They are extended like Keras's, by a `call` of their own, and
+between symbolic tensors they are operations of a functional model. `metrics` has metrics of the same names, and
+`register` makes Keras's own names mean all of them. Where Keras's losses are known to be wrong, these differ:
 
 - A weight belongs to its sample: weights line up with the leading axes, and one may be given per element.
 - A weight of zero, a masked and an ignored entry hide their value entirely, NaN and infinity included.
@@ -16,15 +17,15 @@ Where Keras's own are known to be wrong, these differ:
 - The reduced loss of an empty batch is 0.
 - A mean over a batch that the replicas of a `tf.distribute` strategy share is that of the whole batch.
 
-A saturated sigmoid passes no gradient on. Predictions that come straight out of a sigmoid are therefore computed from
-the logits behind it where these can be known: on TensorFlow, and on torch without `torch.compile`; those of a softmax
-never are, as Keras does on TensorFlow. JAX leaves nothing to be known, and nowhere is a model better for its sigmoid:
-`logits_model` gives the same model without it, and `with_sigmoid` puts it back for serving.
+A saturated sigmoid has no gradient. The loss of predictions that come straight out of a sigmoid is therefore computed
+from the logits behind it wherever they are known: on TensorFlow, and on torch without `torch.compile`. Logits behind a
+softmax are never used, as Keras does on TensorFlow. On JAX no trace of the logits is left, and on no backend does a
+model need its sigmoid: `logits_model` returns the same model without it, and `with_sigmoid` puts it back for serving.
 
-A loss that is given the other kind of predictions than it takes says so, once, in a warning that names the layer: in
-`fit`, `evaluate` and their like for functional and sequential models, and wherever TensorFlow's or torch's graph shows
-a sigmoid, or a layer without activation. Values are looked at on torch only, where labels and probabilities outside
-[0, 1] raise; inside a compiled step they cannot be seen. The NumPy door, `import binxent`, checks both.
+A mismatch of logits and probabilities raises a warning, once for each loss, which names the layer: in `fit`, `evaluate`
+and the like for functional and sequential models, and wherever the graph of TensorFlow or torch shows a sigmoid, or a
+layer without activation. Only on torch, and outside of compiled steps, are values checked: labels and probabilities
+outside [0, 1] raise. The NumPy door, `import binxent`, checks both.
 """
 
 from binxent._core.public_names import claim

@@ -1,7 +1,7 @@
-"""Where predictions come from, as far as it can be known: the logits behind them, and the layer that made them.
+"""The origin of predictions, where it is known: the logits behind them, and the layer that computed them.
 
-A saturated sigmoid has no gradient, and a loss told the wrong kind of predictions trains the wrong model; both go
-unnoticed when only values are seen. Nothing here looks at values to tell logits from probabilities.
+A saturated sigmoid has no gradient, and a loss that takes one kind of predictions for the other trains the wrong model;
+both go unnoticed when only values are seen. Nothing here looks at values to tell logits from probabilities.
 """
 
 import sys
@@ -10,10 +10,11 @@ from typing import Any
 
 import keras
 
-from binxent.keras._output_activations import is_kerass_own, outputs_of, source
+from binxent.keras._output_activations import is_builtin, outputs_of, source
+from binxent.keras._private import is_transformed
 
-LOOKS = 8  # the first calls: a model is traced a few times, and each of several outputs is looked at
-KERASS_OWN = ("call", "train_step", "test_step", "compute_loss", "compute_metrics")
+CHECKS = 8  # the first calls: a model is traced a few times, and each of several outputs is checked
+BUILTIN_STEPS = ("call", "train_step", "test_step", "compute_loss", "compute_metrics")
 # TensorFlow's names for operations, and torch's.
 SIGMOIDS = ("Sigmoid", "SigmoidBackward0")
 RESHAPING = {"ExpandDims", "Identity", "Reshape", "Squeeze"} | {
@@ -23,38 +24,38 @@ SUMS = ("AddV2", "BiasAdd", "AddBackward0", "AddmmBackward0")
 PRODUCTS = ("Conv2D", "MatMul", "ConvolutionBackward0", "MmBackward0", "TBackward0")
 VARIABLES = ("ReadVariableOp", "AccumulateGrad")
 
+if keras.backend.backend() == "tensorflow":
+    from binxent.tensorflow._logit_tracing import logits_of_sigmoid as logits_behind
+else:
 
-def logits_behind(y_pred):
-    """The logits of which predictions are known to be the sigmoid, or None.
+    def logits_behind(predictions: Any) -> Any:
+        """The logits whose sigmoid predictions are known to be, or None; JAX leaves no trace of them.
 
-    TensorFlow's graphs tell. Elsewhere Keras leaves the input of its sigmoid on what comes out, but that of its softmax
-    as well, so torch's graph is asked, or the sigmoid taken again. JAX leaves no trace.
-    """
-    if keras.backend.backend() == "tensorflow":
-        if _is_symbolic(y_pred):
-            return y_pred.op.inputs[0] if y_pred.op.type == "Sigmoid" else None
-    elif keras.backend.backend() != "torch" or _is_transformed():
-        return None
-    logits = getattr(y_pred, "_keras_logits", None)
-    if logits is None or getattr(y_pred, "grad_fn", None) is None:
-        return logits if logits is not None and _is_sigmoid(y_pred, logits) else None
-    return logits if y_pred.grad_fn.name() == "SigmoidBackward0" else None
+        On torch, Keras leaves the input of its sigmoid on the result, but that of its softmax as well: the graph names
+        its operations, and without one the sigmoid is taken again and compared.
+        """
+        if keras.backend.backend() != "torch" or is_transformed():
+            return None
+        logits = getattr(predictions, "_keras_logits", None)
+        if logits is None or getattr(predictions, "grad_fn", None) is None:
+            return logits if logits is not None and _is_sigmoid(predictions, logits) else None
+        return logits if predictions.grad_fn.name() == "SigmoidBackward0" else None
 
 
-def look(name, from_logits, y_pred, looks_left):
-    """Warns if predictions are known to be of the other kind than a loss or metric takes them for.
+def warn_if_mismatched(name, from_logits, y_pred, checks_left):
+    """Warn if predictions are known to be of the other kind than a loss or metric takes them for.
 
     Args:
         name: Of the loss.
         from_logits: Whether it takes predictions for logits.
         y_pred: The predictions, as they were handed to it.
-        looks_left: How many looks are left, this one included: a loss warns once, and later calls are not to pay.
+        checks_left: How many checks are left, this one included: a loss warns once, and later calls are not to pay.
 
     Returns:
-        How many looks are left now.
+        How many checks are left now.
     """
-    if keras.backend.backend() == "torch" and _is_transformed():
-        return looks_left - 1
+    if keras.backend.backend() == "torch" and is_transformed():
+        return checks_left - 1
     if _has_several_labels(y_pred) and _is_class_weighted():
         message = (
             f"`{name}`: for several labels, class_weight of `fit` is not a weight of labels. Keras takes the argmax of "
@@ -75,7 +76,7 @@ def look(name, from_logits, y_pred, looks_left):
             f"{where}: they are logits. Pass from_logits=True, or give the layer activation='sigmoid'."
         )
     else:
-        return looks_left - 1
+        return checks_left - 1
     warnings.warn(message, UserWarning, stacklevel=3)
     return 0
 
@@ -83,8 +84,8 @@ def look(name, from_logits, y_pred, looks_left):
 def _by_model(y_pred):
     """The source of predictions in the model that is being trained or evaluated, if one further up the stack is."""
     for frame, model in _models_at_work():
-        # What a model's own steps do with its outputs before they come here is not known.
-        if outputs_of(model) and is_kerass_own(model, *KERASS_OWN):
+        # Overridden steps may change the outputs before they come here.
+        if outputs_of(model) and is_builtin(model, *BUILTIN_STEPS):
             outputs = keras.tree.flatten(frame.f_locals.get("y_pred"))
             found = [index for index, output in enumerate(outputs) if output is y_pred]
             if found and len(outputs) == len(outputs_of(model)):
@@ -119,16 +120,16 @@ def _models_at_work():
 
 
 def _by_graph(y_pred):
-    """The source of predictions in TensorFlow's graph, in torch's, or in what Keras left on them."""
+    """The source of predictions in the graph of TensorFlow or torch, or in what Keras left on them."""
     if keras.backend.backend() == "tensorflow" and _is_symbolic(y_pred):
-        return _kind(y_pred.op, _tensorflows_name, _tensorflows_inputs), f" ('{y_pred.op.name}')"
+        return _kind(y_pred.op, _tf_name, _tf_inputs), f" ('{y_pred.op.name}')"
     if getattr(y_pred, "grad_fn", None) is not None:
-        return _kind(y_pred.grad_fn, _torchs_name, _torchs_inputs), ""
+        return _kind(y_pred.grad_fn, _torch_name, _torch_inputs), ""
     return None if logits_behind(y_pred) is None else ("sigmoid", "")
 
 
 def _kind(operation, name_of, inputs_of):
-    """What an operation of a graph ends: a sigmoid, or an affine map, a product to which a variable is added."""
+    """The kind of an operation of a graph: "sigmoid", or "linear" for a product to which a variable is added."""
 
     def before_reshaping(operation):
         while name_of(operation) in RESHAPING:
@@ -143,33 +144,26 @@ def _kind(operation, name_of, inputs_of):
     return "linear" if affine else None
 
 
-def _tensorflows_name(op):
+def _tf_name(op):
     return op.type
 
 
-def _tensorflows_inputs(op):
-    return [one.op for one in op.inputs]
+def _tf_inputs(op):
+    return [tensor.op for tensor in op.inputs]
 
 
-def _torchs_name(step):
+def _torch_name(step):
     return step.name().removeprefix("torch::autograd::")
 
 
-def _torchs_inputs(step):
-    return [one for one, _ in step.next_functions if one is not None]
+def _torch_inputs(step):
+    return [before for before, _ in step.next_functions if before is not None]
 
 
 def _is_symbolic(tensor):
     import tensorflow as tf
 
     return tf.is_symbolic_tensor(tensor)
-
-
-def _is_transformed():
-    """Whether torch is compiling or transforming, when there is no telling where a tensor comes from."""
-    import torch
-
-    return torch.compiler.is_dynamo_compiling() or torch._C._are_functorch_transforms_active()
 
 
 def _is_sigmoid(y_pred, logits):

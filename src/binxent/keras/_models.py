@@ -1,24 +1,23 @@
 """The same model ending in logits, to train, or in probabilities, to serve.
 
-A sigmoid that has rounded to 0 or 1 passes no gradient on, so a model that is surely wrong never learns better, and its
-loss stops at the clip. Ending in logits is the cure; no weight changes, and none is copied.
+A sigmoid that has rounded to 0 or 1 has no gradient, so a model that is confidently wrong stops learning, and its loss
+stays at the clip. A model that ends in logits does not; no weight changes, and none is copied.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 import keras
-from keras.src.models.functional import Functional  # not public, but what every functional model is
-from keras.src.ops.nn import Sigmoid
 
 from binxent.keras._output_activations import RESHAPING, activation, node_of, outputs_of, passes_on, source
+from binxent.keras._private import Functional, Sigmoid
 from binxent.keras._recompile import compile_alike, is_binary_loss_of_logits, losses_of_outputs
 
 UNSHARED = ("_inbound_nodes", "_outbound_nodes", "build", "quantize")  # Keras binds these to one layer
 
 
-def logits_model(model):
-    """The same model without the sigmoids that its outputs end in: it gives logits.
+def logits_model(model: keras.Model) -> keras.Model:
+    """Return the same model without the sigmoids that its outputs end in: it gives logits.
 
     Layers and variables are the model's own, so training either trains both. Nothing happens to `model`. If it is
     compiled, so is the result, with the same optimizer, state included, and with losses and metrics made to take
@@ -46,18 +45,18 @@ def logits_model(model):
         (True, 'linear')
     """
     outputs = _symbolic_outputs(model, "logits_model", "End its `call` in logits, without the sigmoid, and")
-    turned = [index for index, output in enumerate(outputs) if source(output)[0] == "sigmoid"]
-    if not turned:
+    converted = [index for index, output in enumerate(outputs) if source(output)[0] == "sigmoid"]
+    if not converted:
         ends = ", ".join(f"'{source(output)[1].name}'" for output in outputs)
         raise ValueError(
             f"An output of `model` must come out of a sigmoid for it to be dropped; model '{model.name}' ends in "
             f"{ends}. If it gives logits already, all it needs is a loss with from_logits=True."
         )
-    return _turn(model, turned, keras.activations.linear)
+    return _convert(model, converted, keras.activations.linear)
 
 
-def with_sigmoid(model, outputs: Iterable[str] | None = None):
-    """The same model with a sigmoid at its end: it gives probabilities, as serving it wants them.
+def with_sigmoid(model: keras.Model, outputs: Iterable[str] | None = None) -> keras.Model:
+    """Return the same model with a sigmoid at its end: it gives probabilities, for serving.
 
     The way back from `logits_model`, with shared layers and variables and, if `model` is compiled, the same optimizer
     and losses and metrics that take probabilities. Keep training the model of logits.
@@ -86,21 +85,21 @@ def with_sigmoid(model, outputs: Iterable[str] | None = None):
         unknown = set(outputs) - set(names)
         if unknown:
             raise ValueError(f"`outputs` must be among {names}; got {sorted(unknown)}.")
-        turned = [names.index(name) for name in outputs]
+        converted = [names.index(name) for name in outputs]
     elif len(found) == 1:
-        turned = [0]
+        converted = [0]
     else:
-        turned = [index for index, loss in losses_of_outputs(model).items() if is_binary_loss_of_logits(loss)]
-        if not turned:
+        converted = [index for index, loss in losses_of_outputs(model).items() if is_binary_loss_of_logits(loss)]
+        if not converted:
             raise ValueError(
                 f"It must be clear which outputs of model '{model.name}' are logits: pass `outputs`, some of {names}, "
                 "or compile the model with a binary loss that has from_logits=True for each of them."
             )
-    for index in turned:
+    for index in converted:
         kind, layer = source(found[index])
         if kind == "sigmoid":
             raise ValueError(f"`model` must end in logits; its layer '{layer.name}' is a sigmoid already.")
-    return _turn(model, turned, keras.activations.sigmoid)
+    return _convert(model, converted, keras.activations.sigmoid)
 
 
 def _symbolic_outputs(model, name, instead):
@@ -125,25 +124,25 @@ def _output_names(model):
     return sorted(structure) if isinstance(structure, dict) else list(model.output_names)
 
 
-def _turn(model, turned, activate):
+def _convert(model, converted, activate):
     """The model with another activation at the end of some outputs, compiled if the model is."""
     if isinstance(model, keras.Sequential):
         first: Any = model.inputs[0]
         layers = [*model.layers]
         last = max(index for index, layer in enumerate(layers) if not _is_passed_by(layer, activate) or index == 0)
-        layers[last : last + 1] = _turned_layers(layers[last], activate)
+        layers[last : last + 1] = _converted_layers(layers[last], activate)
         start = keras.Input(batch_shape=first.shape, dtype=first.dtype, name=first.name)
         result = keras.Sequential([start, *layers], name=model.name)
     else:
         outputs = outputs_of(model)
-        replaced = _Replacements(model, [outputs[index] for index in turned], activate)
-        by_identity = {id(outputs[index]): replaced(outputs[index]) for index in turned}
+        replaced = _Replacements(model, [outputs[index] for index in converted], activate)
+        by_identity = {id(outputs[index]): replaced(outputs[index]) for index in converted}
         structure = keras.tree.map_structure(lambda one: by_identity.get(id(one), one), model._outputs_struct)
         kind = keras.Model if type(model) is Functional else type(model)
         result = kind(inputs=model._inputs_struct, outputs=structure, name=model.name)
     if model.compiled:
         names = [_output_names(model), _output_names(result)]
-        compile_alike(result, model, turned, names, from_logits=activate is keras.activations.linear)
+        compile_alike(result, model, converted, names, from_logits=activate is keras.activations.linear)
     return result
 
 
@@ -165,15 +164,15 @@ class _Replacements:
         if _is_passed_by(operation, self.activate):
             return operation(self(node.input_tensors[0]))
         if isinstance(operation, keras.Model) and outputs_of(operation):
-            if id(node) not in self.nested:  # one model takes the place of one, however many outputs are turned
-                turned = [end._keras_history.tensor_index for end in self.ends if node_of(end) is node]
-                twin = _turn_nested(operation, turned, self.activate)
+            if id(node) not in self.nested:  # one model takes the place of one, however many outputs are converted
+                converted = [end._keras_history.tensor_index for end in self.ends if node_of(end) is node]
+                twin = _convert_nested(operation, converted, self.activate)
                 self.nested[id(node)] = keras.tree.flatten(twin(*node.arguments.args, **node.arguments.kwargs))
             return self.nested[id(node)][index]
         if isinstance(operation, Sigmoid):
             return keras.layers.Activation(self.activate, name=operation.name)(node.input_tensors[0])
         stays = any(consumer.operation in self.model.operations for consumer in operation._outbound_nodes)
-        first, *others = _turned_layers(operation, self.activate, renamed=stays)
+        first, *others = _converted_layers(operation, self.activate, renamed=stays)
         result = output if first is operation else first(*node.arguments.args, **node.arguments.kwargs)
         for layer in others:
             result = layer(result)
@@ -185,18 +184,18 @@ def _is_passed_by(layer, activate):
     return isinstance(layer, RESHAPING) or (activate is keras.activations.linear and passes_on(layer))
 
 
-def _turn_nested(model, turned, activate):
+def _convert_nested(model, converted, activate):
     compiled, model.compiled = model.compiled, False  # how a part was compiled once does not matter to the whole
     try:
-        return _turn(model, turned, activate)
+        return _convert(model, converted, activate)
     finally:
         model.compiled = compiled
 
 
-def _turned_layers(layer, activate, renamed=False):
+def _converted_layers(layer, activate, renamed=False):
     """What takes the place of the last layer: its twin with another activation, or itself and a sigmoid."""
     if isinstance(layer, keras.Model) and outputs_of(layer):
-        return [_turn_nested(layer, [0], activate)]
+        return [_convert_nested(layer, [0], activate)]
     if activation(layer) is None:
         return [layer, keras.layers.Activation(activate)]
     return [_twin(layer, activate, renamed)]

@@ -1,12 +1,13 @@
-"""What the outputs of a model come out of: a sigmoid, a layer without activation, or neither.
+"""The activation that each output of a model ends in: a sigmoid, none, or another.
 
-Only functional and sequential models can be read so; nested ones are looked into.
+It is read from functional and sequential models, nested ones included.
 """
 
 from typing import Any
 
 import keras
-from keras.src.ops.nn import Sigmoid  # not public: what `keras.ops.sigmoid` leaves in a functional model
+
+from binxent.keras._private import Sigmoid
 
 # Layers whose activation is the last thing they do.
 ACTIVATED = (
@@ -28,7 +29,7 @@ RESHAPING = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Permute, k
 
 
 def source(output) -> tuple[str | None, Any]:
-    """What an output comes out of.
+    """The kind and the operation of the activation that an output ends in.
 
     Args:
         output: A symbolic tensor of a model.
@@ -50,7 +51,7 @@ def activation(operation) -> str | None:
         return activation(operation.layer)
     if isinstance(operation, Sigmoid):
         return "sigmoid"
-    if isinstance(operation, ACTIVATED) and is_kerass_own(operation, "call"):
+    if isinstance(operation, ACTIVATED) and is_builtin(operation, "call"):
         last = operation.activation
         return (
             "sigmoid" if last is keras.activations.sigmoid else "linear" if last is keras.activations.linear else None
@@ -59,7 +60,7 @@ def activation(operation) -> str | None:
 
 
 def passes_on(operation):
-    """Whether an operation is an `Activation` that does nothing."""
+    """Whether an operation is an `Activation("linear")`."""
     return isinstance(operation, keras.layers.Activation) and activation(operation) == "linear"
 
 
@@ -72,11 +73,11 @@ def outputs_of(model) -> list:
 
 
 def node_of(tensor):
-    """The call that a symbolic tensor is a result of."""
+    """The node of the call that returned a symbolic tensor."""
     operation, index, _ = tensor._keras_history
     return operation._inbound_nodes[index]
 
 
-def is_kerass_own(thing, *methods):
-    """Whether methods are those of a class of Keras, which no subclass has replaced."""
+def is_builtin(thing, *methods):
+    """Whether methods are those of a class of Keras, overridden by no subclass."""
     return all(getattr(type(thing), name).__module__.startswith("keras.") for name in methods if hasattr(thing, name))

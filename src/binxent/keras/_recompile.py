@@ -1,7 +1,8 @@
-"""Compiles a model like another one, whose outputs are the sigmoids of its own, or the logits."""
+"""Compiles a model as another is compiled, with losses and metrics of logits for those of probabilities, or back."""
 
 import math
 import warnings
+from typing import Any
 
 import keras
 
@@ -13,8 +14,8 @@ from binxent.keras._functions import (
     poly_binary_crossentropy,
 )
 
-# Every spelling of a binary loss but for its objects, by the class that takes its place.
-SPELLINGS = {
+# Every name and function that stands for a binary loss, by the class that takes its place.
+ALIASES = {
     "BinaryCrossentropy": ("binary_crossentropy", "bce", "BCE", keras.losses.binary_crossentropy, binary_crossentropy),
     "BinaryFocalCrossentropy": (
         "binary_focal_crossentropy",
@@ -24,7 +25,7 @@ SPELLINGS = {
     "AsymmetricCrossentropy": (asymmetric_crossentropy,),
     "PolyBinaryCrossentropy": (poly_binary_crossentropy,),
 }
-NAMES = {spelling: name for name, spellings in SPELLINGS.items() for spelling in (name, *spellings)}
+NAMES = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
 BINARY_LOSSES = (losses.Loss, keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
 ACCURACIES = ("accuracy", "acc", "binary_accuracy", "BinaryAccuracy")
 
@@ -33,22 +34,22 @@ class NotBinary(Exception):
     """A loss that cannot be made to take other predictions."""
 
 
-def compile_alike(result, model, turned, names, *, from_logits):
-    """Compiles `result` as `model` is.
+def compile_alike(result, model, converted, names, *, from_logits):
+    """Compile `result` as `model` is.
 
     Args:
         result: The model to compile.
         model: The compiled model.
-        turned: Which outputs are of the other kind in `result`.
+        converted: Which outputs are of the other kind in `result`.
         names: The names of the outputs of `model`, and those of `result`.
-        from_logits: Whether `turned` are logits in `result`.
+        from_logits: Whether `converted` are logits in `result`.
     """
     compiled_metrics = model._compile_metrics
     try:
-        loss = _per_output(model.loss, turned, names, lambda one: _loss(one, from_logits))
+        loss = _per_output(model.loss, converted, names, lambda one: _loss(one, from_logits))
     except NotBinary as error:
         warnings.warn(
-            f"Model '{model.name}' is compiled with the loss {error}, of which it is not known how it takes "
+            f"Model '{model.name}' is compiled with the loss {error}, which cannot be made to take "
             f"{'logits' if from_logits else 'probabilities'}: the new model is not compiled. Compile it yourself.",
             UserWarning,
             stacklevel=4,
@@ -67,7 +68,7 @@ def compile_alike(result, model, turned, names, *, from_logits):
         return (
             renewed([*given] if isinstance(given, tuple) else given)
             if single
-            else _per_output(given, turned, names, renewed, others=_fresh)
+            else _per_output(given, converted, names, renewed, others=_fresh)
         )
 
     result.compile(
@@ -98,20 +99,22 @@ def is_binary_loss_of_logits(loss):
     return isinstance(loss, BINARY_LOSSES) and bool(loss.get_config()["from_logits"])
 
 
-def _per_output(given, turned, names, renew, others=lambda one: one):
+def _per_output(given, converted, names, renew, others=lambda one: one):
     """An argument of `compile`, which may be one for all outputs, a sequence or a dictionary, with some renewed."""
     before, after = names
     if isinstance(given, dict):
         numbers = {name: index for index, name in enumerate(before)}
         return {
-            after[numbers[name]] if name in numbers else name: (renew if numbers.get(name) in turned else others)(one)
+            after[numbers[name]] if name in numbers else name: (renew if numbers.get(name) in converted else others)(
+                one
+            )
             for name, one in given.items()
         }
     if isinstance(given, (list, tuple)):
-        return [(renew if index in turned else others)(one) for index, one in enumerate(given)]
-    if len(turned) == len(before):
+        return [(renew if index in converted else others)(one) for index, one in enumerate(given)]
+    if len(converted) == len(before):
         return renew(given)
-    return {name: (renew if index in turned else others)(given) for index, name in enumerate(after)}
+    return {name: (renew if index in converted else others)(given) for index, name in enumerate(after)}
 
 
 def _renamed(weights, names):
@@ -145,12 +148,12 @@ def _metric(metric, from_logits):
     return metrics.FromLogits(_fresh(metric)) if from_logits else _fresh(metric)
 
 
-def _named(spelling):
-    """The class that takes the place of a name or a function."""
-    return NAMES.get(spelling) if isinstance(spelling, str) or callable(spelling) else None
+def _named(alias):
+    """The name of the class that takes the place of a name or a function."""
+    return NAMES.get(alias) if isinstance(alias, str) or callable(alias) else None
 
 
-def _fresh(metric):
+def _fresh(metric) -> Any:
     """A metric without a state, where Keras is given an object."""
     if isinstance(metric, (list, tuple)):
         return [_fresh(one) for one in metric]

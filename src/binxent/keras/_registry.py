@@ -1,9 +1,7 @@
 """Keras's names for losses and metrics, made ours."""
 
-import keras.src.losses
-import keras.src.metrics
-
 from binxent.keras import losses, metrics
+from binxent.keras._private import LOSSES_BY_NAME, METRICS_BY_NAME
 
 NAMES = {
     "BinaryCrossentropy": ("BinaryCrossentropy", "binary_crossentropy", "bce", "BCE"),
@@ -11,13 +9,12 @@ NAMES = {
     "AsymmetricCrossentropy": ("AsymmetricCrossentropy", "asymmetric_crossentropy"),
     "PolyBinaryCrossentropy": ("PolyBinaryCrossentropy", "poly_binary_crossentropy"),
 }
-# Where `keras.losses.get` and `keras.metrics.get`, and so `model.compile`, look names up; what stands there is kept.
-TABLES = [(keras.src.losses.ALL_OBJECTS_DICT, losses), (keras.src.metrics.ALL_OBJECTS_DICT, metrics)]
-KERASS_OWN = [dict(table) for table, _ in TABLES]
+TABLES = [(LOSSES_BY_NAME, losses), (METRICS_BY_NAME, metrics)]
+ORIGINAL_TABLES = [dict(table) for table, _ in TABLES]
 
 
-def register(active=True):
-    """Makes Keras find the losses and metrics of this package under its own names for them.
+def register(active: bool = True) -> None:
+    """Make Keras find the losses and metrics of this package under its own names for them.
 
     After it `model.compile(loss="binary_crossentropy", metrics=["binary_crossentropy"])` means ours, and so does
     `keras.losses.get("binary_crossentropy")`; "binary_focal_crossentropy" likewise, and "asymmetric_crossentropy" and
@@ -36,12 +33,12 @@ def register(active=True):
         >>> keras.losses.get("binary_crossentropy").__module__
         'keras.src.losses.losses'
     """
-    for (table, ours), theirs in zip(TABLES, KERASS_OWN, strict=True):
+    for (table, ours), original in zip(TABLES, ORIGINAL_TABLES, strict=True):
         for define, names in NAMES.items():
             for name in names:
                 if active:
                     table[name] = getattr(ours, define)
-                elif name in theirs:
-                    table[name] = theirs[name]
+                elif name in original:
+                    table[name] = original[name]
                 else:
                     table.pop(name, None)

@@ -1,4 +1,4 @@
-"""The losses as metrics: weighted means over all that was seen, whatever the batches.
+"""The losses as metrics: weighted means over all batches.
 
     >>> import keras
     >>> from binxent.keras import metrics
@@ -9,57 +9,62 @@
     1.5534
 
 A metric's result is the sum of the losses times their weights over the sum of the weights, entry by entry, since the
-metric was made or reset. Unequal batches, a shorter last one included, and masked or ignored entries, which do not
-count, change nothing about it; nor does a long series of batches, since what rounding takes from the sums is kept.
+metric was made or reset. It does not depend on the sizes of batches; masked and ignored entries do not count. Sums are
+compensated, so a long series of batches loses nothing to rounding.
 
-Weights and masks are those of the losses: they line up with the leading axes, or there is one per entry, and one of 0
-hides its entry.
+Weights and masks are those of the losses: they line up with the leading axes, or there is one per entry, and a weight
+of 0 hides its entry.
 """
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import keras
 from keras import ops
-from keras.saving import register_keras_serializable
-from keras.src.backend import get_keras_mask, set_keras_mask  # not public, but the only way to a layer's mask
 
 from binxent import losses
+from binxent._core.keras_config import Configured, arguments
 from binxent.keras import _evaluation, _logit_tracing
+from binxent.keras._private import get_keras_mask, registered, set_keras_mask
 
 __all__ = [
     "AsymmetricCrossentropy",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "FromLogits",
+    "Metric",
     "PolyBinaryCrossentropy",
 ]
 
-NOT_OURS = ("axis", "reduction", "name", "dtype")  # a mean over everything asks for neither of the first two
+LEFT_OUT = ("axis", "reduction")  # a mean over everything has neither
 
 
-class Metric(keras.metrics.Metric):
-    """What the metrics have in common: the mean of a loss of `binxent.losses`, `spec`.
+class Metric(Configured, keras.metrics.Metric):
+    """The mean of a loss of `binxent.losses`, `spec`; its options are attributes, too: `metric.from_logits`.
 
-    The parameters of the spec are attributes too: `metric.from_logits`.
+    A subclass extends it as it would Keras's metrics. A loss of one's own, a dataclass beside those of
+    `binxent.losses`, becomes a metric of Keras by its class keyword alone.
+
+    Args:
+        dtype: Dtype of the result; None takes `keras.config.floatx()`.
+        options: The options of `spec`.
     """
 
-    def __init__(self, spec, dtype=None):
+    _keras_options = ("name", "dtype")
+
+    def __init__(self, *, dtype: str | keras.DTypePolicy | None = None, **options: Any) -> None:
+        spec = self._define(**options)
         super().__init__(name=spec.name, dtype=dtype)
-        self.spec = spec
         self._own_dtype = None if dtype is None else self.dtype
         self._direction = "down"
-        self._looks_left = _logit_tracing.LOOKS
-        kept = "float64" if self.dtype == "float64" else "float32"
-        self._sums = self.add_variable((2,), initializer="zeros", name="sums", dtype=kept)
-        self._lost = self.add_variable((2,), initializer="zeros", name="lost", dtype=kept)
+        self._checks_left = _logit_tracing.CHECKS
+        accumulated = "float64" if self.dtype == "float64" else "float32"
+        self._sums = self.add_variable((2,), initializer="zeros", name="sums", dtype=accumulated)
+        self._lost = self.add_variable((2,), initializer="zeros", name="lost", dtype=accumulated)
+        self._set_spec(spec)
 
-    def __getattr__(self, name):
-        if name == "spec" or name.startswith("_"):  # not there yet: while copying, or after a failed __init__
-            raise AttributeError(name)
-        return getattr(self.spec, name)
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        """Takes a batch into account.
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch into account.
 
         Args:
             y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`; ranks may differ by a last axis of 1.
@@ -69,8 +74,10 @@ class Metric(keras.metrics.Metric):
         Raises:
             ValueError: Shapes do not match.
         """
-        if self._looks_left:
-            self._looks_left = _logit_tracing.look(self.name, self.from_logits, y_pred, self._looks_left)
+        if self._checks_left:
+            self._checks_left = _logit_tracing.warn_if_mismatched(
+                self.name, self.from_logits, y_pred, self._checks_left
+            )
         mask = get_keras_mask(y_pred)
         added: Any = ops.stack(_evaluation.totals(self.spec, self.dtype, y_true, y_pred, sample_weight, mask))
         # Knuth's TwoSum: what a sum rounds away, exactly.
@@ -81,20 +88,22 @@ class Metric(keras.metrics.Metric):
         self._sums.assign(after)
         self._lost.assign(self._lost + ops.where(ops.isfinite(after), lost, 0.0))
 
-    def result(self):
-        """The mean so far, or 0 if nothing has been seen."""
+    def result(self) -> Any:
+        """Return the mean so far, or 0 if nothing has been seen."""
         sums: Any = self._sums + self._lost
         total, weight = sums[0], sums[1]
         return ops.cast(ops.divide_no_nan(total, weight), self.dtype)
 
-    def get_config(self):
-        """The parameters as a dictionary of plain values, which `from_config` takes back."""
-        own = {key: value for key, value in self.spec.get_config().items() if key not in NOT_OURS}
-        return {"name": self.name, "dtype": self._own_dtype} | own
+    def get_config(self) -> dict[str, Any]:
+        """Return the options as a dictionary of plain values, which `from_config` takes back."""
+        return {name: value for name, value in super().get_config().items() if name not in LEFT_OUT}
+
+    def _keras_config(self):
+        return {"name": self.name, "dtype": self._own_dtype}
 
 
-@register_keras_serializable(package="binxent.metrics")
-class BinaryCrossentropy(Metric):
+@registered("binxent.metrics")
+class BinaryCrossentropy(Metric, spec=losses.BinaryCrossentropy):
     """Mean binary cross-entropy: `keras.metrics.BinaryCrossentropy`, with the options of the loss.
 
     Args:
@@ -115,21 +124,20 @@ class BinaryCrossentropy(Metric):
 
     def __init__(
         self,
-        name="binary_crossentropy",
-        dtype=None,
-        from_logits=False,
-        label_smoothing=0.0,
+        name: str | None = "binary_crossentropy",
+        dtype: str | keras.DTypePolicy | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
         *,
-        pos_weight=None,
-        ignore_label=None,
-        epsilon=1e-7,
-    ):
-        options = {"pos_weight": pos_weight, "ignore_label": ignore_label, "epsilon": epsilon}
-        super().__init__(losses.BinaryCrossentropy(from_logits, label_smoothing, name=name, **options), dtype)
+        pos_weight: float | Sequence[float] | Mapping[int, float] | None = None,
+        ignore_label: float | None = None,
+        epsilon: float | None = 1e-7,
+    ) -> None:
+        super().__init__(**arguments(locals()))
 
 
-@register_keras_serializable(package="binxent.metrics")
-class BinaryFocalCrossentropy(Metric):
+@registered("binxent.metrics")
+class BinaryFocalCrossentropy(Metric, spec=losses.BinaryFocalCrossentropy):
     """Mean focal loss: the parameters are those of the loss of this name, after `name` and `dtype`.
 
     Example:
@@ -141,25 +149,22 @@ class BinaryFocalCrossentropy(Metric):
 
     def __init__(
         self,
-        name="binary_focal_crossentropy",
-        dtype=None,
-        apply_class_balancing=False,
-        alpha=0.25,
-        gamma=2.0,
-        from_logits=False,
-        label_smoothing=0.0,
+        name: str | None = "binary_focal_crossentropy",
+        dtype: str | keras.DTypePolicy | None = None,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
         *,
-        ignore_label=None,
-        epsilon=1e-7,
-    ):
-        own, options = (apply_class_balancing, alpha, gamma), {"ignore_label": ignore_label, "epsilon": epsilon}
-        super().__init__(
-            losses.BinaryFocalCrossentropy(*own, from_logits, label_smoothing, name=name, **options), dtype
-        )
+        ignore_label: float | None = None,
+        epsilon: float | None = 1e-7,
+    ) -> None:
+        super().__init__(**arguments(locals()))
 
 
-@register_keras_serializable(package="binxent.metrics")
-class AsymmetricCrossentropy(Metric):
+@registered("binxent.metrics")
+class AsymmetricCrossentropy(Metric, spec=losses.AsymmetricCrossentropy):
     """Mean asymmetric loss: the parameters are those of the loss of this name, after `name` and `dtype`.
 
     Example:
@@ -171,23 +176,22 @@ class AsymmetricCrossentropy(Metric):
 
     def __init__(
         self,
-        name="asymmetric_crossentropy",
-        dtype=None,
-        gamma_pos=1.0,
-        gamma_neg=4.0,
-        margin=0.05,
-        from_logits=False,
-        label_smoothing=0.0,
+        name: str | None = "asymmetric_crossentropy",
+        dtype: str | keras.DTypePolicy | None = None,
+        gamma_pos: float = 1.0,
+        gamma_neg: float = 4.0,
+        margin: float = 0.05,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
         *,
-        ignore_label=None,
-        epsilon=1e-7,
-    ):
-        own, options = (gamma_pos, gamma_neg, margin), {"ignore_label": ignore_label, "epsilon": epsilon}
-        super().__init__(losses.AsymmetricCrossentropy(*own, from_logits, label_smoothing, name=name, **options), dtype)
+        ignore_label: float | None = None,
+        epsilon: float | None = 1e-7,
+    ) -> None:
+        super().__init__(**arguments(locals()))
 
 
-@register_keras_serializable(package="binxent.metrics")
-class PolyBinaryCrossentropy(Metric):
+@registered("binxent.metrics")
+class PolyBinaryCrossentropy(Metric, spec=losses.PolyBinaryCrossentropy):
     """Mean Poly-1 loss: the parameters are those of the loss of this name, after `name` and `dtype`.
 
     Example:
@@ -199,23 +203,21 @@ class PolyBinaryCrossentropy(Metric):
 
     def __init__(
         self,
-        name="poly_binary_crossentropy",
-        dtype=None,
-        epsilon_1=1.0,
-        from_logits=False,
-        label_smoothing=0.0,
+        name: str | None = "poly_binary_crossentropy",
+        dtype: str | keras.DTypePolicy | None = None,
+        epsilon_1: float = 1.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
         *,
-        ignore_label=None,
-        epsilon=1e-7,
-    ):
-        options = {"ignore_label": ignore_label, "epsilon": epsilon}
-        spec = losses.PolyBinaryCrossentropy(epsilon_1, from_logits, label_smoothing, name=name, **options)
-        super().__init__(spec, dtype)
+        ignore_label: float | None = None,
+        epsilon: float | None = 1e-7,
+    ) -> None:
+        super().__init__(**arguments(locals()))
 
 
-@register_keras_serializable(package="binxent.metrics")
+@registered("binxent.metrics")
 class FromLogits(keras.metrics.Metric):
-    """A metric of probabilities for a model that gives logits: it is shown their sigmoid.
+    """A metric of probabilities for a model that gives logits: it gets their sigmoid.
 
     Keras's own precision, recall and most others have no `from_logits`.
 
@@ -230,36 +232,36 @@ class FromLogits(keras.metrics.Metric):
         1.0
     """
 
-    def __init__(self, metric, name=None):
+    def __init__(self, metric: str | Callable[..., Any] | keras.metrics.Metric, name: str | None = None) -> None:
         self_name = name or (metric if isinstance(metric, str) else getattr(metric, "name", None))
-        metric = keras.metrics.get(metric)
-        if not isinstance(metric, keras.metrics.Metric):
-            metric = keras.metrics.MeanMetricWrapper(metric, name=self_name)
-        super().__init__(name=self_name or metric.name)
-        self.metric = metric
-        self._direction = getattr(metric, "_direction", None)
+        inner: Any = keras.metrics.get(metric)
+        if not isinstance(inner, keras.metrics.Metric):
+            inner = keras.metrics.MeanMetricWrapper(inner, name=self_name)
+        super().__init__(name=self_name or inner.name)
+        self.metric = inner
+        self._direction = getattr(inner, "_direction", None)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        """Takes a batch of labels and logits into account."""
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch of labels and logits into account."""
         probabilities: Any = ops.sigmoid(y_pred)
         mask = get_keras_mask(y_pred)
         if mask is not None:
             set_keras_mask(probabilities, mask)
         self.metric.update_state(y_true, probabilities, sample_weight=sample_weight)
 
-    def result(self):
-        """The metric's result."""
+    def result(self) -> Any:
+        """Return the metric's result."""
         return self.metric.result()
 
-    def reset_state(self):
-        """Forgets what was seen."""
+    def reset_state(self) -> None:
+        """Forget what was seen."""
         self.metric.reset_state()
 
-    def get_config(self):
-        """The metric inside, as `from_config` takes it back."""
+    def get_config(self) -> dict[str, Any]:
+        """Return the metric inside, as `from_config` takes it back."""
         return {"name": self.name, "metric": keras.saving.serialize_keras_object(self.metric)}
 
     @classmethod
-    def from_config(cls, config):
-        """The metric of a `get_config`."""
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make the metric of a `get_config`."""
         return cls(keras.saving.deserialize_keras_object(config["metric"]), config["name"])

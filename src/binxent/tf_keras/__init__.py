@@ -25,17 +25,19 @@ Where Keras 2 is known to be wrong, these differ:
 """
 
 from binxent._core.public_names import claim
+from binxent.tf_keras._functions import (
+    asymmetric_crossentropy,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    poly_binary_crossentropy,
+)
+from binxent.tf_keras._layers import LossLayer
 from binxent.tf_keras._losses import (
     AsymmetricCrossentropy,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     Loss,
-    LossLayer,
     PolyBinaryCrossentropy,
-    asymmetric_crossentropy,
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    poly_binary_crossentropy,
 )
 
 __all__ = [

@@ -1,40 +1,51 @@
-"""The losses as subclasses of `tf_keras.losses.Loss`, and as functions."""
+"""The losses as subclasses of `tf_keras.losses.Loss`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
-from tf_keras.saving import register_keras_serializable
 
 from binxent import losses
+from binxent._core.keras_config import ConfiguredLoss, arguments
 from binxent._core.shapes import standard_reduction
-from binxent._core.signatures import per_sample, takes
-from binxent.tf_keras import _evaluation
+from binxent._core.types import Axis, Reduction
+from binxent.tf_keras import _evaluation, _functions, _layers
+from binxent.tf_keras._private import converted, not_converted, registered
 
 WEIGHTED = "mean_with_sample_weight"
 UNKNOWN = ("mean", WEIGHTED)  # to Keras 2, which shall treat them as the mean it knows
 
 
-class Loss(tf_keras.losses.Loss):
-    """What the losses have in common: a loss of `binxent.losses`, `spec`, in the shape that Keras 2 wants.
+class Loss(ConfiguredLoss, tf_keras.losses.Loss):
+    """A loss of `binxent.losses`, `spec`, as a loss of Keras 2; its options are attributes, too: `loss.from_logits`.
 
-    The parameters of the spec are attributes too: `loss.from_logits`. Besides Keras 2's reductions there is
-    "mean_with_sample_weight", which divides by the sum of the weights.
+    A subclass extends it as it would Keras's losses: by its own `call`, `fn`, `get_config` or arguments of `__init__`.
+    What its `call` returns is weighed, masked and reduced like the losses per sample here. A loss of one's own, a
+    dataclass beside those of `binxent.losses`, becomes one of Keras by its class keyword alone.
+
+    Args:
+        reduction: One of Keras 2's, or "mean_with_sample_weight", which divides by the sum of the weights.
+        options: The other options of `spec`.
+
+    Example:
+        >>> class Costly(BinaryCrossentropy):
+        ...     def call(self, y_true, y_pred):
+        ...         return 10 * super().call(y_true, y_pred)
+        >>> print(Costly(from_logits=True)([[1.0], [0.0]], [[0.0], [2.0]]).numpy().round(1))
+        14.1
     """
 
-    def __init__(self, spec, reduction):
+    _keras_options = ("name", "reduction")
+
+    def __init__(self, *, reduction: Reduction | None = "auto", **options: Any) -> None:
+        spec = self._define(reduction=reduction, **options)
         super().__init__(name=spec.name)
-        self.spec = spec
         self.reduction = "sum_over_batch_size" if spec.reduction in UNKNOWN else reduction or "none"
+        self._set_spec(spec)
 
-    def __getattr__(self, name):
-        if name == "spec":  # not there yet: while copying, or after a failed __init__
-            raise AttributeError(name)
-        return getattr(self.spec, name)
-
-    @tf.autograph.experimental.do_not_convert
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """The reduced loss.
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Compute the reduced loss.
 
         Args:
             y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`; ranks may differ by a last axis of 1.
@@ -43,39 +54,68 @@ class Loss(tf_keras.losses.Loss):
 
         Returns:
             A scalar, in float64 for predictions in float64 and else in float32, or in this loss's dtype; with the
-            reduction "none" a tensor with one loss per sample.
+            reduction "none" a tensor with one loss per sample. Symbolic tensors give a symbolic tensor, the result of a
+            layer of a functional model.
 
         Raises:
             ValueError: Shapes do not match, or a mean is asked for under a distribution strategy outside of `fit`.
             tf.errors.InvalidArgumentError: Shapes do not match that are known only when a graph runs.
         """
-        if _symbolic(y_true, y_pred):
-            return LossLayer(self)([y_true, y_pred] if sample_weight is None else [y_true, y_pred, sample_weight])
+        if _layers.is_symbolic(y_true, y_pred, sample_weight):
+            inputs = [y_true, y_pred] if sample_weight is None else [y_true, y_pred, sample_weight]
+            return _layers.LossLayer(self)(inputs)
         reduction = standard_reduction(self._get_reduction())
         if self.spec.reduction == WEIGHTED and reduction == "sum_over_batch_size":
             reduction = WEIGHTED
         with tf.name_scope(self._name_scope):
-            value = _evaluation.reduced(self.spec, reduction, y_true, y_pred, sample_weight)
-            return value if self.spec.dtype is None else tf.cast(value, self.spec.dtype)
+            if self._is_extended():
+                call = converted(self.call)
+                return _evaluation.reduced_samples(self.spec, call, reduction, y_true, y_pred, sample_weight)
+            return _evaluation.reduced_loss(self.spec, reduction, y_true, y_pred, sample_weight)
 
-    def call(self, y_true, y_pred):
-        """The loss per sample, without weights."""
-        return _evaluation.per_sample(self.spec, y_true, y_pred)
+    def _is_extended(self):
+        """Whether a subclass, or somebody after it, has brought another way to compute losses per sample."""
+        return getattr(self.call, "__func__", None) is not Loss.call or self.fn is not self._own_fn
 
-    def get_config(self):
-        """The parameters as a dictionary of plain values, which `from_config` takes back."""
-        reduction = self.spec.reduction if self.spec.reduction in UNKNOWN else self.reduction
-        return self.spec.get_config() | {"name": self.name, "reduction": reduction}
+    @not_converted
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Compute the loss per sample, without weights."""
+        operands = _evaluation.with_matching_ranks(y_true, y_pred)
+        if self.fn is self._own_fn:
+            return _evaluation.sample_losses(self.spec, *operands)
+        return self.fn(*operands, **self._fn_kwargs)
 
-    @classmethod
-    def from_config(cls, config):
-        """The loss of a `get_config`, from here, from Keras 2 or from Keras 3."""
-        return cls(**{key: value for key, value in config.items() if key != "fn"})  # Keras 2 names its function too
+    @staticmethod
+    def _function_of(spec):
+        return lambda y_true, y_pred, **options: _evaluation.sample_losses(spec(**options), y_true, y_pred)
+
+    def _keras_config(self):
+        is_own = self.spec.reduction in UNKNOWN and self.reduction == "sum_over_batch_size"
+        return {"name": self.name, "reduction": self.spec.reduction if is_own else self.reduction}
 
 
-@register_keras_serializable(package="binxent")
-class BinaryCrossentropy(Loss):
-    """Binary cross-entropy: the parameters are those of `binxent.losses.BinaryCrossentropy`.
+@registered()
+class BinaryCrossentropy(Loss, spec=losses.BinaryCrossentropy, fn=_functions.binary_crossentropy):
+    """Binary cross-entropy: c y a + (1 - y) b, where a = -log p and b = -log(1 - p).
+
+    `tf_keras.losses.BinaryCrossentropy`, with options.
+
+    Args:
+        from_logits: Whether predictions are logits (any real number) or probabilities (in [0, 1]).
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        axis: The axis or axes to average over; None averages over all of them, () over none.
+        reduction: One of Keras 2's, or "mean_with_sample_weight", which divides by the sum of the weights.
+        name: The name under which the loss is shown.
+        dtype: Dtype of the result; None takes that in which the loss is computed.
+        pos_weight: c, what a positive counts: a number, or one for each label on the last axis, also as a mapping
+            {label: number}, in the manner of Keras's `class_weight`.
+        ignore_label: Entries with this label, a number or NaN, take no part, nor do they count in a mean.
+        epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] with epsilon added once more inside the
+            logarithms, as Keras 2 does; None takes them exactly.
+
+    Raises:
+        ValueError: An option is out of its range.
+        TypeError: An option is of another kind.
 
     Example:
         >>> loss = BinaryCrossentropy(from_logits=True)
@@ -83,141 +123,144 @@ class BinaryCrossentropy(Loss):
         0.24
     """
 
-    @takes(losses.BinaryCrossentropy, "reduction", "auto", passed_on=True)
-    def __init__(self, spec, reduction):
-        super().__init__(spec, reduction)
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: Axis = -1,
+        reduction: Reduction | None = "auto",
+        name: str | None = "binary_crossentropy",
+        dtype: str | None = None,
+        *,
+        pos_weight: float | Sequence[float] | Mapping[int, float] | None = None,
+        ignore_label: float | None = None,
+        epsilon: float | None = 1e-7,
+    ) -> None:
+        super().__init__(**arguments(locals()))
 
 
-@register_keras_serializable(package="binxent")
-class BinaryFocalCrossentropy(Loss):
-    """Focal loss: the parameters are those of `binxent.losses.BinaryFocalCrossentropy`.
+@registered()
+class BinaryFocalCrossentropy(Loss, spec=losses.BinaryFocalCrossentropy, fn=_functions.binary_focal_crossentropy):
+    """Focal loss: (1 - p_t)^gamma (y a + (1 - y) b), where p_t = y p + (1 - y) (1 - p) is the probability of the truth.
+
+    `tf_keras.losses.BinaryFocalCrossentropy`, with options. From Lin et al., "Focal Loss for Dense Object Detection",
+    2017, section 3.
+
+    Args:
+        apply_class_balancing: Whether to multiply the loss by y alpha + (1 - y) (1 - alpha).
+        alpha: What positives count, in [0, 1]; negatives count 1 - alpha.
+        gamma: How strongly easy entries fade, any number >= 0; 0 is binary cross-entropy.
+        from_logits: The other options are those of `BinaryCrossentropy`.
+        label_smoothing: As there.
+        axis: As there.
+        reduction: As there.
+        name: As there.
+        dtype: As there.
+        ignore_label: As there.
+        epsilon: As there.
 
     Example:
         >>> print(BinaryFocalCrossentropy(gamma=2.0)([1, 0], [0.9, 0.4]).numpy().round(4))
         0.0414
     """
 
-    @takes(losses.BinaryFocalCrossentropy, "reduction", "auto", passed_on=True)
-    def __init__(self, spec, reduction):
-        super().__init__(spec, reduction)
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: Axis = -1,
+        reduction: Reduction | None = "auto",
+        name: str | None = "binary_focal_crossentropy",
+        dtype: str | None = None,
+        *,
+        ignore_label: float | None = None,
+        epsilon: float | None = 1e-7,
+    ) -> None:
+        super().__init__(**arguments(locals()))
 
 
-@register_keras_serializable(package="binxent")
-class AsymmetricCrossentropy(Loss):
-    """Asymmetric loss: the parameters are those of `binxent.losses.AsymmetricCrossentropy`.
+@registered()
+class AsymmetricCrossentropy(Loss, spec=losses.AsymmetricCrossentropy, fn=_functions.asymmetric_crossentropy):
+    """Asymmetric loss: y (1 - p)^gamma_pos a + (1 - y) p_m^gamma_neg (-log(1 - p_m)), where p_m = max(p - margin, 0).
+
+    From Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021, equations 4 to 6.
+
+    Args:
+        gamma_pos: How strongly easy positives fade, any number >= 0.
+        gamma_neg: How strongly easy negatives fade, any number >= 0.
+        margin: Negatives with a probability up to this cost nothing, in [0, 1).
+        from_logits: The other options are those of `BinaryCrossentropy`.
+        label_smoothing: As there.
+        axis: As there.
+        reduction: As there.
+        name: As there.
+        dtype: As there.
+        ignore_label: As there.
+        epsilon: As there.
 
     Example:
         >>> print(AsymmetricCrossentropy(from_logits=True)([1, 0], [2.0, -3.5]).numpy().round(3))
         0.008
     """
 
-    @takes(losses.AsymmetricCrossentropy, "reduction", "auto", passed_on=True)
-    def __init__(self, spec, reduction):
-        super().__init__(spec, reduction)
+    def __init__(
+        self,
+        gamma_pos: float = 1.0,
+        gamma_neg: float = 4.0,
+        margin: float = 0.05,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: Axis = -1,
+        reduction: Reduction | None = "auto",
+        name: str | None = "asymmetric_crossentropy",
+        dtype: str | None = None,
+        *,
+        ignore_label: float | None = None,
+        epsilon: float | None = 1e-7,
+    ) -> None:
+        super().__init__(**arguments(locals()))
 
 
-@register_keras_serializable(package="binxent")
-class PolyBinaryCrossentropy(Loss):
-    """Poly-1 loss: the parameters are those of `binxent.losses.PolyBinaryCrossentropy`.
+@registered()
+class PolyBinaryCrossentropy(Loss, spec=losses.PolyBinaryCrossentropy, fn=_functions.poly_binary_crossentropy):
+    """Poly-1 loss: binary cross-entropy + epsilon_1 (1 - p_t), where p_t is the probability of the truth.
+
+    From Leng et al., "PolyLoss", 2022, equation 5.
+
+    Args:
+        epsilon_1: Coefficient of the first term of the loss's polynomial in 1 - p_t.
+        from_logits: The other options are those of `BinaryCrossentropy`.
+        label_smoothing: As there.
+        axis: As there.
+        reduction: As there.
+        name: As there.
+        dtype: As there.
+        ignore_label: As there.
+        epsilon: As there.
 
     Example:
         >>> print(PolyBinaryCrossentropy(epsilon_1=2.0)([1, 0], [0.9, 0.4]).numpy().round(4))
         0.8081
     """
 
-    @takes(losses.PolyBinaryCrossentropy, "reduction", "auto", passed_on=True)
-    def __init__(self, spec, reduction):
-        super().__init__(spec, reduction)
+    def __init__(
+        self,
+        epsilon_1: float = 1.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: Axis = -1,
+        reduction: Reduction | None = "auto",
+        name: str | None = "poly_binary_crossentropy",
+        dtype: str | None = None,
+        *,
+        ignore_label: float | None = None,
+        epsilon: float | None = 1e-7,
+    ) -> None:
+        super().__init__(**arguments(locals()))
 
 
-@register_keras_serializable(package="binxent")
-class LossLayer(tf_keras.layers.Layer):
-    """A loss between symbolic tensors, as in `model.add_loss(binary_crossentropy(inputs, outputs))`.
-
-    Its inputs are labels, predictions and perhaps weights.
-    """
-
-    def __init__(self, loss, **options):
-        super().__init__(**{"autocast": False} | options)
-        self.loss: Any = tf_keras.losses.get(loss)
-
-    def call(self, inputs):
-        """The reduced loss."""
-        return self.loss(*inputs)
-
-    def get_config(self):
-        """The loss and the layer's name, which `from_config` takes back."""
-        return super().get_config() | {"loss": tf_keras.saving.serialize_keras_object(self.loss)}
-
-
-@register_keras_serializable(package="binxent")
-@tf.autograph.experimental.do_not_convert
-@per_sample(losses.BinaryCrossentropy)
-def binary_crossentropy(spec, y_true, y_pred):
-    """Binary cross-entropy per sample: the mean over `axis`, in the dtype of `y_pred`.
-
-    The arguments are those of `BinaryCrossentropy`; shapes must be the same, ranks included.
-
-    Example:
-        >>> costs = binary_crossentropy([[0, 1], [0, 0]], [[-18.6, 0.51], [2.94, -12.8]], from_logits=True)
-        >>> print(costs.numpy().round(2))
-        [0.24 1.5 ]
-    """
-    return _per_sample(spec, y_true, y_pred)
-
-
-@register_keras_serializable(package="binxent")
-@tf.autograph.experimental.do_not_convert
-@per_sample(losses.BinaryFocalCrossentropy)
-def binary_focal_crossentropy(spec, y_true, y_pred):
-    """Focal loss per sample: the mean over `axis`, in the dtype of `y_pred`.
-
-    The arguments are those of `BinaryFocalCrossentropy`; shapes must be the same, ranks included.
-
-    Example:
-        >>> print(binary_focal_crossentropy([[1, 0]], [[0.9, 0.4]]).numpy().round(4))
-        [0.0414]
-    """
-    return _per_sample(spec, y_true, y_pred)
-
-
-@register_keras_serializable(package="binxent")
-@tf.autograph.experimental.do_not_convert
-@per_sample(losses.AsymmetricCrossentropy)
-def asymmetric_crossentropy(spec, y_true, y_pred):
-    """Asymmetric loss per sample: the mean over `axis`, in the dtype of `y_pred`.
-
-    The arguments are those of `AsymmetricCrossentropy`; shapes must be the same, ranks included.
-
-    Example:
-        >>> print(asymmetric_crossentropy([[1, 0]], [[2.0, -3.5]], from_logits=True).numpy().round(4))
-        [0.0076]
-    """
-    return _per_sample(spec, y_true, y_pred)
-
-
-@register_keras_serializable(package="binxent")
-@tf.autograph.experimental.do_not_convert
-@per_sample(losses.PolyBinaryCrossentropy)
-def poly_binary_crossentropy(spec, y_true, y_pred):
-    """Poly-1 loss per sample: the mean over `axis`, in the dtype of `y_pred`.
-
-    The arguments are those of `PolyBinaryCrossentropy`; shapes must be the same, ranks included.
-
-    Example:
-        >>> print(poly_binary_crossentropy([[1, 0]], [[0.9, 0.4]], epsilon_1=2.0).numpy().round(4))
-        [0.8081]
-    """
-    return _per_sample(spec, y_true, y_pred)
-
-
-def _per_sample(spec, y_true, y_pred):
-    if _symbolic(y_true, y_pred):
-        loss = globals()[type(spec).__name__]
-        return LossLayer(loss.from_config(spec.get_config() | {"reduction": "none"}))([y_true, y_pred])
-    return _evaluation.per_sample(spec, y_true, y_pred)
-
-
-def _symbolic(*tensors):
-    """Whether layers are being put together, and no numbers are there yet."""
-    return any(isinstance(one, tf_keras.__internal__.KerasTensor) for one in tensors)
+for kind in (BinaryCrossentropy, BinaryFocalCrossentropy, AsymmetricCrossentropy, PolyBinaryCrossentropy):
+    _layers.KERAS_LOSSES[kind._define] = kind

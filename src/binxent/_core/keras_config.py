@@ -1,0 +1,105 @@
+"""What the classes of both Keras doors share: a loss of `binxent.losses` for their options; no Keras is imported."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+OF_CLASSES = ("reduction", "name", "dtype")  # options that a function of one loss per sample does not have
+OF_KERAS = ("from_logits", "label_smoothing", "axis")  # options that Keras's functions have
+
+
+class Configured:
+    """A Keras object whose options are those of `spec`, a loss of `binxent.losses`.
+
+    The options are attributes, too, which cannot be set: `loss.from_logits`. A subclass names the kind of its `spec` by
+    a class keyword, `class BinaryCrossentropy(Loss, spec=losses.BinaryCrossentropy)`.
+    """
+
+    spec: Any
+    _define: ClassVar[Callable[..., Any]]
+    _keras_options: ClassVar[tuple[str, ...]]  # attributes that Keras sets itself
+
+    def __init_subclass__(cls, spec: Callable[..., Any] | None = None, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if spec is not None:
+            cls._define = spec
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "spec" or name.startswith("_"):  # not there yet: while copying, or after a failed __init__
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}", name=name, obj=self)
+        return getattr(self.spec, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        spec = vars(self).get("spec")
+        is_option = spec is not None and name in spec.__dataclass_fields__ and name not in self._keras_options
+        if (spec is not None and name == "spec") or (is_option and not _holds(spec, name, value)):
+            raise AttributeError(
+                f"`{name}` of a '{type(self).__name__}' cannot be set afterwards, as compiled training steps would not "
+                f"follow. Make a new one with {name}={value!r}.",
+                name=name,
+                obj=self,
+            )
+        if not is_option:
+            super().__setattr__(name, value)
+
+    def _set_spec(self, spec):
+        """Set the spec; values that a subclass has set before, under the names of options, must be the same."""
+        options = set(spec.__dataclass_fields__) - set(self._keras_options)
+        early = {name: vars(self).pop(name) for name in options & set(vars(self))}
+        self.spec = spec
+        for name, value in early.items():
+            setattr(self, name, value)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options as a dictionary of plain values, which `from_config` takes back."""
+        return self.spec.get_config() | self._keras_config()
+
+    def _keras_config(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make the object of a `get_config`, from here, from Keras 3 or from Keras 2."""
+        return cls(**{key: value for key, value in config.items() if key != "fn"})  # Keras 2 names its function too
+
+
+class ConfiguredLoss(Configured):
+    """A Keras loss as users extend it: by a `call` or a `fn` of their own."""
+
+    fn: Callable[..., Any]
+    _own_fn: ClassVar[Callable[..., Any]]
+
+    def __init_subclass__(
+        cls, spec: Callable[..., Any] | None = None, fn: Callable[..., Any] | None = None, **keywords: Any
+    ) -> None:
+        super().__init_subclass__(spec=spec, **keywords)
+        if spec is not None:
+            cls.fn = cls._own_fn = staticmethod(fn or cls._function_of(spec))
+
+    @staticmethod
+    def _function_of(spec: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of (y_true, y_pred) and options that computes the loss per sample."""
+        raise NotImplementedError
+
+    @property
+    def _fn_kwargs(self):
+        """The options for `fn`, under the name that Keras's losses have for them: Keras's, and others that are set."""
+        spec: Any = self.spec
+        options = {field.name: getattr(spec, field.name) for field in fields(spec) if field.name not in OF_CLASSES}
+        defaults = {field.name: field.default for field in fields(spec)}
+        kept = {name: value for name, value in options.items() if name in OF_KERAS or value != defaults[name]}
+        return MappingProxyType(kept)
+
+
+def arguments(namespace: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of an `__init__` from its `locals()`."""
+    return {name: value for name, value in namespace.items() if name not in ("self", "__class__")}
+
+
+def _holds(spec, name, value):
+    """Whether an option has a value already, in any form in which it can be given."""
+    try:
+        return replace(spec, **{name: value}) == spec
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,50 @@
+"""The losses between symbolic tensors: layers of a functional model, which is saved and loaded with them."""
+
+from typing import Any
+
+import tf_keras
+
+from binxent._core.shapes import require_same_shape
+from binxent.tf_keras._private import KerasTensor, registered
+
+KERAS_LOSSES: dict[type, Any] = {}  # by the kind of loss of `binxent.losses`; `_losses.py` fills it
+
+
+def is_symbolic(*tensors):
+    """Whether layers are being put together, so that no values are there yet."""
+    return any(isinstance(tensor, KerasTensor) for tensor in tensors)
+
+
+def sample_losses(spec, y_true, y_pred) -> Any:
+    """The loss per sample as a function computes it, without matching ranks and in the dtype of the predictions."""
+    if all(hasattr(tensor, "shape") for tensor in (y_true, y_pred)):
+        require_same_shape("y_true", tuple(y_true.shape), "y_pred", tuple(y_pred.shape))
+    loss = KERAS_LOSSES[type(spec)].from_config(spec.get_config())
+    return LossLayer(loss, per_sample=True)([y_true, y_pred])
+
+
+@registered()
+class LossLayer(tf_keras.layers.Layer):
+    """A loss between symbolic tensors, as in `model.add_loss(binary_crossentropy(inputs, outputs))`.
+
+    Its inputs are labels, predictions and perhaps weights.
+
+    Args:
+        loss: A loss, or what `tf_keras.losses.get` takes for one.
+        per_sample: Whether to leave the losses per sample as its `call` returns them, in the dtype of the predictions.
+        options: The options of a layer.
+    """
+
+    def __init__(self, loss: Any, per_sample: bool = False, **options: Any) -> None:
+        super().__init__(**{"autocast": False} | options)
+        self.loss: Any = tf_keras.losses.get(loss)
+        self.per_sample = per_sample
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the loss of tensors with values."""
+        return self.loss.call(*inputs) if self.per_sample else self.loss(*inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the loss and the options of the layer, which `from_config` takes back."""
+        own = {"loss": tf_keras.saving.serialize_keras_object(self.loss), "per_sample": self.per_sample}
+        return super().get_config() | own
