@@ -1,1 +1,1 @@
-"""The rules of the losses, each written once: formulas, shapes, weights, signatures. They import NumPy at most."""
+"""The rules of the losses, each written once: formulas, shapes, weights, options. They import NumPy at most."""

@@ -10,7 +10,7 @@ from binxent._core.shapes import match_ranks, reduced_axes, require_one_per_labe
 from binxent.keras import _evaluation
 from binxent.keras._private import registered
 
-KERAS_LOSSES: dict[type, Any] = {}  # by the kind of loss of `binxent.losses`; `losses.py` fills it
+KERAS_LOSSES: dict[Any, Any] = {}  # by the kind of loss of `binxent.losses`; `losses.py` fills it
 
 
 def is_symbolic(*tensors):

@@ -16,11 +16,12 @@ Weights and masks are those of the losses: they line up with the leading axes, o
 of 0 hides its entry.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import keras
 from keras import ops
+from numpy.typing import ArrayLike
 
 from binxent import losses
 from binxent._core.keras_config import Configured, arguments
@@ -129,7 +130,7 @@ class BinaryCrossentropy(Metric, spec=losses.BinaryCrossentropy):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         *,
-        pos_weight: float | Sequence[float] | Mapping[int, float] | None = None,
+        pos_weight: ArrayLike | Mapping[int, float] | None = None,
         ignore_label: float | None = None,
         epsilon: float | None = 1e-7,
     ) -> None:

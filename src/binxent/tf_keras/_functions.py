@@ -1,7 +1,9 @@
 """The losses as functions, one loss per sample."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from numpy.typing import ArrayLike
 
 from binxent import losses
 from binxent._core.types import Axis
@@ -18,7 +20,7 @@ def binary_crossentropy(
     label_smoothing: float = 0.0,
     axis: Axis = -1,
     *,
-    pos_weight: float | Sequence[float] | Mapping[int, float] | None = None,
+    pos_weight: ArrayLike | Mapping[int, float] | None = None,
     ignore_label: float | None = None,
     epsilon: float | None = 1e-7,
 ) -> Any:

@@ -7,7 +7,7 @@ import tf_keras
 from binxent._core.shapes import require_same_shape
 from binxent.tf_keras._private import KerasTensor, registered
 
-KERAS_LOSSES: dict[type, Any] = {}  # by the kind of loss of `binxent.losses`; `_losses.py` fills it
+KERAS_LOSSES: dict[Any, Any] = {}  # by the kind of loss of `binxent.losses`; `_losses.py` fills it
 
 
 def is_symbolic(*tensors):

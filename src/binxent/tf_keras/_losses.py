@@ -1,10 +1,11 @@
 """The losses as subclasses of `tf_keras.losses.Loss`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
+from numpy.typing import ArrayLike
 
 from binxent import losses
 from binxent._core.keras_config import ConfiguredLoss, arguments
@@ -132,7 +133,7 @@ class BinaryCrossentropy(Loss, spec=losses.BinaryCrossentropy, fn=_functions.bin
         name: str | None = "binary_crossentropy",
         dtype: str | None = None,
         *,
-        pos_weight: float | Sequence[float] | Mapping[int, float] | None = None,
+        pos_weight: ArrayLike | Mapping[int, float] | None = None,
         ignore_label: float | None = None,
         epsilon: float | None = 1e-7,
     ) -> None:
