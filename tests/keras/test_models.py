@@ -104,7 +104,7 @@ def two_heads():
 
 
 @pytest.mark.parametrize("names", [False, True])
-def test_only_sigmoids_are_turned(names):
+def test_only_sigmoids_are_converted(names):
     inputs, yes, which = two_heads()
     model = keras.Model(inputs, {"yes": yes, "which": which} if names else [yes, which])
     losses = {"yes": keras.losses.BinaryFocalCrossentropy(gamma=3.0), "which": "categorical_crossentropy"}
@@ -125,8 +125,8 @@ def test_only_sigmoids_are_turned(names):
     uncompiled = keras.Model(logits.inputs, logits.outputs)
     with pytest.raises(ValueError, match=r"pass `outputs`, some of \['(yes|which)', '(yes|which)'\]"):
         with_sigmoid(uncompiled)
-    turned = with_sigmoid(uncompiled, outputs=["yes"])
-    close(turned(x)[turned.output_names.index("yes")], numbers(keras.tree.flatten(model(x))[0 if not names else 1]))
+    converted = with_sigmoid(uncompiled, outputs=["yes"])
+    close(converted(x)[turned.output_names.index("yes")], numbers(keras.tree.flatten(model(x))[0 if not names else 1]))
     with pytest.raises(ValueError, match=r"got \['no'\]"):
         with_sigmoid(uncompiled, outputs=["no"])
 

@@ -9,6 +9,7 @@ from keras import ops
 
 from binxent import losses
 from binxent._core import weighted_reduction
+from binxent._core.masking import both
 from binxent._core.shapes import reduced_axes, require_same_shape, standard_reduction, weight_shape
 from binxent.keras._logit_tracing import logits_behind
 from binxent.keras._private import get_keras_mask, scale_loss_for_distribution
@@ -61,7 +62,7 @@ def reduced_samples(loss, y_true, y_pred, sample_weight, mask) -> Any:
     reduction, computed = standard_reduction(loss.reduction), _computed(loss.dtype)
     y_true, y_pred = (keras.tree.map_structure(lambda one: _tensor(one, computed), one) for one in (y_true, y_pred))
     returned = loss.call(y_true, y_pred)
-    mask, samples = _both(mask, get_keras_mask(returned)), _tensor(returned, computed)
+    mask, samples = both(ops, mask, get_keras_mask(returned)), _tensor(returned, computed)
     for other in (sample_weight, mask):
         if other is not None and samples.shape == ():  # one loss for all samples
             samples: Any = ops.broadcast_to(samples, ops.shape(_tensor(other)))
@@ -72,13 +73,6 @@ def reduced_samples(loss, y_true, y_pred, sample_weight, mask) -> Any:
 
 def _delivered(value, loss, reduction):
     return _cast(scale_loss_for_distribution(value) if reduction in MEANS else value, loss.dtype)
-
-
-def _both(mask, other):
-    """Both masks, either of which may be missing."""
-    if mask is None or other is None:
-        return other if mask is None else mask
-    return ops.logical_and(mask, other)
 
 
 def sample_losses(spec, y_true, y_pred) -> Any:

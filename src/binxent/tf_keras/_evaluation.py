@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from binxent import losses
+from binxent._core.masking import both
 from binxent._core.weighted_reduction import with_matching_ranks as matched
 from binxent.tensorflow import _ops as operations
 from binxent.tensorflow import _weighted_reduction
@@ -37,8 +38,7 @@ def reduced_samples(spec, call, reduction, y_true, y_pred, sample_weight) -> Any
     y_pred = tf.nest.map_structure(lambda one: tf.cast(one, computed), y_pred)
     y_true = tf.nest.map_structure(lambda one: tf.cast(_tensor(one, computed), computed), y_true)
     samples = call(y_true, y_pred)
-    masks = [one for one in (mask, mask_of(samples)) if one is not None]
-    mask = functools.reduce(tf.logical_and, masks) if masks else None
+    mask = both(operations, mask, mask_of(samples))
     samples = tf.cast(_tensor(samples), computed)
     for other in (sample_weight, mask):
         if other is not None and samples.shape.rank == 0:  # one loss for all samples
