@@ -107,6 +107,7 @@ class Loss:
 
         Args:
             y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred` but perhaps for a last axis of one.
+                Here and below, entries that a masked array (np.ma) masks take no part.
             y_pred: Predictions, logits or probabilities.
             sample_weight: A number, or an array in the shape of `y_pred` or of its leading axes.
 

@@ -163,6 +163,7 @@ def test_missing_values_are_refused(make):
         ),
         (lambda: [1, 0, None], "got an array of object. Convert it"),
         (lambda: {1, 0}, "got a set."),
+        (lambda: pytest.importorskip("pandas").NA, "got a NAType."),
         (lambda: np.array(["2020-01-01"] * 3, "M8[D]"), "got an array of datetime64[D]."),
         (lambda: np.zeros(3, [("a", "f4")]), "got an array of [('a', '<f4')]."),
         (lambda: np.array(["0", "1", "1"]), "got an array of <U1."),

@@ -116,6 +116,8 @@ def _reader(kind: type) -> Callable[[str, Any], np.ndarray]:
 
 def _from_pandas(name, value):
     """Convert nullable columns to the dtype that they hold, where NumPy might make objects or turn NA into NaN."""
+    if not hasattr(value, "isna"):  # a single value
+        return np.asarray(value)
     dtypes = [value.dtype] if value.ndim == 1 else list(value.dtypes)
     if all(isinstance(dtype, np.dtype) for dtype in dtypes):
         return np.asarray(value)
@@ -134,7 +136,7 @@ def _from_polars(name, value):
 
 def _from_arrow(name, value):
     columns = value.columns if hasattr(value, "columns") else [value]
-    _refuse_missing(name, sum(column.null_count for column in columns))
+    _refuse_missing(name, sum(getattr(column, "null_count", 0) for column in columns))
     return np.asarray(value)
 
 

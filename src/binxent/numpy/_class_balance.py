@@ -12,7 +12,8 @@ def balanced_pos_weight(y_true: ArrayLike, *, ignore_label: float | None = None)
 
     Args:
         y_true: Labels in [0, 1], (n,) or (n, 1) for one label, (n, ..., labels) for several.
-        ignore_label: Entries with this label, a number or NaN, are not counted.
+        ignore_label: Entries with this label, a number or NaN, are not counted; nor are entries that a masked array
+            (np.ma) masks.
 
     Returns:
         A number for one label, else an array (labels,), in float64.
@@ -36,7 +37,8 @@ def prior_logit(y_true: ArrayLike, *, ignore_label: float | None = None) -> np.f
 
     Args:
         y_true: Labels in [0, 1], (n,) or (n, 1) for one label, (n, ..., labels) for several.
-        ignore_label: Entries with this label, a number or NaN, are not counted.
+        ignore_label: Entries with this label, a number or NaN, are not counted; nor are entries that a masked array
+            (np.ma) masks.
 
     Returns:
         A number for one label, else an array (labels,), in float64.

@@ -23,7 +23,8 @@ def value_and_grad(
 
     Args:
         loss: One of the losses, `BinaryCrossentropy(from_logits=True)` say.
-        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`.
+        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`. Here and below, entries that a masked
+            array (np.ma) masks take no part.
         y_pred: Predictions, logits or probabilities.
         sample_weight: A number, or an array in the shape of `y_pred` or of its leading axes.
         out: Floating array in the shape of `y_pred` to write the gradient to; it must not overlap the other arrays.
@@ -61,7 +62,8 @@ def value_grad_hess(
 
     Args:
         loss: One of the losses.
-        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`.
+        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`. Here and below, entries that a masked
+            array (np.ma) masks take no part.
         y_pred: Predictions, logits or probabilities.
         sample_weight: A number, or an array in the shape of `y_pred` or of its leading axes.
         out: Two floating arrays in the shape of `y_pred`, for gradient and Hessian; they must not overlap the others.

@@ -30,7 +30,8 @@ def binary_crossentropy(
     """Compute the binary cross-entropy of each sample: the mean of c y a + (1 - y) b over `axis`.
 
     Args:
-        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`.
+        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`. Here and below, entries that a masked
+            array (np.ma) masks take no part.
         y_pred: Predictions, logits or probabilities.
         from_logits: Whether predictions are logits.
         label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
@@ -81,7 +82,8 @@ def binary_focal_crossentropy(
     """Compute the focal loss of each sample; `BinaryFocalCrossentropy` has the equation.
 
     Args:
-        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`.
+        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`. Here and below, entries that a masked
+            array (np.ma) masks take no part.
         y_pred: Predictions, logits or probabilities.
         apply_class_balancing: Whether positives count alpha and negatives 1 - alpha.
         alpha: What positives count, in [0, 1].
@@ -136,7 +138,8 @@ def asymmetric_crossentropy(
     """Compute the asymmetric loss of each sample; `AsymmetricCrossentropy` has the equation.
 
     Args:
-        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`.
+        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`. Here and below, entries that a masked
+            array (np.ma) masks take no part.
         y_pred: Predictions, logits or probabilities.
         gamma_pos: How strongly easy positives fade, any number >= 0.
         gamma_neg: How strongly easy negatives fade, any number >= 0.
@@ -187,7 +190,8 @@ def poly_binary_crossentropy(
     """Compute the Poly-1 loss of each sample; `PolyBinaryCrossentropy` has the equation.
 
     Args:
-        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`.
+        y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`. Here and below, entries that a masked
+            array (np.ma) masks take no part.
         y_pred: Predictions, logits or probabilities.
         epsilon_1: Coefficient of 1 - p_t.
         from_logits: Whether predictions are logits.
@@ -294,7 +298,7 @@ def pointwise(loss: Loss, predictions: ArrayLike, labels: ArrayLike) -> FloatArr
 
 
 @lru_cache(maxsize=256)
-def _made(kind, **parameters):
+def _cached_loss(kind, **parameters):
     return kind(reduction="none", **parameters)
 
 
@@ -308,7 +312,7 @@ _ELEMENTWISE = BinaryCrossentropy(from_logits=True, axis=(), reduction="none")
 
 def _per_sample(kind, y_true, y_pred, **parameters):
     try:
-        loss = _made(kind, **parameters)
+        loss = _cached_loss(kind, **parameters)
     except TypeError:  # a list or an array among the parameters is not hashable
         loss = kind(reduction="none", **parameters)
     return _evaluate(loss, y_true, y_pred)
