@@ -159,7 +159,7 @@ def test_missing_values_are_refused(make):
         (lambda: ([0.0, 1.0, np.ma.masked],), "`y_true` is a tuple of masked arrays. Join them first"),
         (
             lambda: np.array([1, 0, None], object),
-            "whole numbers or booleans; got an array of object. Convert it, by `.astype(np.float32)` say.",
+            "whole numbers or booleans; got an array of object. Convert it: np.array(y_true, np.float32).",
         ),
         (lambda: [1, 0, None], "got an array of object. Convert it"),
         (lambda: {1, 0}, "got a set."),

@@ -36,7 +36,7 @@ def as_numbers(name: str, value: Any) -> tuple[np.ndarray, np.ndarray | None]:
     if is_readable(native):
         return array.astype(native), mask
     found = f"an array of {array.dtype}" if array.ndim or array.dtype != object else f"a {type(value).__name__}"
-    advice = " Convert it, by `.astype(np.float32)` say." if array.ndim and array.dtype == object else ""
+    advice = f" Convert it: np.array({name}, np.float32)." if array.ndim and array.dtype == object else ""
     raise TypeError(f"`{name}` must hold {', '.join(DTYPES)}, whole numbers or booleans; got {found}.{advice}")
 
 
