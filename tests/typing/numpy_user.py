@@ -13,6 +13,7 @@ weights: NDArray[np.float64] = np.ones(2)
 loss = bx.BinaryCrossentropy(from_logits=True, label_smoothing=0.1, pos_weight=[1.0, 2.0])
 mean: float = float(loss(labels, logits, sample_weight=weights))
 rounded = loss([0, 1], [0.5, -1.5]).round(3)
+first, second = bx.BinaryCrossentropy(reduction="none")([[0], [1]], [[0.5], [0.25]])
 family: list[losses.Loss] = [
     bx.BinaryFocalCrossentropy(gamma=2, axis=(0, 1)),
     bx.AsymmetricCrossentropy(reduction="none", axis=None),

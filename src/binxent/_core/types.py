@@ -8,6 +8,6 @@ from numpy.typing import NDArray
 
 Reduction: TypeAlias = Literal["sum_over_batch_size", "mean", "auto", "sum", "mean_with_sample_weight", "none"]
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
-# One number, or with the reduction "none" an array with the loss of each sample.
-Reduced: TypeAlias = np.floating[Any] | FloatArray
+# An array with the reduction "none", else a NumPy scalar, which has the same methods.
+Reduced: TypeAlias = FloatArray | Any
 Axis: TypeAlias = int | Sequence[int] | None
