@@ -50,14 +50,6 @@ REFUSED_ARRAYS = {
     "lists of two lengths": ([[1.0], [1.0, 2.0]], "Pass an array of numbers"),
     "nothing": (None, "Pass an array of numbers"),
 }
-# The most common of them.
-PER_LABEL = {kind: SEVERAL[kind] for kind in ("tuple", "list", "array", "Series")}
-NEVER = {  # whatever the option, from whatever number
-    "text": lambda value: "auto",
-    "complex number": lambda value: 1j,
-    "set": lambda value: {0.5},
-    "masked array": lambda value: np.ma.array([0.5, 0.5], mask=[False, True]),
-}
 
 
 def check(call, option, argument, want, agree):

@@ -6,10 +6,11 @@ from math import inf, nan
 
 import numpy as np
 import pytest
-from support.option_kinds import NEVER, NUMBERS, PER_LABEL, check
+from support.compare import close
+from support.option_kinds import NUMBERS, REFUSED, SEVERAL, check
 
 torch = pytest.importorskip("torch")
-from support.torch_calls import Plain, alike  # noqa: E402
+from support.torch_calls import Plain  # noqa: E402
 
 import binxent.torch as door  # noqa: E402
 
@@ -49,33 +50,33 @@ def test_plain_numbers(name, option, how):
     want = call(**{option: value})
     assert not torch.equal(want, call())
     for make in (NUMBERS | tensors).values():
-        check(call, option, make(value), want, alike)
-    for make in (NEVER | with_gradient).values():
-        check(call, option, make(value), None, alike)
-    for make in (PER_LABEL | {"tensor": torch.tensor}).values():
+        check(call, option, make(value), want, close)
+    for given in (*REFUSED.values(), torch.nn.Parameter(torch.tensor(value))):
+        check(call, option, given, None, close)
+    for make in (SEVERAL | {"tensor": torch.tensor}).values():
         for values in ([value], [value, value]):
-            check(call, option, make(values), None, alike)
-    check(call, option, torch.tensor(value, device="meta"), None, alike)
-    check(call, option, torch.tensor(value).as_subclass(Plain), None, alike)
+            check(call, option, make(values), None, close)
+    check(call, option, torch.tensor(value, device="meta"), None, close)
+    check(call, option, torch.tensor(value).as_subclass(Plain), None, close)
 
 
 @modules_too
 @pytest.mark.parametrize("name", POSITIVES)
 def test_pos_weight(name, how):
-    call, agree = partial(called, name, how), partial(alike, rtol=1e-6)
-    for number, kinds in [(3.0, NUMBERS | tensors | with_gradient), ([0.5, 3.0], PER_LABEL | tensors | with_gradient)]:
+    call, agree = partial(called, name, how), partial(close, rtol=1e-6)
+    for number, kinds in [(3.0, NUMBERS | tensors | with_gradient), ([0.5, 3.0], SEVERAL | tensors | with_gradient)]:
         want = call(pos_weight=torch.tensor(number))
         for make in kinds.values():
             check(lambda make=make, **given: call(**given).detach(), "pos_weight", make(number), want, agree)
     assert not torch.equal(call(pos_weight=[0.5, 3.0]), call(pos_weight=[3.0, 0.5]))
     check(call, "pos_weight", [[0.5], [3.0]], call(pos_weight=torch.tensor([[0.5], [3.0]])), agree)
-    for make in (*NEVER.values(), lambda value: {0: value, 1: value}, lambda value: [[value], [value, value]]):
-        check(call, "pos_weight", make(0.5), None, alike)
+    for given in (*REFUSED.values(), {0: 0.5, 1: 0.5}, [[0.5], [0.5, 0.5]]):
+        check(call, "pos_weight", given, None, close)
 
 
 def test_the_example_of_a_tuple():
     got = door.binary_cross_entropy_with_logits(torch.zeros(2, 2), torch.ones(2, 2), pos_weight=(1.0, 5.0))
-    alike(got, torch.tensor(2.0794415))
+    close(got, torch.tensor(2.0794415))
 
 
 @modules_too
@@ -84,11 +85,9 @@ def test_weights_are_tensors(name, how):
     call = partial(called, name, how)
     want = call(weight=torch.tensor([0.5, 2.0]))
     for make in tensors.values():
-        check(call, "weight", make([0.5, 2.0]), want, alike)
-    for make in (*PER_LABEL.values(), *NEVER.values()):
-        check(call, "weight", make([0.5, 2.0]), None, alike)
-    check(call, "weight", 2.0, None, alike)
-    check(call, "weight", torch.tensor([1j, 2.0]), None, alike)
+        check(call, "weight", make([0.5, 2.0]), want, close)
+    for given in (*REFUSED.values(), *(make([0.5, 2.0]) for make in SEVERAL.values()), 2.0, torch.tensor([1j, 2.0])):
+        check(call, "weight", given, None, close)
 
 
 @modules_too
@@ -141,9 +140,9 @@ def test_buffers_have_the_default_dtype(kind):
         module = kind(pos_weight=given)
         assert module.pos_weight.dtype == torch.float32
         module.load_state_dict(state)
-        alike(module.pos_weight, torch.tensor(3.75), 0)
+        close(module.pos_weight, torch.tensor(3.75), 0)
     for given in ([1, 5], np.array([1.0, 5.0])):
-        alike(kind(pos_weight=given).pos_weight, torch.tensor([1.0, 5.0]), 0)
+        close(kind(pos_weight=given).pos_weight, torch.tensor([1.0, 5.0]), 0)
     own = np.array([1.0, 5.0], np.float32)
     module = kind(pos_weight=own)
     module.pos_weight.zero_()
@@ -152,7 +151,7 @@ def test_buffers_have_the_default_dtype(kind):
     assert kind(pos_weight=given).pos_weight is given
     torch.set_default_dtype(torch.float64)
     try:
-        alike(kind(pos_weight=0.1).pos_weight, torch.tensor(0.1), 0)
+        close(kind(pos_weight=0.1).pos_weight, torch.tensor(0.1), 0)
     finally:
         torch.set_default_dtype(torch.float32)
 
@@ -161,7 +160,7 @@ def test_one_per_label_in_full_precision():
     wide = x.double()
     got = door.binary_cross_entropy_with_logits(wide, y, pos_weight=(0.1, 0.7))
     wide_pos_weight = torch.tensor([0.1, 0.7], dtype=torch.float64)
-    alike(got, door.binary_cross_entropy_with_logits(wide, y, pos_weight=wide_pos_weight), 1e-15)
+    close(got, door.binary_cross_entropy_with_logits(wide, y, pos_weight=wide_pos_weight), 1e-15)
 
 
 def test_attributes_are_checked_when_they_are_used():
@@ -190,7 +189,7 @@ def test_an_option_is_what_it_was_at_construction():
     for value in (2.0, 0.0):
         gamma.fill_(value)
         losses.append(door.sigmoid_focal_loss(x, y, gamma=gamma, reduction="sum"))
-        alike(losses[-1], door.sigmoid_focal_loss(x, y, gamma=value, reduction="sum"), 0)
+        close(losses[-1], door.sigmoid_focal_loss(x, y, gamma=value, reduction="sum"), 0)
     assert losses[0] < losses[1]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from binxent import losses
-from binxent._core import formulas
+from binxent._core import formulas, options
 from binxent.torch._private import constant_when_compiled, guarded_number
 
 ReductionKind: TypeAlias = Literal["none", "mean", "sum", "weighted_mean"]
@@ -29,7 +29,6 @@ class SupportsArray(Protocol):
 PosWeight: TypeAlias = Number | Sequence[float] | SupportsArray
 
 REDUCTIONS = ("none", "mean", "sum", "weighted_mean")
-PLAIN_NUMBERS = (float, int, bool)
 PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
 NOT_POSITIVE = "`pos_weight` must be finite and >= 0; got {}."
 
@@ -48,38 +47,29 @@ def check_tensor(name: str, value: Any) -> None:
         raise TypeError(f"`{name}` must be real; got {value.dtype}.")
 
 
-def number(name: str, value: Any) -> Any:
-    """The plain number that an option holds now.
+def number(name: str, value: Any) -> float:
+    """Return the plain number that an option holds now.
 
     Args:
-        name: The option's name, for errors.
-        value: A number of Python or NumPy, or an array or tensor without axes whose value is at hand.
+        name: The option, for errors.
+        value: As `_core.options.number` takes it.
 
     Raises:
-        TypeError: It is something else. A tensor that requires a gradient would not get it, and the value of one on a
-            GPU is not waited for.
+        TypeError: It is something else, or a tensor that requires a gradient, which no option passes on, or one on a
+            GPU, whose value is not waited for.
     """
-    if type(value) in PLAIN_NUMBERS:
+    if type(value) in options.PLAIN:
         return value
     if torch.compiler.is_dynamo_compiling():
         raise TypeError(f"`{name}` must be a plain number under torch.compile; got a {type(value).__name__}.")
-    if isinstance(value, torch.Tensor):
-        if value.requires_grad or type(value) not in PLAIN_TENSORS or not value.is_cpu or value.is_complex():
-            raise TypeError(
-                f"`{name}` must be a plain number, without a gradient and not on a GPU; got {described(value)}. "
-                f"Pass a Python number, such as {name}.item()."
-            )
-    elif isinstance(value, (np.generic, np.ndarray)):
-        if value.dtype.kind not in "biuf":
-            raise TypeError(f"`{name}` must be a number; got {described(value)}.")
-    elif not isinstance(value, PLAIN_NUMBERS):
-        raise TypeError(f"`{name}` must be a number; got {described(value)}.")
-    if getattr(value, "shape", ()) or np.ma.is_masked(value):
-        raise TypeError(f"`{name}` must be a single number; got {described(value)}.")
-    try:
-        return value if isinstance(value, PLAIN_NUMBERS) else value.item()
-    except RuntimeError as error:  # inside of `vmap` a tensor stands for many
-        raise TypeError(f"`{name}` must be a plain number; got {described(value)} without a value.") from error
+    if isinstance(value, torch.Tensor) and (
+        value.requires_grad or type(value) not in PLAIN_TENSORS or not value.is_cpu
+    ):
+        raise TypeError(
+            f"`{name}` must be a plain number, without a gradient and not on a GPU; got {described(value)}. "
+            f"Pass a Python number, such as {name}.item()."
+        )
+    return options.number(name, value)
 
 
 def described(value: Any) -> str:
@@ -99,14 +89,7 @@ def tensor_of_pos_weight(pos_weight: Any, dtype: torch.dtype, device: torch.devi
     """
     if torch.compiler.is_dynamo_compiling():
         return torch.as_tensor(pos_weight, dtype=dtype, device=device)
-    try:
-        array = np.asarray(pos_weight)
-    except (TypeError, ValueError, RuntimeError):  # rows of different lengths, tensors that require gradients
-        array = np.array(None)
-    if array.dtype.kind not in "biuf" or np.ma.is_masked(pos_weight):
-        raise TypeError(
-            f"`pos_weight` must be a number, a tensor, or a sequence of numbers; got {described(pos_weight)}."
-        )
+    array = np.asarray(options.numbers("pos_weight", pos_weight))
     if array.size and not (array.min() >= 0 and array.max() < math.inf):
         raise ValueError(NOT_POSITIVE.format(pos_weight))
     return torch.tensor(array.tolist(), dtype=dtype, device=device)
@@ -140,7 +123,7 @@ def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.lru_cache(maxsize=256)
     def kept(*values):
-        if any(value is not None and type(value) not in PLAIN_NUMBERS for value in values):
+        if any(value is not None and type(value) not in options.PLAIN for value in values):
             raise TypeError  # a tensor would be kept by what it is, not by its value
         return make(*values)
 
@@ -172,7 +155,7 @@ def binary_cross_entropy_of(
     from_logits: bool, pos_weight: Any, label_smoothing: Any, ignore_index: Any, input: Any
 ) -> tuple[Any, torch.Tensor | None]:
     """The loss, and `pos_weight` as a tensor like the input unless it is a number, which is a part of the loss."""
-    if pos_weight is not None and not isinstance(pos_weight, (*PLAIN_NUMBERS, np.generic)):
+    if pos_weight is not None and not isinstance(pos_weight, (*options.PLAIN, np.generic)):
         if not isinstance(pos_weight, torch.Tensor):
             dtype = torch.float64 if getattr(input, "dtype", None) is torch.float64 else torch.float32
             pos_weight = tensor_of_pos_weight(pos_weight, dtype, getattr(input, "device", None))
