@@ -15,7 +15,7 @@ from support.compare import close  # noqa: E402
 
 import binxent.jax as door  # noqa: E402
 from binxent import losses  # noqa: E402
-from binxent.jax import _functions  # noqa: E402
+from binxent.jax import _pointwise  # noqa: E402
 
 BCE = losses.BinaryCrossentropy
 FOCAL = losses.BinaryFocalCrossentropy
@@ -117,7 +117,7 @@ def test_derivatives_in_the_weight_of_positives_are_exact(argnums):
     spec, orders = BCE(from_logits=True), tuple(argnums.count(argument) for argument in (0, 1, 2))
     with mpmath.workdps(60):
         want = [float(mpmath.diff(partial(definition, spec), (float(z), float(y), 3.0), orders)) for z, y in POINTS]
-    function = _functions.elementwise
+    function = _pointwise.elementwise
     for argnum in argnums:
         function = jax.grad(function, argnum + 1)
     got = jax.vmap(partial(function, spec.pointwise), (0, 0, None))(*POINTS.T, 3.0)
@@ -365,8 +365,8 @@ def test_functions_say_what_their_losses_say(function, spec):
 
 def test_a_reading_takes_the_place_of_the_loss_own():
     spec, p, y = BCE(epsilon=None), jnp.array([0.0, 0.25, 1.0]), jnp.array([1, 0, 0])
-    close(_functions.elementwise(spec.pointwise.read_as("probability"), p, y), [np.inf, -np.log(0.75), np.inf], 1e-6)
-    close(_functions.elementwise(spec.pointwise.read_as("clamped_probability"), p, y), [100, -np.log(0.75), 100], 1e-6)
+    close(_pointwise.elementwise(spec.pointwise.read_as("probability"), p, y), [np.inf, -np.log(0.75), np.inf], 1e-6)
+    close(_pointwise.elementwise(spec.pointwise.read_as("clamped_probability"), p, y), [100, -np.log(0.75), 100], 1e-6)
 
 
 def test_nothing_but_the_arguments_is_kept_for_the_gradient():
@@ -378,9 +378,9 @@ def test_nothing_but_the_arguments_is_kept_for_the_gradient():
 
 def test_equal_losses_are_compiled_once():
     z, y = jnp.ones(3), jnp.array([0.0, 1.0, np.nan])
-    _functions._elementwise.clear_cache()
+    _pointwise._elementwise.clear_cache()
     for nan in (math.nan, float("nan"), -math.nan):
         door.sigmoid_binary_cross_entropy(z, y, ignore_label=nan)
-    assert _functions._elementwise._cache_size() == 1
+    assert _pointwise._elementwise._cache_size() == 1
     door.sigmoid_binary_cross_entropy(z, y)
-    assert _functions._elementwise._cache_size() == 2
+    assert _pointwise._elementwise._cache_size() == 2

@@ -426,7 +426,7 @@ RAGGED = tf.ragged.constant([[1.0]])
         (lambda: door.binary_crossentropy([1.0], 1.0), ValueError, r"`target` and `output` .* got \(1,\) and \(\)"),
         (lambda: weighted([1.0], [1.0], -1), ValueError, "`pos_weight` must be finite and >= 0"),
         (lambda: weighted([1.0], [1.0], [1, 2]), ValueError, r"whose shape is \(1,\); got 2 numbers"),
-        (lambda: weighted([1.0], [1.0], tf.ones((1, 1))), ValueError, "`pos_weight` must be a number or broadcast"),
+        (lambda: weighted([1.0], [1.0], tf.ones((1, 1))), ValueError, "`pos_weight` must be a number, hold one"),
         (lambda: bce([1.0], [1.0], label_smoothing=2), ValueError, r"`label_smoothing` must lie in \[0, 1\]; got 2"),
         (lambda: door.binary_focal_crossentropy([1.0], [1.0], gamma=-1), ValueError, "`gamma` must be >= 0; got -1"),
         (lambda: door.poly_binary_crossentropy([1.0], [1.0], epsilon=0.7), ValueError, "`epsilon` must lie in"),

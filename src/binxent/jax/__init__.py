@@ -12,7 +12,8 @@ All functions work in `jit`, `vmap`, `grad` and `hessian`, in forward and in rev
 - The result has the predictions' dtype; float16 and bfloat16 are widened to float32 in between.
 - An entry whose label is `ignore_label` costs 0 and has no gradient, whatever its prediction. A mean has to leave it
   out of its count: `jnp.mean(loss, where=labels != ignore_label)`.
-- `pos_weight`, `alpha` and `gamma` may be arrays, traced, and differentiated. Other options are plain numbers.
+- `pos_weight`, `alpha` and `gamma` may also be arrays with one number for each label on the last axis, traced, and
+  differentiated. Every other option is a plain number, read when the function is called: it cannot be traced.
 
 Derivatives are exact, to any order and in every argument.
 """
@@ -23,15 +24,13 @@ from binxent.jax._functions import (
     binary_cross_entropy,
     binary_focal_loss,
     binary_poly_loss,
-    pointwise,
     sigmoid_asymmetric_loss,
     sigmoid_binary_cross_entropy,
     sigmoid_focal_loss,
     sigmoid_poly_loss,
 )
-from binxent.jax._functions import (
-    elementwise as elementwise,
-)
+from binxent.jax._pointwise import elementwise as elementwise
+from binxent.jax._pointwise import pointwise
 
 __all__ = [
     "binary_asymmetric_loss",

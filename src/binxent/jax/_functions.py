@@ -1,27 +1,21 @@
 """The losses in optax's dialect: one loss per element, predictions first, options by keyword."""
 
-import functools
-import math
-from typing import Any
+from collections.abc import Mapping
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
-from jax.typing import ArrayLike
 
 from binxent import losses
-from binxent._core.options import numbers
-from binxent._core.refusals import refusal
-from binxent._core.shapes import require_same_shape
-from binxent.jax._derivatives import derivative
-
-# Stands in for ignored entries: a valid logit, probability and label, at which every formula is finite.
-_PLACEHOLDER = 0.5
-_LEAST_POWER = 1e-30  # takes the place of a gamma of 0, because 0^0 of a vanishing probability would be NaN
+from binxent.jax._pointwise import ArrayLike, PerLabel, elementwise, focal
 
 
-def sigmoid_binary_cross_entropy(logits, labels, *, pos_weight=None, label_smoothing=0.0, ignore_label=None):
+def sigmoid_binary_cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    pos_weight: PerLabel | Mapping[int, float] | None = None,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+) -> jax.Array:
     """Binary cross-entropy of logits: c y log(1 + exp(-z)) + (1 - y) log(1 + exp(z)).
 
     Args:
@@ -47,8 +41,14 @@ def sigmoid_binary_cross_entropy(logits, labels, *, pos_weight=None, label_smoot
 
 
 def binary_cross_entropy(
-    probabilities, labels, *, pos_weight=None, label_smoothing=0.0, ignore_label=None, epsilon=1e-7
-):
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    *,
+    pos_weight: PerLabel | Mapping[int, float] | None = None,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> jax.Array:
     """Binary cross-entropy of probabilities: -c y log(p) - (1 - y) log(1 - p).
 
     Args:
@@ -74,7 +74,15 @@ def binary_cross_entropy(
     return elementwise(spec.pointwise, probabilities, labels, pos_weight)
 
 
-def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0, *, label_smoothing=0.0, ignore_label=None):
+def sigmoid_focal_loss(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    alpha: PerLabel | None = None,
+    gamma: PerLabel = 2.0,
+    *,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+) -> jax.Array:
     """Focal loss of logits: (1 - p_t)^gamma times binary cross-entropy, p_t the probability of the truth.
 
     Args:
@@ -97,26 +105,40 @@ def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0, *, label_smoothing
         >>> print(sigmoid_focal_loss(jnp.array([0.0, 20.0]), jnp.array([1, 1]), alpha=0.25).round(4))
         [0.0433 0.    ]
     """
-    return _focal(logits, labels, alpha, gamma, True, label_smoothing, ignore_label=ignore_label)
+    return focal(logits, labels, alpha, gamma, True, label_smoothing, ignore_label=ignore_label)
 
 
 def binary_focal_loss(
-    probabilities, labels, alpha=None, gamma=2.0, *, label_smoothing=0.0, ignore_label=None, epsilon=1e-7
-):
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    alpha: PerLabel | None = None,
+    gamma: PerLabel = 2.0,
+    *,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> jax.Array:
     """Focal loss of probabilities: `sigmoid_focal_loss`, with the clip of `binary_cross_entropy`.
 
     Example:
         >>> print(binary_focal_loss(jnp.array([0.9, 0.4]), jnp.array([1, 0])).round(4))
         [0.0011 0.0817]
     """
-    return _focal(
+    return focal(
         probabilities, labels, alpha, gamma, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
     )
 
 
 def sigmoid_asymmetric_loss(
-    logits, labels, *, gamma_pos=1.0, gamma_neg=4.0, margin=0.05, label_smoothing=0.0, ignore_label=None
-):
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    gamma_pos: float = 1.0,
+    gamma_neg: float = 4.0,
+    margin: float = 0.05,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+) -> jax.Array:
     """Asymmetric loss of logits, for labels most of which are 0: easy negatives fade faster, and in the end entirely.
 
     Positives cost -(1 - p)^gamma_pos log(p), negatives -p_m^gamma_neg log(1 - p_m), where p_m = max(p - margin, 0).
@@ -147,16 +169,16 @@ def sigmoid_asymmetric_loss(
 
 
 def binary_asymmetric_loss(
-    probabilities,
-    labels,
+    probabilities: ArrayLike,
+    labels: ArrayLike,
     *,
-    gamma_pos=1.0,
-    gamma_neg=4.0,
-    margin=0.05,
-    label_smoothing=0.0,
-    ignore_label=None,
-    epsilon=1e-7,
-):
+    gamma_pos: float = 1.0,
+    gamma_neg: float = 4.0,
+    margin: float = 0.05,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> jax.Array:
     """Asymmetric loss of probabilities: `sigmoid_asymmetric_loss`, with the clip of `binary_cross_entropy`.
 
     Example:
@@ -169,7 +191,14 @@ def binary_asymmetric_loss(
     return elementwise(spec.pointwise, probabilities, labels)
 
 
-def sigmoid_poly_loss(logits, labels, *, epsilon_1=1.0, label_smoothing=0.0, ignore_label=None):
+def sigmoid_poly_loss(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    epsilon_1: float = 1.0,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+) -> jax.Array:
     """Poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
 
     From Leng et al., "PolyLoss", 2022, equation 5.
@@ -196,7 +225,15 @@ def sigmoid_poly_loss(logits, labels, *, epsilon_1=1.0, label_smoothing=0.0, ign
     return elementwise(spec.pointwise, logits, labels)
 
 
-def binary_poly_loss(probabilities, labels, *, epsilon_1=1.0, label_smoothing=0.0, ignore_label=None, epsilon=1e-7):
+def binary_poly_loss(
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    *,
+    epsilon_1: float = 1.0,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> jax.Array:
     """Poly-1 loss of probabilities: `sigmoid_poly_loss`, with the clip of `binary_cross_entropy`.
 
     Example:
@@ -205,135 +242,3 @@ def binary_poly_loss(probabilities, labels, *, epsilon_1=1.0, label_smoothing=0.
     """
     spec = losses.PolyBinaryCrossentropy(epsilon_1, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
     return elementwise(spec.pointwise, probabilities, labels)
-
-
-def pointwise(loss: losses.Loss, predictions: ArrayLike, labels: ArrayLike) -> jax.Array:
-    """Compute any loss, a user's own included, of each element.
-
-    Args:
-        loss: A loss of `binxent.losses`, or one derived from `ElementwiseLoss`. Its axis, reduction and dtype play no
-            part here.
-        predictions: Logits or probabilities, as the loss says.
-        labels: y in [0, 1], in the shape of `predictions`.
-
-    Returns:
-        An array in the shape and dtype of `predictions`.
-
-    Raises:
-        ValueError: Shapes differ.
-        TypeError: `predictions` are not floating, or `labels` are not real.
-
-    Example:
-        >>> from binxent import BinaryCrossentropy
-        >>> print(pointwise(BinaryCrossentropy(from_logits=True), jnp.array([0.0, 2.0]), jnp.array([1, 0])).round(4))
-        [0.6931 2.1269]
-    """
-    return elementwise(loss.pointwise, predictions, labels)
-
-
-def elementwise(loss, predictions, labels, pos_weight=None):
-    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a traced value, too."""
-    if pos_weight is not None:
-        pos_weight = _per_label("pos_weight", pos_weight)
-        # The class refuses impossible weights, where their values can be seen.
-        if not isinstance(pos_weight, Tracer):
-            pos_weight = losses.BinaryCrossentropy(pos_weight=pos_weight).pos_weight
-        loss = loss.with_pos_weight(pos_weight)
-    return _evaluate(loss, predictions, labels)
-
-
-def _focal(predictions, labels, alpha, gamma, *common, **options):
-    """The focal loss, of which plain numbers choose the formula, and arrays and traced values are its arguments."""
-    alpha = -1 if alpha is None else _per_label("alpha", alpha)
-    gamma = _per_label("gamma", gamma)
-    balance = (True, 0.25) if _varies(alpha) else (False, 0.25) if alpha == -1 else (True, alpha)
-    spec = losses.BinaryFocalCrossentropy(*balance, 2.0 if _varies(gamma) else gamma, *common, **options)
-    loss = spec.pointwise
-    formula_key, (positive, negative, power) = loss.formula_key, loss.constants
-    if _varies(alpha):
-        _check("alpha", alpha, 1)
-        positive, negative = alpha, 1 - alpha
-    if _varies(gamma):
-        _check("gamma", gamma, math.inf)
-        formula_key, power = (formula_key[0], "any"), jnp.maximum(gamma, _LEAST_POWER)
-    return _evaluate(loss, predictions, labels, formula_key, (positive, negative, power))
-
-
-def _per_label(name, value) -> Any:
-    """A plain number, an array of numbers, or a traced value, in a precision to compute in."""
-    if not isinstance(value, jax.Array) and hasattr(value, "__jax_array__"):  # a variable of Flax or Keras
-        value = value.__jax_array__()
-    elif isinstance(value, (list, tuple)) and any(isinstance(each, Tracer) for each in value):
-        value = jnp.asarray(value)
-    if not isinstance(value, Tracer):
-        return numbers(name, value)
-    if not _is_real(value.dtype):
-        raise TypeError(f"`{name}` must be real; got {value.dtype}.")
-    return value.astype(_compute_dtype(value.dtype))
-
-
-def _varies(option):
-    return isinstance(option, Tracer) or np.ndim(option) > 0
-
-
-def _check(name, values, most):
-    if not isinstance(values, Tracer) and not np.all((values >= 0) & (values <= most)):
-        raise ValueError(f"`{name}` must lie in [0, {most}]; got {values.tolist()}.")
-
-
-def _evaluate(loss, predictions, labels, formula_key=None, constants=None):
-    name = "logits" if loss.prediction_kind == "logit" else "probabilities"
-    predictions, labels = _as_array(name, predictions), _as_array("labels", labels)
-    if not jnp.issubdtype(predictions.dtype, jnp.floating):
-        raise TypeError(f"`{name}` must be floating; got {predictions.dtype}. They come first, then the labels.")
-    if not _is_real(labels.dtype):
-        raise TypeError(f"`labels` must be real; got {labels.dtype}.")
-    require_same_shape("labels", labels.shape, name, predictions.shape)
-    constants = loss.constants if constants is None else constants
-    constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
-    # Numbers are arguments: another pos_weight compiles nothing anew.
-    static = losses.Pointwise(loss.prediction_kind, formula_key or loss.formula_key, (), *loss.values()[3:])
-    return _elementwise(static, predictions, labels, constants)
-
-
-def _as_array(name, values):
-    try:
-        return jnp.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a torch tensor that requires a gradient
-        raise refusal(name, values) from error
-
-
-def _is_real(dtype):
-    return any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_))
-
-
-@functools.partial(jax.jit, static_argnums=0)
-@functools.partial(jax.checkpoint, static_argnums=0, prevent_cse=False)  # keeps the arguments, and nothing else
-def _elementwise(loss, predictions, labels, constants):
-    dtype = _compute_dtype(predictions.dtype)
-    x, y = predictions.astype(dtype), labels.astype(dtype)
-    valid = None
-    if loss.ignore_label is not None:
-        valid = ~jnp.isnan(y) if math.isnan(loss.ignore_label) else y != loss.ignore_label
-        x, y = jnp.where(valid, x, _PLACEHOLDER), jnp.where(valid, y, _PLACEHOLDER)
-    if loss.label_smoothing:
-        y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
-    names = losses.Pointwise(loss.prediction_kind, loss.formula_key, constants).constant_names
-    constants = tuple(_along_last_axis(*pair, x.shape) for pair in zip(names, constants, strict=True))
-    constants = tuple(constant.astype(dtype) for constant in constants)
-    value = derivative(loss.formula_key, loss.prediction_kind, loss.epsilon or 0.0, 0)(x, y, constants)
-    return (value if valid is None else jnp.where(valid, value, 0)).astype(predictions.dtype)
-
-
-def _compute_dtype(dtype):
-    """The precision to compute in, not by `promote_types`, which strict promotion turns into an error."""
-    return jnp.dtype("float64" if dtype == "float64" else "float32")
-
-
-def _along_last_axis(name, constant, shape):
-    if constant.shape not in ((), shape[-1:]):
-        raise ValueError(
-            f"`{name}` must be a number or hold one number per label of the last axis; "
-            f"got shape {constant.shape} for predictions of shape {shape}."
-        )
-    return constant.reshape((1,) * (len(shape) - 1) + constant.shape) if constant.ndim else constant

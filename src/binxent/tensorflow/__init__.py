@@ -16,7 +16,8 @@ everywhere:
 - The result has the predictions' dtype; float16 and bfloat16 are widened to float32 in between.
 - An entry whose label is `ignore_label` costs 0 and has no gradient, whatever its prediction. A mean has to leave it
   out of its count: `compute_weighted_average_loss` does so, over all replicas of a strategy.
-- Options are plain numbers, except `pos_weight`, which may also be a tensor, and be differentiated.
+- Options are plain numbers, read when the function is called. Only `pos_weight` may also be a tensor, whose gradient is
+  then known. With a single axis it has one number for each label on the last axis; with more it broadcasts.
 
 Derivatives are exact, of any order, backwards and forwards, and nothing but the inputs is kept for them.
 """
@@ -26,7 +27,6 @@ from binxent.tensorflow._functions import (
     asymmetric_crossentropy,
     binary_crossentropy,
     binary_focal_crossentropy,
-    pointwise,
     poly_binary_crossentropy,
     sigmoid_asymmetric_cross_entropy_with_logits,
     sigmoid_cross_entropy_with_logits,
@@ -34,9 +34,8 @@ from binxent.tensorflow._functions import (
     sigmoid_poly_cross_entropy_with_logits,
     weighted_cross_entropy_with_logits,
 )
-from binxent.tensorflow._functions import (
-    elementwise as elementwise,
-)
+from binxent.tensorflow._pointwise import elementwise as elementwise
+from binxent.tensorflow._pointwise import pointwise
 from binxent.tensorflow._replicas import compute_weighted_average_loss
 
 __all__ = [

@@ -1,14 +1,19 @@
 """What callers pass as tensors and as weights of positives, as tensors and plain numbers."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from binxent import losses
 from binxent._core.options import numbers
 from binxent._core.refusals import is_masked, refusal
+
+TensorLike: TypeAlias = tf.Tensor | tf.Variable | tf.RaggedTensor | ArrayLike
+# A number, or one for each label on the last axis; or a tensor or an array that broadcasts to the predictions.
+PosWeight: TypeAlias = tf.Tensor | tf.Variable | ArrayLike | Sequence[tf.Variable] | Mapping[int, float]
 
 
 def as_tensor(name, values) -> Any:

@@ -1,19 +1,22 @@
 """The losses in tf.nn's dialect: one loss per element, labels first, options by keyword."""
 
-from typing import Any
-
 import tensorflow as tf
 
 from binxent import losses
 from binxent._core.options import number
-from binxent.tensorflow._arguments import as_pos_weight, as_tensor
-from binxent.tensorflow._derivatives import derivative
-from binxent.tensorflow._shapes import broadcasting_to, in_the_same_shape, with_a_constant_per_label
+from binxent.tensorflow._arguments import PosWeight, TensorLike
+from binxent.tensorflow._pointwise import elementwise
 
 
 def sigmoid_cross_entropy_with_logits(
-    labels=None, logits=None, name=None, *, pos_weight=None, label_smoothing=0.0, ignore_label=None
-):
+    labels: TensorLike | None = None,
+    logits: TensorLike | None = None,
+    name: str | None = None,
+    *,
+    pos_weight: PosWeight | None = None,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+) -> tf.Tensor:
     """Binary cross-entropy of logits: c y log(1 + exp(-x)) + (1 - y) log(1 + exp(x)).
 
     `tf.nn.sigmoid_cross_entropy_with_logits`, with options.
@@ -43,8 +46,14 @@ def sigmoid_cross_entropy_with_logits(
 
 
 def weighted_cross_entropy_with_logits(
-    labels, logits, pos_weight, name=None, *, label_smoothing=0.0, ignore_label=None
-):
+    labels: TensorLike,
+    logits: TensorLike,
+    pos_weight: PosWeight,
+    name: str | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+) -> tf.Tensor:
     """Binary cross-entropy of logits whose positives count `pos_weight`: `sigmoid_cross_entropy_with_logits`.
 
     `tf.nn.weighted_cross_entropy_with_logits`, whose gradient at 0 is wrong and whose negatives cost nothing from -17.
@@ -64,8 +73,15 @@ def weighted_cross_entropy_with_logits(
 
 
 def sigmoid_focal_cross_entropy_with_logits(
-    labels, logits, alpha=None, gamma=2.0, name=None, *, label_smoothing=0.0, ignore_label=None
-):
+    labels: TensorLike,
+    logits: TensorLike,
+    alpha: float | None = None,
+    gamma: float = 2.0,
+    name: str | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+) -> tf.Tensor:
     """Focal loss of logits: (1 - p_t)^gamma times binary cross-entropy, p_t the probability of the truth.
 
     From Lin et al., "Focal Loss for Dense Object Detection", 2017, section 3.
@@ -98,16 +114,16 @@ def sigmoid_focal_cross_entropy_with_logits(
 
 
 def sigmoid_asymmetric_cross_entropy_with_logits(
-    labels,
-    logits,
-    gamma_pos=1.0,
-    gamma_neg=4.0,
-    margin=0.05,
-    name=None,
+    labels: TensorLike,
+    logits: TensorLike,
+    gamma_pos: float = 1.0,
+    gamma_neg: float = 4.0,
+    margin: float = 0.05,
+    name: str | None = None,
     *,
-    label_smoothing=0.0,
-    ignore_label=None,
-):
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+) -> tf.Tensor:
     """Asymmetric loss of logits, for labels most of which are 0: easy negatives fade faster, and in the end entirely.
 
     Positives cost -(1 - p)^gamma_pos log(p), negatives -p_m^gamma_neg log(1 - p_m), where p_m = max(p - margin, 0).
@@ -140,8 +156,14 @@ def sigmoid_asymmetric_cross_entropy_with_logits(
 
 
 def sigmoid_poly_cross_entropy_with_logits(
-    labels, logits, epsilon_1=1.0, name=None, *, label_smoothing=0.0, ignore_label=None
-):
+    labels: TensorLike,
+    logits: TensorLike,
+    epsilon_1: float = 1.0,
+    name: str | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+) -> tf.Tensor:
     """Poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
 
     From Leng et al., "PolyLoss", 2022, equation 5.
@@ -171,15 +193,15 @@ def sigmoid_poly_cross_entropy_with_logits(
 
 
 def binary_crossentropy(
-    target,
-    output,
-    from_logits=False,
+    target: TensorLike,
+    output: TensorLike,
+    from_logits: bool = False,
     *,
-    pos_weight=None,
-    label_smoothing=0.0,
-    ignore_label=None,
-    epsilon=1e-7,
-):
+    pos_weight: PosWeight | None = None,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> tf.Tensor:
     """Binary cross-entropy of probabilities or logits, per element: the `binary_crossentropy` of Keras's backend.
 
     Args:
@@ -209,17 +231,17 @@ def binary_crossentropy(
 
 
 def binary_focal_crossentropy(
-    target,
-    output,
-    apply_class_balancing=False,
-    alpha=0.25,
-    gamma=2.0,
-    from_logits=False,
+    target: TensorLike,
+    output: TensorLike,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
     *,
-    label_smoothing=0.0,
-    ignore_label=None,
-    epsilon=1e-7,
-):
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> tf.Tensor:
     """Focal loss of probabilities or logits, per element: the `binary_focal_crossentropy` of Keras's backend.
 
     The loss is `sigmoid_focal_cross_entropy_with_logits`'s, the other arguments are `binary_crossentropy`'s.
@@ -246,17 +268,17 @@ def binary_focal_crossentropy(
 
 
 def asymmetric_crossentropy(
-    target,
-    output,
-    gamma_pos=1.0,
-    gamma_neg=4.0,
-    margin=0.05,
-    from_logits=False,
+    target: TensorLike,
+    output: TensorLike,
+    gamma_pos: float = 1.0,
+    gamma_neg: float = 4.0,
+    margin: float = 0.05,
+    from_logits: bool = False,
     *,
-    label_smoothing=0.0,
-    ignore_label=None,
-    epsilon=1e-7,
-):
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> tf.Tensor:
     """Asymmetric loss of probabilities or logits, per element: `sigmoid_asymmetric_cross_entropy_with_logits`.
 
     `from_logits` and `epsilon` are `binary_crossentropy`'s.
@@ -272,8 +294,15 @@ def asymmetric_crossentropy(
 
 
 def poly_binary_crossentropy(
-    target, output, epsilon_1=1.0, from_logits=False, *, label_smoothing=0.0, ignore_label=None, epsilon=1e-7
-):
+    target: TensorLike,
+    output: TensorLike,
+    epsilon_1: float = 1.0,
+    from_logits: bool = False,
+    *,
+    label_smoothing: float = 0.0,
+    ignore_label: float | None = None,
+    epsilon: float | None = 1e-7,
+) -> tf.Tensor:
     """Poly-1 loss of probabilities or logits, per element: `sigmoid_poly_cross_entropy_with_logits`.
 
     `from_logits` and `epsilon` are `binary_crossentropy`'s.
@@ -286,80 +315,3 @@ def poly_binary_crossentropy(
         epsilon_1, from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
     )
     return elementwise(spec.pointwise, output, target)
-
-
-def pointwise(loss: losses.Loss, predictions: Any, labels: Any, *, name: str | None = None) -> Any:
-    """Compute any loss, a user's own included, of each element.
-
-    Args:
-        loss: A loss of `binxent.losses`, or one derived from `ElementwiseLoss`. Its axis, reduction and dtype play no
-            part here.
-        predictions: Logits or probabilities, as the loss says.
-        labels: y in [0, 1], in the shape of `predictions`.
-        name: Name of the operation.
-
-    Returns:
-        A tensor in the shape and dtype of `predictions`.
-
-    Raises:
-        ValueError: Shapes differ.
-        TypeError: `predictions` are not floating, or `labels` are not real.
-        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
-
-    Example:
-        >>> from binxent import BinaryCrossentropy
-        >>> print(pointwise(BinaryCrossentropy(from_logits=True), [0.0, 2.0], [1, 0]).numpy().round(4))
-        [0.6931 2.1269]
-    """
-    return elementwise(loss.pointwise, predictions, labels, name=name or loss.name)
-
-
-def elementwise(loss, predictions, labels, pos_weight=None, name=None):
-    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a tensor, too."""
-    if tf.executing_eagerly():
-        return _elementwise(loss, predictions, labels, pos_weight)
-    with tf.name_scope(name or loss.name) as scope:
-        value = _elementwise(loss, predictions, labels, pos_weight)
-        return tf.identity(value, name=scope) if name and tf.is_tensor(value) else value
-
-
-def _elementwise(loss, predictions, labels, pos_weight):
-    names = ("labels", "logits") if loss.prediction_kind == "logit" else ("target", "output")
-    if isinstance(predictions, tf.RaggedTensor) or isinstance(labels, tf.RaggedTensor):
-        labels, predictions = _with_same_splits(names, labels, predictions)
-        flat = _elementwise(loss, predictions.flat_values, labels.flat_values, pos_weight)
-        return predictions.with_flat_values(flat)
-    labels, predictions = as_tensor(names[0], labels), as_tensor(names[1], predictions)
-    if not predictions.dtype.is_floating:
-        raise TypeError(f"`{names[1]}` must be floating; got {predictions.dtype.name}. Labels come first.")
-    labels = in_the_same_shape(names, labels, predictions)
-    if pos_weight is not None:
-        pos_weight = as_pos_weight(pos_weight)
-        if not tf.is_tensor(pos_weight):
-            loss, pos_weight = loss.with_pos_weight(pos_weight), None
-        else:
-            loss, pos_weight = loss.with_pos_weight(1.0), broadcasting_to(pos_weight, names[1], predictions)
-    predictions = with_a_constant_per_label(loss, predictions)
-    return derivative(loss, 0, predictions, labels, pos_weight)
-
-
-def _with_same_splits(names, labels, predictions):
-    """Two ragged tensors, whose rows are compared, when the graph runs if they are not known before."""
-    for name, given, other in ((names[0], labels, names[1]), (names[1], predictions, names[0])):
-        if not isinstance(given, tf.RaggedTensor):
-            raise ValueError(f"`{name}` must be ragged as `{other}` is; got {type(given).__name__}.")
-    if labels.ragged_rank != predictions.ragged_rank:
-        raise ValueError(
-            f"`{names[0]}` and `{names[1]}` must be ragged in the same axes; "
-            f"got ragged ranks {labels.ragged_rank} and {predictions.ragged_rank}."
-        )
-    checks = [
-        tf.debugging.assert_equal(
-            tf.cast(one, tf.int64),
-            tf.cast(other, tf.int64),
-            f"`{names[0]}` and `{names[1]}` must have rows of the same lengths; got these ends of rows.",
-        )
-        for one, other in zip(labels.nested_row_splits, predictions.nested_row_splits, strict=True)
-    ]
-    with tf.control_dependencies([check for check in checks if check is not None]):
-        return labels.with_flat_values(tf.identity(labels.flat_values)), predictions

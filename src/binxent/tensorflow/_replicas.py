@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from binxent._core.weighted_reduction import aligned
 from binxent.tensorflow import _ops as operations
+from binxent.tensorflow._arguments import TensorLike, as_tensor
 
 
 def whole_mean(total, divisor) -> Any:
@@ -36,7 +37,7 @@ def whole_mean(total, divisor) -> Any:
     return mean(total, divisor)
 
 
-def compute_weighted_average_loss(per_example_loss, sample_weight=None):
+def compute_weighted_average_loss(per_example_loss: TensorLike, sample_weight: TensorLike | None = None) -> tf.Tensor:
     """A replica's share of a weighted mean: its sum of losses times weights, over the sum of the weights everywhere.
 
     The shares add up to the mean of the batch, and so do their gradients, however unequally weights and examples are
@@ -60,9 +61,10 @@ def compute_weighted_average_loss(per_example_loss, sample_weight=None):
         >>> print(compute_weighted_average_loss(losses, weights).numpy())
         3.25
     """
-    losses = tf.convert_to_tensor(per_example_loss)
+    losses = as_tensor("per_example_loss", per_example_loss)
     losses = tf.cast(losses, "float64" if losses.dtype == tf.float64 else "float32")
-    weights = aligned(operations, 1.0 if sample_weight is None else sample_weight, losses.dtype, losses)
+    weights = 1.0 if sample_weight is None else as_tensor("sample_weight", sample_weight)
+    weights = aligned(operations, weights, losses.dtype, losses)
     total = tf.reduce_sum(tf.math.multiply_no_nan(losses, weights))
     divisor = tf.reduce_sum(tf.broadcast_to(weights, tf.shape(losses)))
     context = tf.distribute.get_replica_context()

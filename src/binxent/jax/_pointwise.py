@@ -1,0 +1,157 @@
+"""Any loss of `binxent.losses` on JAX arrays, element by element: what the losses of the door have in common."""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from binxent import losses
+from binxent._core.options import numbers
+from binxent._core.refusals import refusal
+from binxent._core.shapes import require_same_shape
+from binxent.jax._derivatives import derivative
+
+# As `jax.typing.ArrayLike`, which type checkers cannot see through where jaxlib has no types.
+ArrayLike: TypeAlias = jax.Array | np.ndarray[Any, np.dtype[Any]] | np.number[Any] | np.bool_ | float
+PerLabel: TypeAlias = ArrayLike | Sequence[float]  # a number, or one for each label on the last axis
+
+# Stands in for ignored entries: a valid logit, probability and label, at which every formula is finite.
+_PLACEHOLDER = 0.5
+_LEAST_POWER = 1e-30  # takes the place of a gamma of 0, because 0^0 of a vanishing probability would be NaN
+
+
+def pointwise(loss: losses.Loss, predictions: ArrayLike, labels: ArrayLike) -> jax.Array:
+    """Compute any loss, a user's own included, of each element.
+
+    Args:
+        loss: A loss of `binxent.losses`, or one derived from `ElementwiseLoss`. Its axis, reduction and dtype play no
+            part here.
+        predictions: Logits or probabilities, as the loss says.
+        labels: y in [0, 1], in the shape of `predictions`.
+
+    Returns:
+        An array in the shape and dtype of `predictions`.
+
+    Raises:
+        ValueError: Shapes differ.
+        TypeError: `predictions` are not floating, or `labels` are not real.
+
+    Example:
+        >>> from binxent import BinaryCrossentropy
+        >>> print(pointwise(BinaryCrossentropy(from_logits=True), jnp.array([0.0, 2.0]), jnp.array([1, 0])).round(4))
+        [0.6931 2.1269]
+    """
+    return elementwise(loss.pointwise, predictions, labels)
+
+
+def elementwise(loss: losses.Pointwise, predictions: ArrayLike, labels: ArrayLike, pos_weight: Any = None) -> jax.Array:
+    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a traced value, too."""
+    if pos_weight is not None:
+        pos_weight = _per_label("pos_weight", pos_weight)
+        # The class refuses impossible weights, where their values can be seen.
+        if not isinstance(pos_weight, Tracer):
+            pos_weight = losses.BinaryCrossentropy(pos_weight=pos_weight).pos_weight
+        loss = loss.with_pos_weight(pos_weight)
+    return _evaluate(loss, predictions, labels)
+
+
+def focal(predictions, labels, alpha, gamma, *common, **options):
+    """The focal loss; plain numbers choose the formula, and arrays and traced values are arguments of it."""
+    alpha = -1 if alpha is None else _per_label("alpha", alpha)
+    gamma = _per_label("gamma", gamma)
+    balance = (True, 0.25) if _varies(alpha) else (False, 0.25) if alpha == -1 else (True, alpha)
+    spec = losses.BinaryFocalCrossentropy(*balance, 2.0 if _varies(gamma) else gamma, *common, **options)
+    loss = spec.pointwise
+    formula_key, (positive, negative, power) = loss.formula_key, loss.constants
+    if _varies(alpha):
+        _check("alpha", alpha, 1)
+        positive, negative = alpha, 1 - alpha
+    if _varies(gamma):
+        _check("gamma", gamma, math.inf)
+        formula_key, power = (formula_key[0], "any"), jnp.maximum(gamma, _LEAST_POWER)
+    return _evaluate(loss, predictions, labels, formula_key, (positive, negative, power))
+
+
+def _per_label(name, value) -> Any:
+    """A plain number, an array of numbers, or a traced value, in a precision to compute in."""
+    if not isinstance(value, jax.Array) and hasattr(value, "__jax_array__"):  # a variable of Flax or Keras
+        value = value.__jax_array__()
+    elif isinstance(value, (list, tuple)) and any(isinstance(each, Tracer) for each in value):
+        value = jnp.asarray(value)
+    if not isinstance(value, Tracer):
+        return numbers(name, value)
+    if not _is_real(value.dtype):
+        raise TypeError(f"`{name}` must be real; got {value.dtype}.")
+    return value.astype(_compute_dtype(value.dtype))
+
+
+def _varies(option):
+    return isinstance(option, Tracer) or np.ndim(option) > 0
+
+
+def _check(name, values, most):
+    if not isinstance(values, Tracer) and not np.all((values >= 0) & (values <= most)):
+        raise ValueError(f"`{name}` must lie in [0, {most}]; got {values.tolist()}.")
+
+
+def _evaluate(loss, predictions, labels, formula_key=None, constants=None):
+    name = "logits" if loss.prediction_kind == "logit" else "probabilities"
+    predictions, labels = _as_array(name, predictions), _as_array("labels", labels)
+    if not jnp.issubdtype(predictions.dtype, jnp.floating):
+        raise TypeError(f"`{name}` must be floating; got {predictions.dtype}. They come first, then the labels.")
+    if not _is_real(labels.dtype):
+        raise TypeError(f"`labels` must be real; got {labels.dtype}.")
+    require_same_shape("labels", labels.shape, name, predictions.shape)
+    constants = loss.constants if constants is None else constants
+    constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
+    # Numbers are arguments: another pos_weight compiles nothing anew.
+    static = losses.Pointwise(loss.prediction_kind, formula_key or loss.formula_key, (), *loss.values()[3:])
+    return _elementwise(static, predictions, labels, constants)
+
+
+def _as_array(name, values):
+    try:
+        return jnp.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a torch tensor that requires a gradient
+        raise refusal(name, values) from error
+
+
+def _is_real(dtype):
+    return any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(jax.checkpoint, static_argnums=0, prevent_cse=False)  # keeps the arguments, and nothing else
+def _elementwise(loss, predictions, labels, constants):
+    dtype = _compute_dtype(predictions.dtype)
+    x, y = predictions.astype(dtype), labels.astype(dtype)
+    valid = None
+    if loss.ignore_label is not None:
+        valid = ~jnp.isnan(y) if math.isnan(loss.ignore_label) else y != loss.ignore_label
+        x, y = jnp.where(valid, x, _PLACEHOLDER), jnp.where(valid, y, _PLACEHOLDER)
+    if loss.label_smoothing:
+        y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
+    names = losses.Pointwise(loss.prediction_kind, loss.formula_key, constants).constant_names
+    constants = tuple(_along_last_axis(*pair, x.shape) for pair in zip(names, constants, strict=True))
+    constants = tuple(constant.astype(dtype) for constant in constants)
+    value = derivative(loss.formula_key, loss.prediction_kind, loss.epsilon or 0.0, 0)(x, y, constants)
+    return (value if valid is None else jnp.where(valid, value, 0)).astype(predictions.dtype)
+
+
+def _compute_dtype(dtype):
+    """The precision to compute in, not by `promote_types`, which strict promotion turns into an error."""
+    return jnp.dtype("float64" if dtype == "float64" else "float32")
+
+
+def _along_last_axis(name, constant, shape):
+    if constant.shape not in ((), shape[-1:]):
+        raise ValueError(
+            f"`{name}` must be a number or hold one number per label of the last axis; "
+            f"got shape {constant.shape} for predictions of shape {shape}."
+        )
+    return constant.reshape((1,) * (len(shape) - 1) + constant.shape) if constant.ndim else constant
