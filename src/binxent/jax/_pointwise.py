@@ -11,6 +11,8 @@ import numpy as np
 from jax.core import Tracer
 
 from binxent import losses
+from binxent._core import masking
+from binxent._core.dtypes import compute_dtype
 from binxent._core.options import numbers
 from binxent._core.refusals import refusal
 from binxent._core.shapes import require_same_shape
@@ -20,8 +22,6 @@ from binxent.jax._derivatives import derivative
 ArrayLike: TypeAlias = jax.Array | np.ndarray[Any, np.dtype[Any]] | np.number[Any] | np.bool_ | float
 PerLabel: TypeAlias = ArrayLike | Sequence[float]  # a number, or one for each label on the last axis
 
-# Stands in for ignored entries: a valid logit, probability and label, at which every formula is finite.
-_PLACEHOLDER = 0.5
 _LEAST_POWER = 1e-30  # takes the place of a gamma of 0, because 0^0 of a vanishing probability would be NaN
 
 
@@ -87,7 +87,7 @@ def _per_label(name, value) -> Any:
         return numbers(name, value)
     if not _is_real(value.dtype):
         raise TypeError(f"`{name}` must be real; got {value.dtype}.")
-    return value.astype(_compute_dtype(value.dtype))
+    return value.astype(compute_dtype(value.dtype))
 
 
 def _varies(option):
@@ -128,24 +128,13 @@ def _is_real(dtype):
 @functools.partial(jax.jit, static_argnums=0)
 @functools.partial(jax.checkpoint, static_argnums=0, prevent_cse=False)  # keeps the arguments, and nothing else
 def _elementwise(loss, predictions, labels, constants):
-    dtype = _compute_dtype(predictions.dtype)
-    x, y = predictions.astype(dtype), labels.astype(dtype)
-    valid = None
-    if loss.ignore_label is not None:
-        valid = ~jnp.isnan(y) if math.isnan(loss.ignore_label) else y != loss.ignore_label
-        x, y = jnp.where(valid, x, _PLACEHOLDER), jnp.where(valid, y, _PLACEHOLDER)
-    if loss.label_smoothing:
-        y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
+    dtype = compute_dtype(predictions.dtype)  # not `promote_types`, which strict promotion turns into an error
+    x, y, valid = masking.prepare(jnp, loss, predictions.astype(dtype), labels.astype(dtype))
     names = losses.Pointwise(loss.prediction_kind, loss.formula_key, constants).constant_names
     constants = tuple(_along_last_axis(*pair, x.shape) for pair in zip(names, constants, strict=True))
     constants = tuple(constant.astype(dtype) for constant in constants)
     value = derivative(loss.formula_key, loss.prediction_kind, loss.epsilon or 0.0, 0)(x, y, constants)
     return (value if valid is None else jnp.where(valid, value, 0)).astype(predictions.dtype)
-
-
-def _compute_dtype(dtype):
-    """The precision to compute in, not by `promote_types`, which strict promotion turns into an error."""
-    return jnp.dtype("float64" if dtype == "float64" else "float32")
 
 
 def _along_last_axis(name, constant, shape):

@@ -12,19 +12,18 @@ number is known, by XLA, which makes one loop of all operations; else operation 
 
 import functools
 import itertools
-import math
 
 import tensorflow as tf
 
+from binxent._core import masking
 from binxent._core.formulas import LINEAR, in_label, unweighted_bce
 from binxent.losses import Pointwise
 from binxent.tensorflow import _eager, _maths
+from binxent.tensorflow import _ops as operations
 from binxent.tensorflow._maths import differentiable, fused, single
 from binxent.tensorflow._private import record
 from binxent.tensorflow._shapes import is_left_to_xla
 
-# Stands in for ignored entries: a valid logit, probability and label, at which every formula is finite.
-PLACEHOLDER = 0.5
 NEAR_ZERO = 1e-30
 WORTH_COMPILING = 1 << 15  # elements; below, calling what XLA has compiled costs more than it saves
 
@@ -240,15 +239,7 @@ def compute_dtype(dtype):
 def _read(loss, x, y):
     """Predictions and smoothed labels in the precision to compute in, and where labels are not ignored."""
     dtype = compute_dtype(x.dtype)
-    x, y, valid = tf.cast(x, dtype), tf.cast(y, dtype), None
-    if loss.ignore_label is not None:
-        ignored = loss.ignore_label
-        valid = tf.logical_not(tf.math.is_nan(y)) if math.isnan(ignored) else tf.not_equal(y, ignored)
-        placeholder = tf.constant(PLACEHOLDER, dtype)
-        x, y = tf.where(valid, x, placeholder), tf.where(valid, y, placeholder)
-    if loss.label_smoothing:
-        y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
-    return x, y, valid
+    return masking.prepare(operations, loss, tf.cast(x, dtype), tf.cast(y, dtype))
 
 
 def _formula_value(variant, loss, order, x, y, pos_weight=None, upstream=None):
