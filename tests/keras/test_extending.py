@@ -217,3 +217,13 @@ def test_an_option_that_a_subclass_sets_must_agree():
     assert Early(2, 2.0).gamma == 2.0
     with pytest.raises(AttributeError, match="`gamma` of a 'Early' cannot be set"):
         Early(3.0, 2.0)
+
+
+@pytest.mark.parametrize("make", [door.BinaryFocalCrossentropy, metrics.BinaryFocalCrossentropy])
+def test_options_are_plain_numbers_of_the_moment(make):
+    gamma = keras.Variable(3.0)
+    thing = make(gamma=gamma, label_smoothing=ops.convert_to_tensor(0.5))
+    gamma.assign(5.0)
+    assert (thing.gamma, type(thing.gamma), thing.label_smoothing) == (3.0, float, 0.5)
+    with pytest.raises(TypeError, match="`gamma` must be a plain number, known when the loss is made"):
+        make(gamma=keras.Input(batch_shape=()))

@@ -94,7 +94,9 @@ def _is_not_real(value):
 
 def _detached(value: Any) -> Any:
     """The value without a gradient: torch warns of parameters that become numbers, and refuses them as arrays."""
-    return value.detach() if hasattr(value, "detach") else value
+    if hasattr(value, "detach"):
+        return value.detach()
+    return value.numpy() if hasattr(value, "numpy") else value  # a variable of Keras may hold such a parameter
 
 
 def _described(value):

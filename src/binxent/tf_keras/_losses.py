@@ -263,5 +263,5 @@ class PolyBinaryCrossentropy(Loss, spec=losses.PolyBinaryCrossentropy, fn=_funct
         super().__init__(**arguments(locals()))
 
 
-for kind in (BinaryCrossentropy, BinaryFocalCrossentropy, AsymmetricCrossentropy, PolyBinaryCrossentropy):
-    _layers.KERAS_LOSSES[kind._define] = kind
+for _kind in (BinaryCrossentropy, BinaryFocalCrossentropy, AsymmetricCrossentropy, PolyBinaryCrossentropy):
+    _layers.KERAS_LOSSES[_kind._define] = _kind
