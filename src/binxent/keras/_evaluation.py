@@ -94,7 +94,7 @@ def with_matching_ranks(y_true, y_pred) -> tuple[Any, Any]:
     """Labels and predictions as tensors, one of them reshaped where their ranks differ by a last axis of one."""
     y_true, y_pred = _tensor(y_true), _tensor(y_pred)
     if any(getattr(one.shape, "rank", 0) is None or hasattr(one, "row_splits") for one in (y_true, y_pred)):
-        return y_true, y_pred  # which only running tells
+        return y_true, y_pred  # their ranks are matched when the graph runs
     return weighted_reduction.with_matching_ranks(ops, y_true, y_pred)
 
 

@@ -1,7 +1,7 @@
 """The origin of predictions, where it is known: the logits behind them, and the layer that computed them.
 
 A saturated sigmoid has no gradient, and a loss that takes one kind of predictions for the other trains the wrong model;
-both go unnoticed when only values are seen. Nothing here looks at values to tell logits from probabilities.
+both go unnoticed when only values are seen. Logits and probabilities are never told apart by their values.
 """
 
 import sys

@@ -22,8 +22,8 @@ def logits_model(model: keras.Model) -> keras.Model:
     Layers and variables are the model's own, so training either trains both. Nothing happens to `model`. If it is
     compiled, so is the result, with the same optimizer, state included, and with losses and metrics made to take
     logits: ours and Keras's binary cross-entropy and focal loss with from_logits=True, by name or as objects; the
-    threshold of `BinaryAccuracy`; metrics that know no logits inside of `metrics.FromLogits`. If a loss cannot be made
-    to take logits, the result is not compiled, and a warning says so.
+    threshold of `BinaryAccuracy`; metrics without such an option inside of `metrics.FromLogits`. If a loss cannot be
+    made to take logits, the result is not compiled, and a warning says so.
 
     Args:
         model: A functional model, or a sequential one that is built. Each output that ends in a sigmoid loses it, as

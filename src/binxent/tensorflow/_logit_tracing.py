@@ -1,7 +1,7 @@
 """The logits behind what comes out of a sigmoid, for the doors of Keras 2 and 3 on TensorFlow.
 
-A saturated sigmoid has no gradient, so a loss is better computed from its logits. Nothing here looks at values to tell
-logits from probabilities.
+A saturated sigmoid has no gradient, so a loss is better computed from its logits. Logits and probabilities are never
+told apart by their values.
 """
 
 from typing import Any

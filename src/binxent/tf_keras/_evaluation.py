@@ -29,7 +29,7 @@ def reduced_loss(spec, reduction, y_true, y_pred, sample_weight) -> Any:
 
 @not_converted
 def reduced_samples(spec, call, reduction, y_true, y_pred, sample_weight) -> Any:
-    """The reduced loss of which `call`, brought by a subclass, computes the losses per sample.
+    """The reduced loss, from losses per sample that the `call` of a subclass computes.
 
     As in Keras, weights, masks and the reduction are applied to what `call` returns.
     """
@@ -61,7 +61,7 @@ def with_matching_ranks(y_true, y_pred) -> tuple[Any, Any]:
     """Labels and predictions as tensors, one of them reshaped where their ranks differ by a last axis of one."""
     y_true, y_pred = _tensor(y_true), _tensor(y_pred)
     if any(isinstance(one, tf.RaggedTensor) or one.shape.rank is None for one in (y_true, y_pred)):
-        return y_true, y_pred  # which only running tells
+        return y_true, y_pred  # their ranks are matched when the graph runs
     return matched(operations, y_true, y_pred)
 
 

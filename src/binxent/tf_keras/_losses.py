@@ -15,7 +15,7 @@ from binxent.tf_keras import _evaluation, _functions, _layers
 from binxent.tf_keras._private import converted, not_converted, registered
 
 WEIGHTED = "mean_with_sample_weight"
-UNKNOWN = ("mean", WEIGHTED)  # to Keras 2, which shall treat them as the mean it knows
+UNKNOWN = ("mean", WEIGHTED)  # to Keras 2: its own "sum_over_batch_size" stands for them
 
 
 class Loss(ConfiguredLoss, tf_keras.losses.Loss):
