@@ -365,6 +365,7 @@ FAMILY: tuple[type[Loss], ...] = (
     AsymmetricCrossentropy,
     PolyBinaryCrossentropy,
 )
+"""The losses that have names in every framework's dialect."""
 
 
 def _standard_pos_weight(pos_weight):
