@@ -18,6 +18,7 @@ from bench.store import ROOT
 from bench.tables import DOCUMENTS
 
 PAGES = [*(path for path in DOCUMENTS if path.parent.name != "api"), ROOT / "CONTRIBUTING.md"]
+BASES = (ROOT, ROOT / "src/binxent")
 each_document = pytest.mark.parametrize("document", PAGES, ids=lambda path: path.name)
 
 
@@ -201,3 +202,10 @@ def test_links_lead_to_files(document):
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8"))
     missing = [target for target in targets if not (document.parent / target).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_files_that_are_named_exist(name):
+    named = re.findall(r"`([\w/.]+/[\w.]*)`", (ROOT / name).read_text(encoding="utf-8"))
+    assert named
+    assert [path for path in named if path != "site/" and not any((base / path).exists() for base in BASES)] == []
