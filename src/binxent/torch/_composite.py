@@ -1,20 +1,19 @@
 """A loss composed of torch's own operations: on any device, under any transformation, with exact derivatives.
 
-What autograd would make of a formula's spelling is not its derivative: `clamp` has slope 0 or 1 where the truth is 1/2,
-and a sigmoid that has been rounded to 1 has none. So each of the three numbers of a formula is a `Function` of its own
-that knows the next one as its derivative.
+Autograd of a formula's expressions would be wrong: `clamp` has slope 0 or 1 at its kink, where the truth is 1/2, and a
+sigmoid that has been rounded to 1 has none. So loss, slope and curvature are a `Function` each, whose derivative is the
+next of the three.
 """
 
-import math
 from types import SimpleNamespace
 
 import torch
 
+from binxent._core import masking
 from binxent._core.formulas import LINEAR, define, in_label, unweighted_bce
 from binxent.losses import Pointwise
 from binxent.torch._private import has_tangent, is_differentiated_by_transform, nested_tangents, transforms_active
 
-ANYWHERE = 0.5  # an input and a target that no formula stumbles over: it stands in for hidden entries
 SINGLE_ONLY = ("mps",)  # devices without float64
 
 
@@ -43,7 +42,7 @@ _formulas = define(_maths)
 
 
 def compute(loss, operands, reduction):
-    """The reduced loss."""
+    """Compute the reduced loss."""
     _, _, weight, pos_weight = operands
     x, y, valid = _read(loss, operands)
     each = _elementwise(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype))
@@ -54,10 +53,10 @@ def compute(loss, operands, reduction):
 
 
 def divisor_of(loss, operands, reduction):
-    """What a reduction divides the sum by, differentiable in the weight."""
-    _, target, weight, _ = operands
+    """Compute what a reduction divides the sum by, differentiable in the weight."""
+    input, target, weight, _ = operands
     kind, process_group, _ = reduction
-    valid = _not_ignored(loss, target)
+    valid = masking.not_ignored(torch, loss.ignore_label, target.to(compute_dtype(input.dtype)))
     if kind == "weighted_mean" and weight is not None:
         weight = weight.expand(target.shape)
         divisor = _add_up(weight if valid is None else torch.where(valid, weight, 0.0))
@@ -74,7 +73,7 @@ def divisor_of(loss, operands, reduction):
 
 
 def gradient(loss, operands, divisor, upstream):
-    """Upstream times slope, to be differentiated further."""
+    """Compute upstream times slope, to be differentiated further."""
     input, _, weight, pos_weight = operands
     x, y, valid = _read(loss, operands)
     slope = _derivative(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype), 1)
@@ -82,36 +81,23 @@ def gradient(loss, operands, divisor, upstream):
     return _weigh(slope * (upstream.to(slope.dtype) / divisor), valid, weight).to(input.dtype)
 
 
-def working(dtype):
-    """The precision in which a dtype is computed."""
+def compute_dtype(dtype):
+    """Return the precision to compute in."""
     return torch.float64 if dtype is torch.float64 else torch.float32
 
 
 def _read(loss, operands):
-    """Inputs and smoothed targets in working precision, a harmless pair where they are hidden, and where not."""
+    """Mask and smooth inputs and targets, in the precision to compute in; return where entries take part, too."""
     input, target, weight, _ = operands
-    kind = working(input.dtype)
-    x, y, valid = input.to(kind), target.to(kind), _not_ignored(loss, target)
-    if weight is not None:
-        # Other entries of weight 0 cost 0 by themselves, and their derivative in the weight is their loss.
-        shown = (weight != 0) | (x.isfinite() & y.isfinite())
-        valid = shown if valid is None else shown & valid
-    if valid is not None:
-        x, y = torch.where(valid, x, ANYWHERE), torch.where(valid, y, ANYWHERE)
-    if loss.label_smoothing:
-        y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
-    return x, y, valid
-
-
-def _not_ignored(loss, target):
-    """Where a target is not ignored, or None if that is everywhere."""
-    if loss.ignore_label is None:
-        return None
-    return ~target.isnan() if math.isnan(loss.ignore_label) else target != loss.ignore_label
+    dtype = compute_dtype(input.dtype)
+    x, y = input.to(dtype), target.to(dtype)
+    # Other entries of weight 0 cost 0 by themselves, and their derivative in the weight is their loss.
+    valid = None if weight is None else (weight != 0) | (x.isfinite() & y.isfinite())
+    return masking.prepare(torch, loss, x, y, valid)
 
 
 def _weigh(each, valid, weight):
-    """Values times weights, 0 where they are hidden."""
+    """Multiply values by weights, and set those that take no part to 0."""
     if weight is not None:
         weight = weight.to(each.dtype)
         each = weight * torch.where((weight == 0) & each.isinf(), 0.0, each)
@@ -123,7 +109,7 @@ def _add_up(values):
 
 
 def _elementwise(loss, x, y, pos_weight):
-    """The loss of each entry, differentiable in all that is given."""
+    """Compute the loss of each entry, differentiable in every operand."""
     if not (_is_differentiated(y) or _is_differentiated(pos_weight)):
         return _derivative(loss, x, y, pos_weight, 0)
     rule = in_label(loss.formula_key[0])
@@ -137,7 +123,7 @@ def _elementwise(loss, x, y, pos_weight):
 
 
 def _costs(loss, x):
-    """What each entry costs if its target is 1, and if it is 0."""
+    """Compute the loss of each entry with the target 1, and with the target 0."""
     return _derivative(loss, x, torch.ones_like(x), None, 0), _derivative(loss, x, torch.zeros_like(x), None, 0)
 
 

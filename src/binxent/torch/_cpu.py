@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from binxent._core import masking
+from binxent._core.ranges import range_error
 from binxent._kernels import fused
 from binxent._kernels.allocator import LARGE, allocate
 from binxent._kernels.fused import DOUBLE, SINGLE
@@ -18,7 +20,11 @@ from binxent.torch._drivers import Operands
 # What NumPy calls the dtypes that kernels read.
 NAMES = {getattr(torch, name): name for name in ("bool", "float64", "float32", "float16", "bfloat16")}
 NAMES |= {getattr(torch, f"{sign}int{bits}"): f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-WORKING = {torch.float64: DOUBLE, torch.float32: SINGLE}
+COMPUTE_DTYPES = {torch.float64: DOUBLE, torch.float32: SINGLE}
+OUTSIDE = (
+    "all elements of {name} should be between 0 and 1; {{outside}} of {{total}} are not, from {{least}} to {{most}}. "
+    "{advice}"
+)
 
 
 def fuse(
@@ -50,25 +56,25 @@ def fuse(
     if pos_weight is None:
         constants = constant_operands(loss.constants, shape, real, label_axis)
     else:
-        constants = (_describe(pos_weight.expand(shape), real, gather),)
+        constants = (_operand(pos_weight.expand(shape), real, gather),)
     losses = _empty(input, dtype) if elementwise else None
     slopes = _empty(input, kind) if slope else None
     sums, suspicious = fused.fuse(
         loss,
-        _describe(input, real, gather),
-        _describe(target, real, gather),
-        () if weight is None else (_describe(weight.expand(shape), real, gather),),
+        _operand(input, real, gather),
+        _operand(target, real, gather),
+        () if weight is None else (_operand(weight.expand(shape), real, gather),),
         real=real,
         size=size,
         row=size,
         scale=scale,
         constants=constants,
-        losses=NOWHERE if losses is None else _describe(losses, real, scatter),
-        derivatives=() if slopes is None else (_describe(slopes, real, scatter),),
+        losses=NOWHERE if losses is None else _operand(losses, real, scatter),
+        derivatives=() if slopes is None else (_operand(slopes, real, scatter),),
         most_threads=torch.get_num_threads(),
     )
     if suspicious:
-        _explain(loss, input, target, weight)
+        _refuse_impossible_values(loss, input, target, weight)
     if losses is None:
         total = float(sums[0] if sums.size == 1 else sums.sum())
         losses = _scalar(total / divisor if divisor else math.nan, dtype)
@@ -91,8 +97,8 @@ def tally(loss, target, weight=None):
     """As `Driver.tally`, a number."""
     size = target.numel()
     real = DOUBLE if torch.float64 in (target.dtype, None if weight is None else weight.dtype) else SINGLE
-    labels = _describe(target, real, gather)
-    weights = () if weight is None else (_describe(weight.expand(target.shape), real, gather),)
+    labels = _operand(target, real, gather)
+    weights = () if weight is None else (_operand(weight.expand(target.shape), real, gather),)
     sums, _ = fused.fuse(
         loss, labels, labels, weights,
         real=real, size=size, row=size, tallied=True, most_threads=torch.get_num_threads(),
@@ -107,7 +113,7 @@ def scale_(tensor, factor):
 
 
 def _empty(like, dtype):
-    """An uninitialized contiguous tensor in the shape of another, large ones in memory that was used before."""
+    """Make a contiguous tensor in the shape of another, a large one in memory that was used before."""
     size = like.numel() * dtype.itemsize
     if size >= LARGE:
         return torch.from_numpy(allocate(size)).view(dtype).view(like.shape)
@@ -117,15 +123,15 @@ def _empty(like, dtype):
 
 
 def _scalar(value, dtype):
-    """A 0-d tensor; NumPy makes it in a third of torch's time."""
-    if dtype in WORKING:
-        return torch.from_numpy(np.array(value, WORKING[dtype]))
+    """Make a 0-d tensor, with NumPy, which takes a third of torch's time."""
+    if dtype in COMPUTE_DTYPES:
+        return torch.from_numpy(np.array(value, COMPUTE_DTYPES[dtype]))
     return torch.scalar_tensor(value, dtype=dtype, device="cpu")
 
 
-def _describe(tensor, real, mover):
-    """A tensor as an operand of a kernel."""
-    if WORKING.get(tensor.dtype) is real and tensor.is_contiguous() and not tensor.is_neg():
+def _operand(tensor, real, mover):
+    """Make an operand of a kernel from a tensor."""
+    if COMPUTE_DTYPES.get(tensor.dtype) is real and tensor.is_contiguous() and not tensor.is_neg():
         return 0, tensor.data_ptr(), tensor
     if tensor.dtype not in NAMES or tensor.is_neg():
         tensor = tensor.resolve_neg().to(torch.float64)
@@ -134,27 +140,19 @@ def _describe(tensor, real, mover):
     return lay_out(tensor, tensor.data_ptr(), NAMES[tensor.dtype], tensor.shape, steps, real, mover)
 
 
-def _explain(loss, input, target, weight):
-    """Raises the error that says which values are impossible, if any is."""
+def _refuse_impossible_values(loss, input, target, weight):
+    """Raise the error that says which values are impossible, if any is."""
     if weight is not None and torch.isinf(weight).any():
         raise ValueError("`weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
-    target = target.to(torch.float64)
-    shown = torch.ones_like(target, dtype=torch.bool)
-    if weight is not None:
-        shown &= weight.expand(target.shape) != 0
-    if loss.ignore_label is not None:
-        shown &= ~target.isnan() if math.isnan(loss.ignore_label) else target != loss.ignore_label
+    target, is_logit = target.to(torch.float64), loss.prediction_kind == "logit"
+    weighted = None if weight is None else weight.expand(target.shape) != 0
+    valid = masking.both(torch, weighted, masking.not_ignored(torch, loss.ignore_label, target))
     checked = [("target", target, "Map the two classes to 0 and 1, or name the value to leave out as `ignore_index`.")]
-    if loss.prediction_kind != "logit":
+    if not is_logit:
         checked.append(("input", input.to(torch.float64), "Logits belong to `binary_cross_entropy_with_logits`."))
+    kind = ValueError if is_logit else RuntimeError  # torch's own, where it checks at all
     for name, values, advice in checked:
-        values = values[shown]
-        outside = (values < 0) | (values > 1)
-        if loss.prediction_kind != "logit":
-            outside |= values.isnan()
-        if outside.any():
-            least, most = values.min().item(), values.max().item()
-            found = f"{outside.sum().item()} of {values.numel()} are not, from {least:.9g} to {most:.9g}"
-            of_logits = loss.prediction_kind == "logit"
-            kind = ValueError if of_logits else RuntimeError  # torch's own, where it checks at all
-            raise kind(f"all elements of {name} should be between 0 and 1; {found}. {advice}")
+        words = OUTSIDE.format(name=name, advice=advice)
+        error = range_error(values, valid, words, error=kind, refuse_nan=not is_logit)
+        if error is not None:
+            raise error

@@ -258,7 +258,7 @@ def loss_operator(
 ) -> torch.Tensor:
     """Compute the loss of each entry, or their sum in float64."""
     operands = Operands(input, target, weight, pos_weight)
-    dtype = composite.working(input.dtype) if elementwise else torch.float64
+    dtype = composite.compute_dtype(input.dtype) if elementwise else torch.float64
     reduction = Reduction("none" if elementwise else "sum", None, dtype)
     if _suits_the_kernels(operands):
         return _by_kernels(decode(loss), operands, reduction)[0]
@@ -283,7 +283,7 @@ def slope_operator(
 @loss_operator.register_fake
 def _(input, target, weight, pos_weight, loss, elementwise):
     if elementwise:
-        return torch.empty_like(input, dtype=composite.working(input.dtype))
+        return torch.empty_like(input, dtype=composite.compute_dtype(input.dtype))
     return input.new_empty((), dtype=torch.float64)
 
 

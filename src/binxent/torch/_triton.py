@@ -21,8 +21,8 @@ import triton.language as tl
 
 from binxent._core import formulas
 from binxent.torch import _triton_maths
-from binxent.torch._composite import working
-from binxent.torch._triton_layout import lay_out, layout, like
+from binxent.torch._composite import compute_dtype
+from binxent.torch._triton_layout import layout, like, strided_operands
 
 OPTIONS = {"num_warps": 4, "enable_fp_fusion": True}  # fusion: a * b + c is one instruction, with one rounding
 # A block has 8 elements for each thread of a program, 16 bytes of bfloat16, which is the widest load there is, or two
@@ -58,7 +58,7 @@ def formulas_for_blocks():
 
 @triton.jit
 def offsets(start, lane, sizes, operand, WIDE: tl.constexpr):
-    """Where in an operand the elements of a block are."""
+    """Compute the offsets of a block's elements in an operand."""
     if len(operand) == 2:
         return start * operand[1] + lane.to(tl.int64) * operand[1]
     else:
@@ -74,13 +74,13 @@ def offsets(start, lane, sizes, operand, WIDE: tl.constexpr):
 
 @triton.jit
 def read(start, lane, sizes, operand, REAL: tl.constexpr, WIDE: tl.constexpr):
-    """The block of an operand that begins with element `start`, in the working precision."""
+    """Load the block of an operand that begins with element `start`, in the precision to compute in."""
     return tl.load(operand[0] + offsets(start, lane, sizes, operand, WIDE), lane < sizes[0] - start, 0).to(REAL)
 
 
 @triton.jit
 def number(given, known: tl.constexpr, REAL: tl.constexpr):
-    """A number of the loss: compiled in where it is known."""
+    """Return a number of the loss, compiled in where it is known."""
     return tl.full([], given if known is None else known, REAL)
 
 
@@ -88,7 +88,7 @@ def number(given, known: tl.constexpr, REAL: tl.constexpr):
 def constants_of(
     k: tl.constexpr, start, lane, sizes, c, numbers, KNOWN: tl.constexpr, REAL: tl.constexpr, WIDE: tl.constexpr
 ):
-    """The constants of the formula from number k on: from an operand, from what is compiled in, or from bits."""
+    """Return the formula's constants from number k on: from an operand, from what is compiled in, or from bits."""
     if k == len(KNOWN):
         return ()
     else:
@@ -104,13 +104,13 @@ def constants_of(
 
 @triton.jit
 def divided(total, divisor_at, divisor):
-    """A float64 over the divisor, a number if there is no address."""
+    """Divide a float64 by the divisor, a number if there is no address."""
     return total / (tl.full([], divisor, tl.float64) if divisor_at is None else tl.load(divisor_at).to(tl.float64))
 
 
 @triton.jit
 def slope_factor(divisor_at, scale, upstream_at, REAL: tl.constexpr):
-    """Upstream over the divisor; 0 over 0. In the working precision, for many GPUs divide float64 slowly."""
+    """Divide upstream by the divisor, 0 over 0. In the precision to compute in: many GPUs divide float64 slowly."""
     if divisor_at is None:
         factor = tl.full([], scale, REAL)
     else:
@@ -120,11 +120,11 @@ def slope_factor(divisor_at, scale, upstream_at, REAL: tl.constexpr):
 
 
 @triton.jit
-def write(at, value, inside):
-    """Stores a value in the type of the address; float64 becomes a half by way of float32."""
+def write(at, value, valid):
+    """Store a value in the type of the address; float64 becomes a half by way of float32."""
     if at.dtype.element_ty != tl.float64:
         value = value.to(tl.float32)
-    tl.store(at, value.to(at.dtype.element_ty), inside)
+    tl.store(at, value.to(at.dtype.element_ty), valid)
 
 
 @triton.jit(do_not_specialize=["steps"])
@@ -135,13 +135,13 @@ def evaluate(
     FORMULA: tl.constexpr, CLIP: tl.constexpr, KNOWN: tl.constexpr, SMOOTH: tl.constexpr, IGNORE: tl.constexpr,
     REAL: tl.constexpr, SUM: tl.constexpr, LONE: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """The losses and slopes of one program's blocks, and their sum; without a formula, weights stand in for losses."""
+    """Compute the losses and slopes of one program's blocks, and their sum; without a formula, the sum of weights."""
     lane = tl.arange(0, BLOCK)
     total = tl.zeros([BLOCK], SUM)
     factor = slope_factor(divisor_at, scale, upstream_at, REAL)
     for step in range(steps):
         start = (tl.program_id(0).to(tl.int64) * steps + step) * BLOCK
-        inside = lane < sizes[0] - start
+        valid = lane < sizes[0] - start
         if y is not None:
             label = read(start, lane, sizes, y, REAL, WIDE)
         weight = tl.full([BLOCK], 1.0, REAL) if w is None else read(start, lane, sizes, w, REAL, WIDE)
@@ -164,11 +164,11 @@ def evaluate(
             value, slope, _ = FORMULA(prediction, label, number(epsilon, CLIP, REAL), constants)
             value = value * weight
             if slopes is not None:
-                write(slopes + start + lane, slope * factor * weight, inside)
+                write(slopes + start + lane, slope * factor * weight, valid)
         if elements is not None:
-            write(elements + start + lane, value, inside)
+            write(elements + start + lane, value, valid)
         if sums is not None:
-            total = tl.where(inside, total + value.to(SUM), total)
+            total = tl.where(valid, total + value.to(SUM), total)
     if sums is not None:
         partial = tl.sum(total).to(tl.float64)
         if LONE:
@@ -178,7 +178,7 @@ def evaluate(
 
 @triton.jit
 def add_up(sums, total_at, divisor_at, divisor: tl.float64, count, BLOCK: tl.constexpr):
-    """The sum of all programs' sums over the divisor, by a single program."""
+    """Divide the sum of all programs' sums by the divisor, in a single program."""
     lane = tl.arange(0, BLOCK)
     total = tl.zeros([BLOCK], tl.float64)
     for start in range(0, count, BLOCK):
@@ -188,21 +188,21 @@ def add_up(sums, total_at, divisor_at, divisor: tl.float64, count, BLOCK: tl.con
 
 @triton.jit(do_not_specialize=["steps"])
 def multiply(values, factor_at, size, steps, REAL: tl.constexpr, BLOCK: tl.constexpr):
-    """Multiplies in place, unless the factor is 1."""
+    """Multiply in place, unless the factor is 1."""
     factor = tl.load(factor_at)
     if factor != 1:
         lane = tl.arange(0, BLOCK)
         for step in range(steps):
             start = (tl.program_id(0).to(tl.int64) * steps + step) * BLOCK
-            inside = lane < size - start
-            write(values + start + lane, tl.load(values + start + lane, inside).to(REAL) * factor.to(REAL), inside)
+            valid = lane < size - start
+            write(values + start + lane, tl.load(values + start + lane, valid).to(REAL) * factor.to(REAL), valid)
 
 
 # The driver: from tensors to launches.
 
 
 def cut(size, block):
-    """How many blocks each program takes, and how many programs there are."""
+    """Return how many blocks each program takes, and how many programs there are."""
     blocks = max(1, -(-size // block))
     if blocks <= LONE_STEPS:
         return blocks, 1
@@ -234,7 +234,7 @@ class Specialization(NamedTuple):
 
 @lru_cache
 def specialization(loss):
-    """The specialization for a loss.
+    """Return the specialization for a loss.
 
     Zeros and ones are compiled in, for they spare work. Other numbers are arguments, so that none of them, changed from
     step to step, makes the kernel compile anew.
@@ -264,9 +264,9 @@ def launch(
 
     Args:
         chosen: The `Specialization` of the loss.
-        operands: x, y, w as `lay_out` makes them, and a tuple of operands c, None for numbers, or None.
+        operands: x, y, w as `strided_operands` makes them, and a tuple of operands c, None for numbers, or None.
         found: Their layout.
-        real: Working precision, torch.float32 or torch.float64.
+        real: The precision to compute in, torch.float32 or torch.float64.
         elements: Dense tensor to write losses to, or None.
         slopes: Dense tensor to write slopes to, or None.
         total: 0-d tensor to write the sum of the losses over the divisor to, or None.
@@ -304,14 +304,14 @@ def fuse(
     else:
         constants = [pos_weight]
     weight, *constants = (one if one is None else one.expand(shape) for one in (weight, *constants))
-    (x, y, w, *c), found = lay_out(input, target, weight, *constants)
+    (x, y, w, *c), found = strided_operands(input, target, weight, *constants)
     value = like(input, found, dtype) if elementwise else torch.empty((), dtype=dtype, device=input.device)
     slopes = like(input, found, input.dtype) if slope else None
     launch(
         specialization(loss),
         (x, y, w, tuple(c) if any(c) else None),
         found,
-        working(input.dtype),
+        compute_dtype(input.dtype),
         divisor=divisor,
         upstream=upstream,
         slopes=slopes,
@@ -325,15 +325,15 @@ def tally(loss, target, weight=None):
     """As `Driver.tally`, a 0-d tensor."""
     total = torch.empty((), dtype=torch.float64, device=target.device)
     weight = weight if weight is None else weight.expand(target.shape)
-    operands, found = lay_out(None, target, weight, None)
+    operands, found = strided_operands(None, target, weight, None)
     nothing = specialization(loss)._replace(formula=None, known=(), constants=())
     launch(nothing, operands, found, torch.float64, total=total)
     return total
 
 
 def _along_last_axis(numbers, input):
-    """One number for each label, on the device of the input."""
-    return torch.tensor(numbers, dtype=working(input.dtype), device=input.device)
+    """Make a tensor of one number for each label, on the device of the input."""
+    return torch.tensor(numbers, dtype=compute_dtype(input.dtype), device=input.device)
 
 
 def scale_(tensor, factor):
@@ -341,7 +341,7 @@ def scale_(tensor, factor):
     found = layout(tensor.shape, (tensor.stride(),))
     if found.strides != ((1,),):
         return tensor.mul_(factor)
-    real = working(tensor.dtype)
+    real = compute_dtype(tensor.dtype)
     steps, programs = cut(tensor.numel(), BLOCKS[real])
     with torch.cuda.device(tensor.device.index if tensor.is_cuda else -1):
         multiply[(programs,)](tensor, factor, tensor.numel(), steps, REAL=REALS[real], BLOCK=BLOCKS[real], **OPTIONS)

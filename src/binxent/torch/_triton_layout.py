@@ -27,7 +27,7 @@ class Layout(NamedTuple):
 
 @lru_cache
 def layout(shape, strides):
-    """The layout of tensors of one shape, given the strides of each."""
+    """Find the layout of tensors of one shape, given the strides of each."""
     dense = torch.empty_like(torch.empty_strided(shape, strides[0], device="meta")).stride()
     axes = []  # innermost first: the size, and each tensor's stride
     for axis in sorted(range(len(shape)), key=lambda axis: (dense[axis], -axis)):
@@ -47,8 +47,8 @@ def layout(shape, strides):
     return Layout((size, *(extent for extent, _ in axes[:-1])), tuple(own), reach, dense)
 
 
-def lay_out(*tensors):
-    """Operands for the kernels of tensors of one shape, some of them None, and their layout.
+def strided_operands(*tensors):
+    """Make operands of the kernels from tensors of one shape, some of them None, and return their layout, too.
 
     Tensors are copied if their axes cannot be merged to a few.
     """
@@ -64,5 +64,5 @@ def lay_out(*tensors):
 
 
 def like(tensor, found, dtype):
-    """A new tensor of the shape of another, without gaps."""
+    """Make a tensor of the shape of another, without gaps."""
     return torch.empty_strided(tensor.shape, found.dense, dtype=dtype, device=tensor.device)
