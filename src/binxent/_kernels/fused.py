@@ -14,8 +14,6 @@ from functools import cache
 
 import numpy as np
 
-from binxent._core.dtypes import DOUBLE as DOUBLE
-from binxent._core.dtypes import SINGLE as SINGLE
 from binxent._kernels.loops import BLOCK, IGNORE_NAN, IGNORE_NOTHING, IGNORE_NUMBER, end, kernel, tally
 from binxent._kernels.operands import NOWHERE
 from binxent._kernels.threads import threads

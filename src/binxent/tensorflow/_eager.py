@@ -6,6 +6,7 @@ One pass over memory takes the place of a dozen operations, each with a result o
 import numpy as np
 import tensorflow as tf
 
+from binxent._core.dtypes import compute_dtype
 from binxent._kernels.allocator import allocate
 
 HALF_WORD = np.dtype(np.uint16)
@@ -22,12 +23,12 @@ def evaluate(loss, order, x, y, pos_weight=None, upstream=None):
         pos_weight: None or a tensor that broadcasts to the predictions, in place of the loss's own.
         upstream: None or a tensor in the shape of the predictions.
     """
-    from binxent._kernels.fused import DOUBLE, SINGLE, fuse  # loads the compiler
+    from binxent._kernels.fused import fuse  # loads the compiler
     from binxent._kernels.operands import NOWHERE, constant_operands, describe, gather, scatter
 
     predictions, labels = np.asarray(x.numpy()), np.asarray(y.numpy())  # of a scalar NumPy makes no array
     shape, size, dtype = predictions.shape, predictions.size, predictions.dtype
-    real = DOUBLE if dtype == DOUBLE else SINGLE
+    real = compute_dtype(dtype)
     # NumPy has no bfloat16 to hand on.
     stored = HALF_WORD if dtype.name == "bfloat16" else dtype
     memory = allocate(size * dtype.itemsize).view(stored).reshape(shape)

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from binxent._core import masking
+from binxent._core.dtypes import DOUBLE, SINGLE
 from binxent._core.ranges import range_error
 from binxent._kernels import fused
 from binxent._kernels.allocator import LARGE, allocate
-from binxent._kernels.fused import DOUBLE, SINGLE
 from binxent._kernels.operands import NOWHERE, constant_operands, gather, lay_out, scatter
 from binxent.torch._drivers import Operands
 
