@@ -102,7 +102,9 @@ def compute(loss, arguments, derivatives=(), may_lack_last=True):
     weight_shape = None if weight is None else weight.shape
     shapes = _resolve(names, may_lack_last, labels.shape, predictions.shape, loss.axis, weight_shape)
     dtype = result_dtype(predictions.dtype) if loss.dtype is None else named_dtype(loss.dtype)
-    require_one_per_label(loss.pointwise.constant_names, loss.pointwise.constants, shapes.pred)
+    pointwise = loss.pointwise
+    if tuple in map(type, pointwise.constants):
+        require_one_per_label(pointwise.constant_names, pointwise.constants, shapes.pred)
     if predictions.size == 0:
         return np.zeros(shapes.samples if loss.reduction == "none" else (), dtype)[()]
     elements = Elements(loss, shapes, arguments, derivatives)
