@@ -7,11 +7,13 @@ import pytest
 torch = pytest.importorskip("torch")
 from support.torch_calls import FAMILY, MODULES, Plain, data, each_function  # noqa: E402
 
+import binxent as bx  # noqa: E402
 import binxent.torch as door  # noqa: E402
 
 bce, probabilities = door.binary_cross_entropy_with_logits, door.binary_cross_entropy
 x, y = torch.zeros(2, 3), torch.ones(2, 3)
 maps = torch.zeros(2, 3, 4, 5)
+LOGITS = bx.BinaryCrossentropy(from_logits=True)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,8 @@ maps = torch.zeros(2, 3, 4, 5)
         ),
         (lambda: bce(x, y, [1.0, 2, 3]), TypeError, "`weight` must be a tensor; got a list."),
         (lambda: bce([0.0], [1.0]), TypeError, "`input` and `target` must be tensors; got a list and a list."),
+        (lambda: door.pointwise(LOGITS, [0.0], [1.0]), TypeError, "must be tensors; got a list and a list."),
+        (lambda: door.pointwise(LOGITS, x, y, reduction="avg"), ValueError, "'avg' is not a valid value for reduction"),
         (
             lambda: bce(y.int(), x),
             TypeError,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from binxent import PolyBinaryCrossentropy
 from binxent.torch import (
     AsymmetricLoss,
     BCELoss,
@@ -17,6 +18,7 @@ from binxent.torch import (
     asymmetric_loss,
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
+    pointwise,
     poly_binary_cross_entropy_with_logits,
     sigmoid_focal_loss,
 )
@@ -35,6 +37,8 @@ binary_cross_entropy(logits.sigmoid(), target, weight=weight, reduction="none").
 sigmoid_focal_loss(logits, target, alpha=None, gamma=np.float32(1.5), reduction="mean")
 asymmetric_loss(logits, target, 4, 1, clip=None, reduction="sum")
 poly_binary_cross_entropy_with_logits(logits, target, epsilon_1=2)
+
+assert_type(pointwise(PolyBinaryCrossentropy(2.0), logits.sigmoid(), target, reduction="mean"), torch.Tensor)
 
 criterion: nn.Module = nn.ModuleList(
     [
@@ -74,6 +78,8 @@ binary_cross_entropy(logits, target, label_smoothing=None)  # type: ignore[arg-t
 sigmoid_focal_loss(logits, target, gamma="2")  # type: ignore[arg-type]
 sigmoid_focal_loss(logits, target, gamma=[2.0])  # type: ignore[arg-type]
 asymmetric_loss(logits, target, 4, 1, 0.05, None, "mean", 0.1)  # type: ignore[call-arg]
+pointwise("poly", logits, target)  # type: ignore[arg-type]
+pointwise(PolyBinaryCrossentropy(), logits, target, reduction=None)  # type: ignore[arg-type]
 PolyBCEWithLogitsLoss(epsilon_1=None)  # type: ignore[arg-type]
 SigmoidFocalLoss(reduction=None)  # type: ignore[arg-type]
 BCELoss(weight=[1.0, 2.0])  # type: ignore[arg-type]

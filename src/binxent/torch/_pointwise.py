@@ -6,6 +6,7 @@ from binxent import losses
 from binxent._core.shapes import require_one_per_label
 from binxent.torch._dispatch import evaluate
 from binxent.torch._drivers import Operands
+from binxent.torch._options import ReductionKind
 
 
 def pointwise(
@@ -14,7 +15,7 @@ def pointwise(
     labels: torch.Tensor,
     *,
     weight: torch.Tensor | None = None,
-    reduction: str = "none",
+    reduction: ReductionKind = "none",
 ) -> torch.Tensor:
     """Compute any loss, a user's own included, of each element or reduced.
 
@@ -41,12 +42,19 @@ def pointwise(
     return reduced(loss.pointwise, reduction, predictions, labels, weight)
 
 
-def elementwise(loss, predictions, labels):
-    """As `pointwise`, of a `losses.Pointwise`."""
+def elementwise(loss: losses.Pointwise, predictions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Compute what `pointwise` does, of a `losses.Pointwise`."""
     return reduced(loss, "none", predictions, labels)
 
 
-def reduced(loss, reduction, predictions, labels, weight=None):
-    """As `pointwise`, of a `losses.Pointwise`, in one pass."""
-    require_one_per_label(loss.constant_names, loss.constants, predictions.shape)
+def reduced(
+    loss: losses.Pointwise,
+    reduction: ReductionKind,
+    predictions: torch.Tensor,
+    labels: torch.Tensor,
+    weight: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Compute what `pointwise` does, of a `losses.Pointwise`."""
+    if isinstance(predictions, torch.Tensor):  # `evaluate` refuses anything else
+        require_one_per_label(loss.constant_names, loss.constants, predictions.shape)
     return evaluate(loss, Operands(predictions, labels, weight), reduction)
