@@ -16,7 +16,7 @@ def sigmoid_binary_cross_entropy(
     label_smoothing: float = 0.0,
     ignore_label: float | None = None,
 ) -> jax.Array:
-    """Binary cross-entropy of logits: c y log(1 + exp(-z)) + (1 - y) log(1 + exp(z)).
+    """Compute binary cross-entropy of logits: c y log(1 + exp(-z)) + (1 - y) log(1 + exp(z)).
 
     Args:
         logits: z, any real number.
@@ -30,7 +30,7 @@ def sigmoid_binary_cross_entropy(
 
     Raises:
         ValueError: Shapes differ, or an option is out of its range.
-        TypeError: `logits` are not floating, or `labels` are not real.
+        TypeError: `logits` are not floating, `labels` are not real, or an option is not a number.
 
     Example:
         >>> print(sigmoid_binary_cross_entropy(jnp.array([-20.0, 0.0]), jnp.array([0, 1])))
@@ -49,7 +49,7 @@ def binary_cross_entropy(
     ignore_label: float | None = None,
     epsilon: float | None = 1e-7,
 ) -> jax.Array:
-    """Binary cross-entropy of probabilities: -c y log(p) - (1 - y) log(1 - p).
+    """Compute binary cross-entropy of probabilities: -c y log(p) - (1 - y) log(1 - p).
 
     Args:
         probabilities: p in [0, 1].
@@ -64,7 +64,7 @@ def binary_cross_entropy(
 
     Raises:
         ValueError: Shapes differ, or an option is out of its range.
-        TypeError: `probabilities` are not floating, or `labels` are not real.
+        TypeError: `probabilities` are not floating, `labels` are not real, or an option is not a number.
 
     Example:
         >>> print(binary_cross_entropy(jnp.array([0.9, 0.0]), jnp.array([1, 1])).round(4))
@@ -83,7 +83,9 @@ def sigmoid_focal_loss(
     label_smoothing: float = 0.0,
     ignore_label: float | None = None,
 ) -> jax.Array:
-    """Focal loss of logits: (1 - p_t)^gamma times binary cross-entropy, p_t the probability of the truth.
+    """Compute the focal loss of logits: (1 - p_t)^gamma times binary cross-entropy, p_t the probability of the truth.
+
+    From Lin et al., "Focal Loss for Dense Object Detection", 2017, section 3.
 
     Args:
         logits: Any real number.
@@ -99,7 +101,7 @@ def sigmoid_focal_loss(
 
     Raises:
         ValueError: Shapes differ, or an option is out of its range.
-        TypeError: `logits` are not floating, or `labels` are not real.
+        TypeError: `logits` are not floating, `labels` are not real, or an option is not a number.
 
     Example:
         >>> print(sigmoid_focal_loss(jnp.array([0.0, 20.0]), jnp.array([1, 1]), alpha=0.25).round(4))
@@ -118,7 +120,26 @@ def binary_focal_loss(
     ignore_label: float | None = None,
     epsilon: float | None = 1e-7,
 ) -> jax.Array:
-    """Focal loss of probabilities: `sigmoid_focal_loss`, with the clip of `binary_cross_entropy`.
+    """Compute the focal loss of probabilities: (1 - p_t)^gamma times binary cross-entropy, p_t that of the truth.
+
+    From Lin et al., "Focal Loss for Dense Object Detection", 2017, section 3.
+
+    Args:
+        probabilities: p in [0, 1].
+        labels: y in [0, 1], in the shape of `probabilities`.
+        alpha: What positives count, in [0, 1], a number or one for each label on the last axis; negatives count
+            1 - alpha. None or -1 counts both fully.
+        gamma: How strongly easy entries fade, >= 0, a number or one for each label; 0 is binary cross-entropy.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+        epsilon: p is clipped to [epsilon, 1 - epsilon], and has the clipped point's gradient; None takes p exactly.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `probabilities` are not floating, `labels` are not real, or an option is not a number.
 
     Example:
         >>> print(binary_focal_loss(jnp.array([0.9, 0.4]), jnp.array([1, 0])).round(4))
@@ -139,7 +160,7 @@ def sigmoid_asymmetric_loss(
     label_smoothing: float = 0.0,
     ignore_label: float | None = None,
 ) -> jax.Array:
-    """Asymmetric loss of logits, for labels most of which are 0: easy negatives fade faster, and in the end entirely.
+    """Compute the asymmetric loss of logits, for labels that are mostly 0: easy negatives fade faster.
 
     Positives cost -(1 - p)^gamma_pos log(p), negatives -p_m^gamma_neg log(1 - p_m), where p_m = max(p - margin, 0).
     From Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021, equations 4 to 6.
@@ -158,7 +179,7 @@ def sigmoid_asymmetric_loss(
 
     Raises:
         ValueError: Shapes differ, or an option is out of its range.
-        TypeError: `logits` are not floating, or `labels` are not real.
+        TypeError: `logits` are not floating, `labels` are not real, or an option is not a number.
 
     Example:
         >>> print(sigmoid_asymmetric_loss(jnp.array([2.0, -3.5]), jnp.array([1, 0])).round(4))
@@ -179,7 +200,27 @@ def binary_asymmetric_loss(
     ignore_label: float | None = None,
     epsilon: float | None = 1e-7,
 ) -> jax.Array:
-    """Asymmetric loss of probabilities: `sigmoid_asymmetric_loss`, with the clip of `binary_cross_entropy`.
+    """Compute the asymmetric loss of probabilities, for labels that are mostly 0: easy negatives fade faster.
+
+    Positives cost -(1 - p)^gamma_pos log(p), negatives -p_m^gamma_neg log(1 - p_m), where p_m = max(p - margin, 0).
+    From Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021, equations 4 to 6.
+
+    Args:
+        probabilities: p in [0, 1].
+        labels: y in [0, 1], in the shape of `probabilities`.
+        gamma_pos: How strongly easy positives fade, any number >= 0.
+        gamma_neg: How strongly easy negatives fade, any number >= 0.
+        margin: Negatives with a probability up to this cost nothing, in [0, 1).
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+        epsilon: p is clipped to [epsilon, 1 - epsilon], and has the clipped point's gradient; None takes p exactly.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `probabilities` are not floating, `labels` are not real, or an option is not a number.
 
     Example:
         >>> print(binary_asymmetric_loss(jnp.array([0.9, 0.03]), jnp.array([1, 0])).round(4))
@@ -199,7 +240,7 @@ def sigmoid_poly_loss(
     label_smoothing: float = 0.0,
     ignore_label: float | None = None,
 ) -> jax.Array:
-    """Poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
+    """Compute the poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
 
     From Leng et al., "PolyLoss", 2022, equation 5.
 
@@ -215,7 +256,7 @@ def sigmoid_poly_loss(
 
     Raises:
         ValueError: Shapes differ, or an option is out of its range.
-        TypeError: `logits` are not floating, or `labels` are not real.
+        TypeError: `logits` are not floating, `labels` are not real, or an option is not a number.
 
     Example:
         >>> print(sigmoid_poly_loss(jnp.array([0.0]), jnp.array([1])).round(4))
@@ -234,7 +275,24 @@ def binary_poly_loss(
     ignore_label: float | None = None,
     epsilon: float | None = 1e-7,
 ) -> jax.Array:
-    """Poly-1 loss of probabilities: `sigmoid_poly_loss`, with the clip of `binary_cross_entropy`.
+    """Compute the poly-1 loss of probabilities: binary cross-entropy + epsilon_1 (1 - p_t), p_t that of the truth.
+
+    From Leng et al., "PolyLoss", 2022, equation 5.
+
+    Args:
+        probabilities: p in [0, 1].
+        labels: y in [0, 1], in the shape of `probabilities`.
+        epsilon_1: How much the first term of the loss's polynomial in 1 - p_t counts on top.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+        epsilon: p is clipped to [epsilon, 1 - epsilon], and has the clipped point's gradient; None takes p exactly.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `probabilities` are not floating, `labels` are not real, or an option is not a number.
 
     Example:
         >>> print(binary_poly_loss(jnp.array([0.5]), jnp.array([1])).round(4))

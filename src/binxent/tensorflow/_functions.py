@@ -17,7 +17,7 @@ def sigmoid_cross_entropy_with_logits(
     label_smoothing: float = 0.0,
     ignore_label: float | None = None,
 ) -> tf.Tensor:
-    """Binary cross-entropy of logits: c y log(1 + exp(-x)) + (1 - y) log(1 + exp(x)).
+    """Compute binary cross-entropy of logits: c y log(1 + exp(-x)) + (1 - y) log(1 + exp(x)).
 
     `tf.nn.sigmoid_cross_entropy_with_logits`, with options.
 
@@ -25,7 +25,8 @@ def sigmoid_cross_entropy_with_logits(
         labels: y in [0, 1], in the shape of `logits`.
         logits: x, any real number.
         name: Name of the operation.
-        pos_weight: c, what a positive counts: a number, or an array or tensor that broadcasts to `logits`.
+        pos_weight: c, what a positive counts: a number, one for each label on the last axis, or an array or tensor
+            with more axes that broadcasts to `logits`.
         label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
         ignore_label: Entries with this label, a number or NaN, cost 0.
 
@@ -34,7 +35,7 @@ def sigmoid_cross_entropy_with_logits(
 
     Raises:
         ValueError: Shapes differ, or an option is out of its range.
-        TypeError: `logits` are not floating, or `labels` are not real.
+        TypeError: `logits` are not floating, `labels` are not real, or an option is not a number.
         tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
 
     Example:
@@ -54,9 +55,26 @@ def weighted_cross_entropy_with_logits(
     label_smoothing: float = 0.0,
     ignore_label: float | None = None,
 ) -> tf.Tensor:
-    """Binary cross-entropy of logits whose positives count `pos_weight`: `sigmoid_cross_entropy_with_logits`.
+    """Compute binary cross-entropy of logits: pos_weight y log(1 + exp(-x)) + (1 - y) log(1 + exp(x)).
 
     `tf.nn.weighted_cross_entropy_with_logits`, whose gradient at 0 is wrong and whose negatives cost nothing from -17.
+
+    Args:
+        labels: y in [0, 1], in the shape of `logits`.
+        logits: x, any real number.
+        pos_weight: What a positive counts: a number, one for each label on the last axis, or an array or tensor with
+            more axes that broadcasts to `logits`.
+        name: Name of the operation.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `logits` are not floating, `labels` are not real, or an option is not a number.
+        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
 
     Example:
         >>> print(weighted_cross_entropy_with_logits([1.0, 0.0], [0.0, -20.0], pos_weight=2.0).numpy())
@@ -82,7 +100,7 @@ def sigmoid_focal_cross_entropy_with_logits(
     label_smoothing: float = 0.0,
     ignore_label: float | None = None,
 ) -> tf.Tensor:
-    """Focal loss of logits: (1 - p_t)^gamma times binary cross-entropy, p_t the probability of the truth.
+    """Compute the focal loss of logits: (1 - p_t)^gamma times binary cross-entropy, p_t the probability of the truth.
 
     From Lin et al., "Focal Loss for Dense Object Detection", 2017, section 3.
 
@@ -100,7 +118,7 @@ def sigmoid_focal_cross_entropy_with_logits(
 
     Raises:
         ValueError: Shapes differ, or an option is out of its range.
-        TypeError: `logits` are not floating, or `labels` are not real.
+        TypeError: `logits` are not floating, `labels` are not real, or an option is not a number.
         tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
 
     Example:
@@ -124,7 +142,7 @@ def sigmoid_asymmetric_cross_entropy_with_logits(
     label_smoothing: float = 0.0,
     ignore_label: float | None = None,
 ) -> tf.Tensor:
-    """Asymmetric loss of logits, for labels most of which are 0: easy negatives fade faster, and in the end entirely.
+    """Compute the asymmetric loss of logits, for labels that are mostly 0: easy negatives fade faster.
 
     Positives cost -(1 - p)^gamma_pos log(p), negatives -p_m^gamma_neg log(1 - p_m), where p_m = max(p - margin, 0).
     From Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021, equations 4 to 6.
@@ -144,7 +162,7 @@ def sigmoid_asymmetric_cross_entropy_with_logits(
 
     Raises:
         ValueError: Shapes differ, or an option is out of its range.
-        TypeError: `logits` are not floating, or `labels` are not real.
+        TypeError: `logits` are not floating, `labels` are not real, or an option is not a number.
         tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
 
     Example:
@@ -164,7 +182,7 @@ def sigmoid_poly_cross_entropy_with_logits(
     label_smoothing: float = 0.0,
     ignore_label: float | None = None,
 ) -> tf.Tensor:
-    """Poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
+    """Compute the poly-1 loss of logits: binary cross-entropy + epsilon_1 (1 - p_t), p_t the probability of the truth.
 
     From Leng et al., "PolyLoss", 2022, equation 5.
 
@@ -181,7 +199,7 @@ def sigmoid_poly_cross_entropy_with_logits(
 
     Raises:
         ValueError: Shapes differ, or an option is out of its range.
-        TypeError: `logits` are not floating, or `labels` are not real.
+        TypeError: `logits` are not floating, `labels` are not real, or an option is not a number.
         tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
 
     Example:
@@ -202,13 +220,14 @@ def binary_crossentropy(
     ignore_label: float | None = None,
     epsilon: float | None = 1e-7,
 ) -> tf.Tensor:
-    """Binary cross-entropy of probabilities or logits, per element: the `binary_crossentropy` of Keras's backend.
+    """Compute binary cross-entropy of probabilities or logits: the `binary_crossentropy` of Keras's backend.
 
     Args:
         target: Labels in [0, 1], in the shape of `output`.
         output: Probabilities in [0, 1], or logits.
         from_logits: Whether `output` holds logits; this is never guessed.
-        pos_weight: What a positive counts: a number, or an array or tensor that broadcasts to `output`.
+        pos_weight: What a positive counts: a number, one for each label on the last axis, or an array or tensor with
+            more axes that broadcasts to `output`.
         label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
         ignore_label: Entries with this label, a number or NaN, cost 0.
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] and have the clipped point's gradient; None takes
@@ -219,7 +238,7 @@ def binary_crossentropy(
 
     Raises:
         ValueError: Shapes differ, or an option is out of its range.
-        TypeError: `output` is not floating, or `target` is not real.
+        TypeError: `output` is not floating, `target` is not real, or an option is not a number.
         tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
 
     Example:
@@ -242,20 +261,30 @@ def binary_focal_crossentropy(
     ignore_label: float | None = None,
     epsilon: float | None = 1e-7,
 ) -> tf.Tensor:
-    """Focal loss of probabilities or logits, per element: the `binary_focal_crossentropy` of Keras's backend.
+    """Compute the focal loss of probabilities or logits: the `binary_focal_crossentropy` of Keras's backend.
 
-    The loss is `sigmoid_focal_cross_entropy_with_logits`'s, the other arguments are `binary_crossentropy`'s.
+    An element costs (1 - p_t)^gamma times its binary cross-entropy, where p_t is the probability of the truth.
+    From Lin et al., "Focal Loss for Dense Object Detection", 2017, section 3.
 
     Args:
-        target: Labels in [0, 1], in the shape of `output`.
-        output: Probabilities in [0, 1], or logits.
+        target: Labels y in [0, 1], in the shape of `output`.
+        output: Probabilities p in [0, 1], or logits.
         apply_class_balancing: Whether positives count alpha, and negatives 1 - alpha.
         alpha: In [0, 1].
-        gamma: How strongly easy entries fade, any number >= 0.
-        from_logits: Whether `output` holds logits.
-        label_smoothing: s in [0, 1].
+        gamma: How strongly easy entries fade, any number >= 0; 0 is binary cross-entropy.
+        from_logits: Whether `output` holds logits; this is never guessed.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
         ignore_label: Entries with this label, a number or NaN, cost 0.
-        epsilon: Where probabilities are clipped; None takes them exactly.
+        epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] and have the clipped point's gradient; None takes
+            them exactly.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `output` is not floating, `target` is not real, or an option is not a number.
+        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
 
     Example:
         >>> print(binary_focal_crossentropy([1.0, 0.0], [0.9, 0.4]).numpy().round(4))
@@ -279,9 +308,30 @@ def asymmetric_crossentropy(
     ignore_label: float | None = None,
     epsilon: float | None = 1e-7,
 ) -> tf.Tensor:
-    """Asymmetric loss of probabilities or logits, per element: `sigmoid_asymmetric_cross_entropy_with_logits`.
+    """Compute the asymmetric loss of probabilities or logits, for labels that are mostly 0.
 
-    `from_logits` and `epsilon` are `binary_crossentropy`'s.
+    Positives cost -(1 - p)^gamma_pos log(p), negatives -p_m^gamma_neg log(1 - p_m), where p_m = max(p - margin, 0).
+    From Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021, equations 4 to 6.
+
+    Args:
+        target: Labels y in [0, 1], in the shape of `output`.
+        output: Probabilities p in [0, 1], or logits.
+        gamma_pos: How strongly easy positives fade, any number >= 0.
+        gamma_neg: How strongly easy negatives fade, any number >= 0.
+        margin: Negatives with a probability up to this cost nothing, in [0, 1).
+        from_logits: Whether `output` holds logits; this is never guessed.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+        epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] and have the clipped point's gradient; None takes
+            them exactly.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `output` is not floating, `target` is not real, or an option is not a number.
+        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
 
     Example:
         >>> print(asymmetric_crossentropy([1.0, 0.0], [0.9, 0.03]).numpy().round(4))
@@ -303,9 +353,27 @@ def poly_binary_crossentropy(
     ignore_label: float | None = None,
     epsilon: float | None = 1e-7,
 ) -> tf.Tensor:
-    """Poly-1 loss of probabilities or logits, per element: `sigmoid_poly_cross_entropy_with_logits`.
+    """Compute the poly-1 loss of probabilities or logits: binary cross-entropy + epsilon_1 (1 - p_t).
 
-    `from_logits` and `epsilon` are `binary_crossentropy`'s.
+    p_t is the probability of the truth. From Leng et al., "PolyLoss", 2022, equation 5.
+
+    Args:
+        target: Labels y in [0, 1], in the shape of `output`.
+        output: Probabilities p in [0, 1], or logits.
+        epsilon_1: How much the first term of the loss's polynomial in 1 - p_t counts on top.
+        from_logits: Whether `output` holds logits; this is never guessed.
+        label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
+        ignore_label: Entries with this label, a number or NaN, cost 0.
+        epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] and have the clipped point's gradient; None takes
+            them exactly.
+
+    Returns:
+        The loss of each element.
+
+    Raises:
+        ValueError: Shapes differ, or an option is out of its range.
+        TypeError: `output` is not floating, `target` is not real, or an option is not a number.
+        tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
 
     Example:
         >>> print(poly_binary_crossentropy([1.0], [0.5]).numpy().round(4))
