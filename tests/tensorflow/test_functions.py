@@ -13,7 +13,7 @@ from support.compare import close
 import binxent as bx
 import binxent.tensorflow as door
 from binxent._core import formulas
-from binxent.tensorflow import _derivatives, _functions
+from binxent.tensorflow import _derivatives, _pointwise
 
 BCE, FOCAL, ASYMMETRIC, POLY = cases.FAMILY
 FLUSHED = (
@@ -361,8 +361,8 @@ def test_functions_say_what_their_losses_say(function, spec):
 
 def test_another_reading_takes_the_place_of_the_losss_own():
     x, y = tf.constant([0.0, 0.2]), tf.constant([1.0, 0.0])
-    close(_functions.elementwise(BCE().pointwise.read_as("logit"), x, y), door.pointwise(BCE(True), x, y), 0)
-    close(_functions.elementwise(BCE().pointwise.read_as("keras2_probability"), x, y), [15.424949, 0.22314343])
+    close(_pointwise.elementwise(BCE().pointwise.read_as("logit"), x, y), door.pointwise(BCE(True), x, y), 0)
+    close(_pointwise.elementwise(BCE().pointwise.read_as("keras2_probability"), x, y), [15.424949, 0.22314343])
 
 
 def test_arguments_are_taken_as_tf_nn_takes_them():

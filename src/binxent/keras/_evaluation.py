@@ -20,9 +20,9 @@ BACKEND = keras.backend.backend()  # a process has one
 driver: Any = None
 on_tensorflow: Any = None
 if BACKEND == "jax":
-    from binxent.jax import _functions as driver
+    from binxent.jax import _pointwise as driver
 elif BACKEND == "tensorflow":
-    from binxent.tensorflow import _functions as driver
+    from binxent.tensorflow import _pointwise as driver
     from binxent.tensorflow import _weighted_reduction as on_tensorflow
 elif BACKEND == "torch":
     from binxent.torch import _pointwise as driver

@@ -11,8 +11,8 @@ from binxent._core.masking import both
 from binxent._core.weighted_reduction import with_matching_ranks as matched
 from binxent.tensorflow import _ops as operations
 from binxent.tensorflow import _weighted_reduction
-from binxent.tensorflow._functions import elementwise
 from binxent.tensorflow._logit_tracing import logits_of_sigmoid
+from binxent.tensorflow._pointwise import elementwise
 from binxent.tf_keras._private import mask_of, not_converted
 
 SAMPLES = losses.BinaryCrossentropy(axis=())  # whose elements are losses per sample already
