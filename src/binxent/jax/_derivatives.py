@@ -70,7 +70,7 @@ def derivative(formula_key, prediction_kind, epsilon, order):
         dx, dy, dconstants = tangents
         by_constants = (functools.partial(by_constant, k) for k in range(len(dconstants)))
         parts = [(by_prediction, dx), (by_label, dy), *zip(by_constants, dconstants, strict=True)]
-        # Only what is asked for: labels are seldom differentiated, and their tangent is then a symbolic zero.
+        # Most calls do not differentiate labels, whose tangent is then a symbolic zero and costs nothing.
         terms = [rate(*primals) * tangent for rate, tangent in parts if not isinstance(tangent, SymbolicZero)]
         return value(*primals), functools.reduce(jnp.add, terms)
 

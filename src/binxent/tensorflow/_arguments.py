@@ -17,7 +17,7 @@ PosWeight: TypeAlias = tf.Tensor | tf.Variable | ArrayLike | Sequence[tf.Variabl
 
 
 def as_tensor(name, values) -> Any:
-    """A tensor of real numbers.
+    """Convert values to a tensor of real numbers.
 
     Raises:
         TypeError: `values` are something else.
@@ -34,7 +34,7 @@ def as_tensor(name, values) -> Any:
 
 
 def as_pos_weight(values) -> Any:
-    """The weight of positives: a number or a tuple of numbers, which are constants; or a floating tensor.
+    """Return the weight of positives as constants, a number or a tuple of numbers, or as a floating tensor.
 
     Raises:
         TypeError: `values` are something else.

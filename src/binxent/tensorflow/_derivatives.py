@@ -99,8 +99,8 @@ def _with_gradients(result, tensors, gradients, gradient_in_label):
 
     `tf.custom_gradient` has two faults here. A forward accumulator looks inside, and differentiates the operations that
     it finds there. And its gradients are made of the tensors of the call, which are out of reach in the copy of the
-    graph that second derivatives are taken of. Only a SavedModel needs these: it asks once, without an operation, and
-    saves no gradients of gradients.
+    graph that second derivatives are taken of. Only a SavedModel needs these: it uses them once, without an operation,
+    and saves no gradients of gradients.
     """
     number = next(_numbers)
     of_loss, of_label = f"BinxentLoss-{number}", f"BinxentLabel-{number}"

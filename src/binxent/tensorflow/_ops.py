@@ -1,4 +1,4 @@
-"""TensorFlow's operations under the names of `keras.ops`, for `_core/weighted_reduction.py`: no Keras is asked for."""
+"""TensorFlow's operations under the names of `keras.ops`, for `_core/weighted_reduction.py`: without Keras."""
 
 import tensorflow as tf
 
@@ -15,14 +15,14 @@ where = tf.where
 
 
 def convert_to_tensor(values, dtype):
-    """A tensor of a dtype, from values of any."""
+    """Convert values of any dtype to a tensor of a dtype."""
     return tf.cast(tf.convert_to_tensor(values, dtype_hint=dtype), dtype)
 
 
 def shape(tensor):
-    """The dimensions: numbers, and scalar tensors where only running tells."""
+    """Return the dimensions: numbers, and scalar tensors where they are known only when a graph runs."""
     static = tensor.shape
     if None not in static:
         return tuple(static)
     running = tf.shape(tensor)
-    return tuple(running[axis] if one is None else one for axis, one in enumerate(static))
+    return tuple(running[axis] if extent is None else extent for axis, extent in enumerate(static))

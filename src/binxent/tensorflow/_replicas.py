@@ -1,7 +1,8 @@
 """Means over a batch that the replicas of a `tf.distribute` strategy share.
 
-Replicas seldom weigh the same: one has more masked entries, or a heavier sample, or the shorter part of the last batch.
-The mean of their means is then not the mean of the batch. Here every divisor is added up over the replicas first.
+Replicas seldom have the same total weight: they differ in masked entries, in sample weights, and in the length of their
+part of the last batch. The mean of their means is then not the mean of the batch, so every divisor is summed over the
+replicas first.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ from binxent.tensorflow._arguments import TensorLike, as_tensor
 
 
 def whole_mean(total, divisor) -> Any:
-    """The sum over all replicas of `total`, divided by that of `divisor`, for a trainer that averages over replicas.
+    """Divide the sum over all replicas of `total` by that of `divisor`, for a trainer that averages over replicas.
 
     Each replica gets the value for the whole batch. Its gradient is that of its own share times the number of
     replicas, because Keras's trainers, having taken each replica's loss for a mean, divide by that number.
@@ -38,12 +39,11 @@ def whole_mean(total, divisor) -> Any:
 
 
 def compute_weighted_average_loss(per_example_loss: TensorLike, sample_weight: TensorLike | None = None) -> tf.Tensor:
-    """A replica's share of a weighted mean: its sum of losses times weights, over the sum of the weights everywhere.
+    """Compute a replica's share of a weighted mean: its sum of losses times weights, over the sum of all weights.
 
     The shares add up to the mean of the batch, and so do their gradients, however unequally weights and examples are
-    spread. `tf.nn.compute_average_loss`, which is called at the same place, divides by the size of the batch whatever
-    the weights are, and takes every replica's part to be as large as this one's. Where nothing is distributed this is
-    the weighted mean.
+    spread. `tf.nn.compute_average_loss` divides by the size of the batch whatever the weights are, and assumes that all
+    replicas have equally many examples. Without a strategy this is the weighted mean.
 
     Args:
         per_example_loss: The losses of the examples that this replica has, one per example or per element.

@@ -1,4 +1,4 @@
-"""The shape rules for TensorFlow, which may know a shape only when a graph runs."""
+"""The shape rules for TensorFlow, where a shape may be known only when a graph runs."""
 
 import tensorflow as tf
 
@@ -10,7 +10,7 @@ IMPOSSIBLE = -2  # an extent that no tensor is given
 
 
 def in_the_same_shape(names, labels, predictions):
-    """The labels, which are never broadcast against the predictions.
+    """Return the labels, which are never broadcast against the predictions.
 
     Raises:
         ValueError: The shapes differ.
@@ -20,12 +20,12 @@ def in_the_same_shape(names, labels, predictions):
         require_same_shape(names[0], labels.shape, names[1], predictions.shape)
     if labels.shape.is_fully_defined() and predictions.shape.is_fully_defined():
         return labels
-    with record.stop_recording():  # forward accumulators inside each other stumble over the shape of a tensor
+    with record.stop_recording():  # nested forward accumulators cannot differentiate the shape of a tensor
         true_shape, pred_shape = tf.shape(labels), tf.shape(predictions)
-        one, other = true_shape, pred_shape
+        left, right = true_shape, pred_shape
         if labels.shape.rank is None or predictions.shape.rank is None:
-            one, other = _of_one_length(one), _of_one_length(other)
-        same = tf.reduce_all(tf.equal(one, other))
+            left, right = _of_one_length(left), _of_one_length(right)
+        same = tf.reduce_all(tf.equal(left, right))
     wanted = f"`{names[0]}` and `{names[1]}` must have the same shape; got these. Reshape one of them."
     labels = _unless_different(
         same, labels, true_shape, pred_shape, wanted, f"{names[0]}_must_have_the_shape_of_{names[1]}"
@@ -35,8 +35,8 @@ def in_the_same_shape(names, labels, predictions):
 
 
 def _unless_different(same, tensor, own, wanted, message, name):
-    """The tensor, or an error when the graph runs and shapes are not the same."""
-    if is_left_to_xla():  # which drops assertions, as others drop a reshape that looks as if it did nothing
+    """Return the tensor, which is an error when the graph runs with different shapes."""
+    if is_left_to_xla():  # it drops assertions, while grappler drops a reshape that seems to change nothing
         return tf.reshape(tensor, tf.where(same, wanted, IMPOSSIBLE), name)
     with tf.control_dependencies([tf.debugging.Assert(same, [message, own, wanted])]):
         return tf.identity(tensor)
@@ -47,15 +47,15 @@ def _of_one_length(shape):
 
 
 def is_left_to_xla():
-    """Whether a graph is being built that XLA compiles as a whole."""
+    """Return whether a graph is being built that XLA compiles as a whole."""
     return is_in_xla(tf.compat.v1.get_default_graph())
 
 
 def broadcasting_to(pos_weight, name, predictions):
-    """The weights of positives, which are broadcast to the predictions, and never make them larger.
+    """Broadcast the weights of positives to the predictions, never the predictions to them.
 
-    A single axis is that of the labels: it has as many weights as the last axis of the predictions has labels. Weights
-    with more axes say by an extent of 1 along which they are repeated.
+    With a single axis there is one weight for each label on the last axis: a single weight is not repeated. Weights
+    with more axes are repeated along those of extent 1.
 
     Raises:
         ValueError: They do not broadcast.

@@ -1,4 +1,4 @@
-"""The weighted reduction for TensorFlow: with rows of ragged tensors, and ranks and shapes that only running tells."""
+"""The weighted reduction for TensorFlow: with ragged rows, and with ranks and shapes known only when a graph runs."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from binxent.tensorflow._shapes import in_the_same_shape
 
 
 def reduced(cost, spec, reduction, y_true, y_pred, sample_weight=None, mask=None) -> Any:
-    """As `weighted_reduction.reduced`, of labels whose rank may differ by a last axis of one.
+    """Reduce as `weighted_reduction.reduced` does, with labels whose rank may differ by a last axis of one.
 
     Args:
         cost: The loss of each element, a function of (predictions, labels).
@@ -30,19 +30,19 @@ def reduced(cost, spec, reduction, y_true, y_pred, sample_weight=None, mask=None
 
 
 def per_sample(cost, spec, y_true, y_pred) -> Any:
-    """The mean over the axis of a loss, of labels in the shape of the predictions."""
+    """Compute the mean over the axis of a loss, with labels in the shape of the predictions."""
     if isinstance(y_true, tf.RaggedTensor) or isinstance(y_pred, tf.RaggedTensor):
         return _reduced_rows(cost, spec, "none", y_true, y_pred, None)
     return weighted_reduction.reduced(operations, cost, spec, "none", _ranked(y_true, y_pred), y_pred)
 
 
 def totals(cost, spec, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
-    """The sum of the weighted losses, and that of the weights, of tensors that are not ragged."""
+    """Compute the sum of the weighted losses, and that of the weights, of tensors that are not ragged."""
     return weighted_reduction.totals(operations, cost, spec, *_prepared(y_true, y_pred, sample_weight), mask)
 
 
 def _prepared(y_true, y_pred, sample_weight) -> tuple[Any, Any, Any]:
-    """Labels, predictions and weights in shapes that are known to match, or that are refused while running."""
+    """Return labels, predictions and weights whose shapes match, or are refused when the graph runs."""
     y_true, y_pred = weighted_reduction.with_matching_ranks(operations, _ranked(y_true, y_pred), y_pred)
     y_true = in_the_same_shape(("y_true", "y_pred"), y_true, y_pred)  # before a weight can broadcast it
     if sample_weight is not None:
@@ -51,12 +51,12 @@ def _prepared(y_true, y_pred, sample_weight) -> tuple[Any, Any, Any]:
 
 
 def _ranked(values, y_pred, leading=False):
-    """Values whose rank only running tells, with axes of one added or taken away at the end until they have y_pred's.
+    """Give values of unknown rank the rank of `y_pred`: add or remove axes of one at the end when the graph runs.
 
     Args:
         values: A tensor.
         y_pred: The predictions, whose rank is known.
-        leading: Whether to repeat values of which there is one for many predictions, whose axes they lead.
+        leading: Whether the values are weights, which lead the axes of the predictions and are repeated along the rest.
     """
     if values.shape.rank is not None:
         return values
@@ -75,12 +75,14 @@ def _ranked(values, y_pred, leading=False):
 
 
 def _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight):
-    """The reduced loss of ragged tensors: one per row, and means are those of rows that have anything in them."""
+    """Reduce the loss of ragged tensors, one sample per row; means leave out empty rows."""
     ragged: Any = y_pred if isinstance(y_pred, tf.RaggedTensor) else y_true
     if isinstance(y_true, tf.RaggedTensor) and isinstance(y_pred, tf.RaggedTensor):
         y_true = _in_equal_rows(y_true, y_pred)
     inside = ragged.with_flat_values(tf.ones_like(ragged.flat_values, tf.bool)).to_tensor()
-    y_true, y_pred = (one.to_tensor() if isinstance(one, tf.RaggedTensor) else one for one in (y_true, y_pred))
+    y_true, y_pred = (
+        values.to_tensor() if isinstance(values, tf.RaggedTensor) else values for values in (y_true, y_pred)
+    )
     y_true, y_pred = weighted_reduction.with_matching_ranks(operations, y_true, y_pred)
 
     def samples(cost, sample_weight):
@@ -104,9 +106,9 @@ def _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight):
 
 
 def _in_equal_rows(y_true, y_pred):
-    """The labels, once it is known that their rows are as long as those of the predictions."""
+    """Return the labels, after a check that their rows are as long as those of the predictions."""
     pairs = zip(y_true.nested_row_splits, y_pred.nested_row_splits, strict=False)
     message = "The rows of `y_true` must be as long as those of `y_pred`."
-    checks = [tf.debugging.assert_equal(one, other, message=message) for one, other in pairs]
+    checks = [tf.debugging.assert_equal(true, pred, message=message) for true, pred in pairs]
     with tf.control_dependencies([check for check in checks if check is not None]):
         return tf.identity(y_true)
