@@ -44,6 +44,7 @@ lint: .venv/test.installed .venv/lint.installed .venv/docs.installed  ## check s
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m ruff format --quiet --check .
 	@$(RUN) -m pyright --pythonpath $(RUN)
+	@$(RUN) tests/typing/verify_types.py
 	@$(PAGES)
 
 format: .venv/lint.installed  ## put the code into the house style

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from binxent._core import formulas
-from binxent._core.dtypes import DTYPES
-from binxent._core.formulas import power_kind
+from binxent._core.dtypes import standard_dtype
+from binxent._core.formulas import LINEAR, formula, power_kind
 from binxent._core.options import number, numbers
 from binxent._core.pointwise import Pointwise, identity
 from binxent._core.public_names import claim
@@ -25,6 +25,7 @@ from binxent._core.types import Axis, Reduced, Reduction
 
 __all__ = [
     "FAMILY",
+    "LINEAR",
     "AsymmetricCrossentropy",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
@@ -32,6 +33,7 @@ __all__ = [
     "Loss",
     "Pointwise",
     "PolyBinaryCrossentropy",
+    "formula",
 ]
 
 
@@ -80,7 +82,7 @@ class Loss:
         self._set(
             axis=standard_axis(self.axis),
             reduction=standard_reduction(self.reduction),
-            dtype=_standard_dtype(self.dtype),
+            dtype=standard_dtype(self.dtype),
             ignore_label=ignore_label,
         )
         common = self.label_smoothing, self.ignore_label, self.epsilon
@@ -167,7 +169,6 @@ class ElementwiseLoss(Loss):
     method `define`, and is then a loss on NumPy arrays and usable through `pointwise` of every door.
 
     Example:
-        >>> from binxent._core.formulas import LINEAR, formula
         >>> @formula("scale", in_label=LINEAR)
         ... def scaled_bce(f):
         ...     one, entropy = f.one, f.entropy
@@ -387,15 +388,6 @@ def _standard_pos_weight(pos_weight):
     if not np.all((weights >= 0) & (weights < np.inf)):
         raise ValueError(f"`pos_weight` must be finite and >= 0; got {pos_weight!r}.")
     return tuple(weights.tolist()) if weights.ndim else float(weights)
-
-
-def _standard_dtype(dtype):
-    if dtype is None:
-        return None
-    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
-    if name not in DTYPES:
-        raise ValueError(f"`dtype` must be one of {', '.join(DTYPES)}, or None for that of `y_pred`; got {dtype!r}.")
-    return name
 
 
 claim(globals())

@@ -38,10 +38,7 @@ MUTATIONS = [
     ("(m.maximum(-z, zero) + tail", "(m.maximum(z, zero) + tail"),
     ("tail = m.log1p(e)", "tail = m.log1p(e * e)"),
     ("small = e * big", "small = one - big"),
-    (
-        "(a, b), (-over_p, over_q), (over_p * over_p, over_q * over_q)",
-        "(a, b), (-over_p, over_q), (over_p * over_p, over_p * over_q)",
-    ),
+    ("high, low = zero - m.log(less), cost_of_rest(less)", "high, low = zero - m.log(less), less"),
     ("lost = m.where(small, (one - rest) - u, zero)", "lost = zero * u"),
     ("two * f1 * bounded1", "f1 * bounded1"),
     ("m.where(z >= zero, negative, positive)", "m.where(z >= zero, positive, negative)"),

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from binxent._core.formulas import LINEAR, formula
-from binxent.losses import ElementwiseLoss
+from binxent.losses import LINEAR, ElementwiseLoss, formula
 
 
 @formula("limit", in_label=LINEAR)

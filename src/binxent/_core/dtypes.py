@@ -1,6 +1,7 @@
 """The dtypes of results, and the precision in which they are computed: float32 for halves, which are too coarse."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -31,3 +32,17 @@ def named_dtype(name: str) -> np.dtype:
 def is_readable(dtype: np.dtype) -> bool:
     """Return whether kernels read arrays of this dtype: real numbers in the byte order of the machine."""
     return (dtype.kind in "biu" or dtype.name in DTYPES) and dtype.isnative
+
+
+def standard_dtype(dtype: Any) -> str | None:
+    """Return the name of a floating dtype, or None for None.
+
+    Raises:
+        ValueError: It is another.
+    """
+    if dtype is None:
+        return None
+    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
+    if name not in DTYPES:
+        raise ValueError(f"`dtype` must be one of {', '.join(DTYPES)}, or None for that of `y_pred`; got {dtype!r}.")
+    return name
