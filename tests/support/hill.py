@@ -83,32 +83,26 @@ class Undeclared(ElementwiseLoss):
         return (undeclared,), ()
 
 
-def polynomial(count):
-    """A formula with any number of constants: BCE times 1 plus their sum."""
+@formula(in_label=LINEAR)
+def scaled(f, count):
+    """BCE times 1 plus the sum of any number of constants."""
+    one, entropy = f.one, f.entropy
 
-    def build(f):
-        one, entropy = f.one, f.entropy
+    @f.jit
+    def scaled(state, y, constants):
+        loss, slope, curvature = entropy(y, one - y, one, state)
+        scale = one
+        if count > 0:
+            scale = scale + constants[0]
+        if count > 1:
+            scale = scale + constants[1]
+        if count > 2:
+            scale = scale + constants[2]
+        if count > 3:
+            scale = scale + constants[3]
+        return loss * scale, slope * scale, curvature * scale
 
-        @f.jit
-        def scaled(state, y, constants):
-            loss, slope, curvature = entropy(y, one - y, one, state)
-            scale = one
-            if count > 0:
-                scale = scale + constants[0]
-            if count > 1:
-                scale = scale + constants[1]
-            if count > 2:
-                scale = scale + constants[2]
-            if count > 3:
-                scale = scale + constants[3]
-            return loss * scale, slope * scale, curvature * scale
-
-        return scaled
-
-    return build
-
-
-SCALED = [polynomial(count) for count in range(5)]
+    return scaled
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,4 +112,4 @@ class Scaled(ElementwiseLoss):
     constants: tuple = ()
 
     def define(self):
-        return (SCALED[len(self.constants)],), self.constants
+        return (scaled, len(self.constants)), tuple(self.constants)

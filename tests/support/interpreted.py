@@ -83,6 +83,7 @@ def interpreted_driver():
     os.environ["TRITON_INTERPRET"] = "1"
     import triton
     import triton.language as tl
+    from support import hill
     from triton.runtime import interpreter
 
     from binxent._core import formula_parts, formulas
@@ -95,7 +96,7 @@ def interpreted_driver():
         return scope[self.fn.__name__]
 
     interpreter.FunctionRewriter._compile_and_exec = with_closure
-    for module in (formula_parts, formulas):
+    for module in (formula_parts, formulas, hill):
         vars(module).update(tl=tl)  # by which it recognises Triton's functions
     del _triton._triton_maths.reciprocal  # which is PTX
     # Nor can it take a tensor from a constant, but it can from a number.

@@ -10,6 +10,7 @@ import pytest
 from support.accuracy import ULPS, accurate, case
 from support.cases import FAMILY, READINGS, SPELLINGS, predictions
 from support.compare import close
+from support.hill import HillLoss, Scaled
 
 import binxent as bx
 
@@ -259,6 +260,21 @@ def test_the_same_input_gives_the_same_bits(fuse):
     x, y = data(3000)
     first, second = (fuse(LOGITS, x, y, divisor=3000, dtype=torch.float64)[0] for _ in range(2))
     assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("count", range(5))
+def test_a_formula_has_any_number_of_constants_any_of_them_per_label(fuse, count):
+    x, y = data(40, 3)
+    constants = [(0.5, 1.5, 2.0), 1 / 3, (1.0, 0.0, 4.0), 0.25][:count]
+    total = 1 + sum(torch.tensor(one, dtype=torch.float64) for one in constants)
+    options = {"elementwise": True, "slope": True, "dtype": torch.float64}
+    got = fuse(Scaled(tuple(constants), from_logits=True), x.double(), y, **options)
+    want = fuse(LOGITS, x.double(), y, **options)
+    close(got, [one * total for one in want], 1e-14)
+
+
+def test_a_loss_of_ones_own_compiles(compiler):
+    compiles_well(compiler, (HillLoss(from_logits=True), *data(2**15)), 4)
 
 
 def variants():

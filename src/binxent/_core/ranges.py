@@ -8,7 +8,8 @@ def range_error(
 ) -> Exception | None:
     """Return the error that says how many values lie outside [0, 1], and how far; None if all lie inside.
 
-    Works on NumPy arrays and torch tensors, and makes no copy of values that all lie inside.
+    Its attribute `counts` holds the fields of the message, for a door that calls the arguments by other names. Works on
+    NumPy arrays and torch tensors, and makes no copy of values that all lie inside.
 
     Args:
         values: Array or tensor of any real dtype.
@@ -27,4 +28,7 @@ def range_error(
     shown = values.reshape(-1) if valid is None else values[valid]
     total, shown = len(shown), shown[shown == shown]
     least, most = (float(shown.min()), float(shown.max())) if len(shown) else (float("nan"),) * 2
-    return error(words.format(outside=int(outside.sum()), total=total, least=f"{least:.9g}", most=f"{most:.9g}"))
+    counts = {"outside": int(outside.sum()), "total": total, "least": f"{least:.9g}", "most": f"{most:.9g}"}
+    found = error(words.format(**counts))
+    found.counts = counts  # pyright: ignore[reportAttributeAccessIssue]
+    return found

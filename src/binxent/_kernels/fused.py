@@ -90,4 +90,7 @@ def fuse(
     sums = np.empty(size // row * pieces)
     operands = predictions, labels, operands, losses, first, second, weights
     suspicious = threads.run(run, end(), plan, sums, operands, size, most_threads) > 0
-    return sums if pieces == 1 else sums.reshape(-1, pieces).sum(1), suspicious
+    if pieces > 1:
+        with np.errstate(over="ignore"):  # a sum beyond every float is infinite, as its loss is
+            sums = sums.reshape(-1, pieces).sum(1)
+    return sums, suspicious

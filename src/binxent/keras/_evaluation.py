@@ -30,13 +30,12 @@ elif BACKEND == "torch":
 MEANS = {"sum_over_batch_size": "mean", "mean": "mean", "mean_with_sample_weight": "weighted_mean"}
 LARGEST_FLOAT16 = 65504.0
 SAMPLES = losses.BinaryCrossentropy(axis=())  # whose elements are losses per sample already
-# Errors of the torch door, which checks values, in the words of this one.
-IN_KERAS_WORDS = {
-    "elements of input": "elements of `y_pred`",
-    "elements of target": "elements of `y_true`",
-    "Logits belong to `binary_cross_entropy_with_logits`": "Logits need from_logits=True",
-    "`ignore_index`": "`ignore_label`",
+# What torch's driver, which looks at values where they can be seen, calls the arguments, and what to do about them.
+ARGUMENTS = {
+    "target": ("y_true", "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."),
+    "input": ("y_pred", "Logits need from_logits=True."),
 }
+OUTSIDE = "all elements of `{name}` should be between 0 and 1; {outside} of {total} are not, from {least} to {most}. "
 
 
 def reduced_loss(loss, y_true, y_pred, sample_weight, mask) -> Any:
@@ -151,12 +150,11 @@ def _cost(function, *arguments):
     try:
         return function(*arguments)
     except (RuntimeError, ValueError) as error:
-        message = str(error)
-        if "should be between 0 and 1" not in message:
+        if not hasattr(error, "counts"):
             raise
-        for words, in_keras in IN_KERAS_WORDS.items():
-            message = message.replace(words, in_keras)
-        raise ValueError(message) from None
+        name, advice = ARGUMENTS[error.argument]  # pyright: ignore[reportAttributeAccessIssue]
+        counts: Any = error.counts  # pyright: ignore[reportAttributeAccessIssue]
+        raise ValueError(OUTSIDE.format(name=name, **counts) + advice) from None
 
 
 def _mean_in_one_pass(cost, spec, reduction, y_true, y_pred, sample_weight):

@@ -6,26 +6,18 @@ from typing import Any
 
 import keras
 
-from binxent.keras import losses, metrics
-from binxent.keras._functions import (
-    asymmetric_crossentropy,
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    poly_binary_crossentropy,
-)
+from binxent.keras import _functions, _registry, losses, metrics
+from binxent.losses import FAMILY
 
-# Every name and function that stands for a binary loss, by the class that takes its place.
-ALIASES = {
-    "BinaryCrossentropy": ("binary_crossentropy", "bce", "BCE", keras.losses.binary_crossentropy, binary_crossentropy),
-    "BinaryFocalCrossentropy": (
-        "binary_focal_crossentropy",
-        keras.losses.binary_focal_crossentropy,
-        binary_focal_crossentropy,
-    ),
-    "AsymmetricCrossentropy": (asymmetric_crossentropy,),
-    "PolyBinaryCrossentropy": (poly_binary_crossentropy,),
+# Every name and function that stands for a binary loss, and the class that takes its place.
+NAMES = {
+    alias: kind.__name__
+    for kind in FAMILY
+    for alias in (
+        *_registry.NAMES[kind.__name__],
+        *(getattr(module, str(kind.name)) for module in (keras.losses, _functions) if hasattr(module, str(kind.name))),
+    )
 }
-NAMES = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
 BINARY_LOSSES = (losses.Loss, keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
 ACCURACIES = ("accuracy", "acc", "binary_accuracy", "BinaryAccuracy")
 

@@ -2,13 +2,10 @@
 
 from binxent.keras import losses, metrics
 from binxent.keras._private import LOSSES_BY_NAME, METRICS_BY_NAME
+from binxent.losses import FAMILY
 
-NAMES = {
-    "BinaryCrossentropy": ("BinaryCrossentropy", "binary_crossentropy", "bce", "BCE"),
-    "BinaryFocalCrossentropy": ("BinaryFocalCrossentropy", "binary_focal_crossentropy"),
-    "AsymmetricCrossentropy": ("AsymmetricCrossentropy", "asymmetric_crossentropy"),
-    "PolyBinaryCrossentropy": ("PolyBinaryCrossentropy", "poly_binary_crossentropy"),
-}
+ALIASES = {"BinaryCrossentropy": ("bce", "BCE")}  # beside the name of the class and of the function
+NAMES = {kind.__name__: (kind.__name__, kind.name, *ALIASES.get(kind.__name__, ())) for kind in FAMILY}
 TABLES = [(LOSSES_BY_NAME, losses), (METRICS_BY_NAME, metrics)]
 ORIGINAL_TABLES = [dict(table) for table, _ in TABLES]
 

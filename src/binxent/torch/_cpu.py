@@ -155,4 +155,5 @@ def _refuse_impossible_values(loss, input, target, weight):
         words = OUTSIDE.format(name=name, advice=advice)
         error = range_error(values, valid, words, error=kind, refuse_nan=not is_logit)
         if error is not None:
+            error.argument = name  # pyright: ignore[reportAttributeAccessIssue]
             raise error
