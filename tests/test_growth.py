@@ -135,3 +135,26 @@ def test_a_formula_has_any_number_of_constants_any_of_them_per_label(count):
     if count:
         with pytest.raises(ValueError, match="must be a number or hold one number"):
             bx_torch.pointwise(loss, torch.zeros(2, 4), torch.zeros(2, 4))
+
+
+POINTWISE = {
+    "NumPy": (bx.pointwise, np.array),
+    "PyTorch": (lambda *arguments: bx_torch.pointwise(*arguments), lambda values: torch.tensor(values)),
+    "JAX": (lambda *arguments: bx_jax.pointwise(*arguments), np.array),
+    "TensorFlow": (lambda *arguments: bx_tf.pointwise(*arguments), lambda values: tf.constant(values)),
+}
+
+
+@pytest.mark.parametrize("door", POINTWISE)
+def test_errors_of_pointwise_have_its_own_words(door):
+    pointwise, array = POINTWISE[door]
+    two, one = array([0.5, 0.5]), array([1.0])
+    with pytest.raises(ValueError, match="`labels` and `predictions` must have the same shape"):
+        pointwise(bx.BinaryCrossentropy(), two, one)
+    with pytest.raises(TypeError, match="`loss` must be a loss of `binxent.losses`.* It comes first"):
+        pointwise(two, two, two)
+    if door in ("NumPy", "PyTorch"):  # where values are looked at
+        with pytest.raises(ValueError, match=r"`labels`.*1 of 2.*Map the two classes"):
+            pointwise(bx.BinaryCrossentropy(True), two, array([0.0, 3.0]))
+        with pytest.raises(ValueError, match=r"`predictions`.*1 of 2.*from_logits=True"):
+            pointwise(bx.BinaryCrossentropy(), array([0.0, 3.0]), two)

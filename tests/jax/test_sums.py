@@ -29,7 +29,7 @@ def points(from_logits):
 def mean_of_copies(spec, x, y):
     """The loss of each point, as the mean over a row of copies."""
     x, y = (np.repeat(np.asarray(column, "float32")[:, None], COPIES, 1) for column in (x, y))
-    return np.asarray(jax.jit(lambda x, y: door.elementwise(spec, x, y).mean(1))(x, y))
+    return np.asarray(jax.jit(lambda x, y: door.pointwise(spec, x, y).mean(1))(x, y))
 
 
 @pytest.mark.parametrize("reading", READINGS)
@@ -74,7 +74,7 @@ def test_an_infinite_cost_is_infinite_for_any_mass_but_none():
     ],
 )
 def test_nothing_but_the_gradient_is_written_to_memory(name, reading):
-    loss = partial(door.elementwise, SPELLINGS[name](**READINGS[reading]))
+    loss = partial(door.pointwise, SPELLINGS[name](**READINGS[reading]))
     x = jnp.zeros((COPIES, 16))
 
     def scratch(function):

@@ -3,6 +3,7 @@
 import numpy as np
 
 import binxent as bx
+from binxent.losses import FAMILY as FAMILY  # one of each
 
 READINGS = {
     "logits": {"from_logits": True},
@@ -11,9 +12,6 @@ READINGS = {
 }
 ELEMENTWISE = {"axis": (), "reduction": "none"}
 SOFT = (0.5, 0.3, 0.001, 0.999)
-
-# One of each: what a loss is when nobody asks for anything else.
-FAMILY = (bx.BinaryCrossentropy, bx.BinaryFocalCrossentropy, bx.AsymmetricCrossentropy, bx.PolyBinaryCrossentropy)
 
 # Every spelling of every power, by the name under which the table of tolerances knows it.
 SPELLINGS = {

@@ -63,7 +63,7 @@ def numbers(name: str, values: Any) -> float | np.ndarray:
     if type(values) in PLAIN:
         return values
     if np.ma.is_masked(values):
-        raise TypeError(f"`{name}` must hold a number for each label; got a masked array, some of whose are missing.")
+        raise TypeError(f"`{name}` must hold a number for each label; got a masked array with masked entries.")
     try:
         array = np.asarray(_detached(values))
     except Exception as error:  # each framework has a type of its own for a tensor without values

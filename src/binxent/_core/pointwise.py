@@ -1,7 +1,7 @@
 """The part of a loss that concerns a single prediction and label, which drivers compute."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from binxent._core import formulas
@@ -51,7 +51,7 @@ class Pointwise:
 
     def read_as(self, prediction_kind: str | None) -> "Pointwise":
         """The same with another prediction kind; None changes nothing."""
-        return self if prediction_kind is None else Pointwise(prediction_kind, *self.values()[1:])
+        return self if prediction_kind is None else replace(self, prediction_kind=prediction_kind)
 
     def with_pos_weight(self, pos_weight: Any) -> "Pointwise":
         """The same with another `pos_weight`, a number, a tuple, or what stands for it in a driver.
@@ -61,11 +61,11 @@ class Pointwise:
         """
         if self.formula_key[0] not in (formulas.bce, formulas.unweighted_bce):
             raise TypeError(f"`pos_weight` is a parameter of binary cross-entropy; `{self.name}` has none.")
-        return Pointwise(self.prediction_kind, (formulas.bce,), (pos_weight,), *self.values()[3:])
+        return replace(self, formula_key=(formulas.bce,), constants=(pos_weight,))
 
     def plain(self) -> "Pointwise":
         """The same for labels that are smoothed already, none of them ignored."""
-        return Pointwise(*self.values()[:3], epsilon=self.epsilon)
+        return replace(self, label_smoothing=0.0, ignore_label=None)
 
     @property
     def name(self) -> str:
@@ -77,6 +77,21 @@ class Pointwise:
         """The parameters that the constants come from, for errors about them."""
         names = getattr(self.formula_key[0], "constant_names", ())
         return names + tuple(f"constant {k}" for k in range(len(names), len(self.constants)))
+
+
+def element_part(loss: Any) -> Pointwise:
+    """Return the `Pointwise` of a loss.
+
+    Raises:
+        TypeError: It is no loss.
+    """
+    found = getattr(loss, "pointwise", None)
+    if not isinstance(found, Pointwise):
+        raise TypeError(
+            f"`loss` must be a loss of `binxent.losses`, as BinaryCrossentropy(from_logits=True); got {loss!r}. It "
+            "comes first, then predictions and labels."
+        )
+    return found
 
 
 def identity(values: Iterable[Any]) -> tuple[Any, ...]:

@@ -1,6 +1,11 @@
 """The error about labels and probabilities outside [0, 1], in the words of each door."""
 
+from collections.abc import Mapping
 from typing import Any
+
+IN_THE_WORDS_OF_A_DOOR = (
+    "all elements of `{name}` should be between 0 and 1; {outside} of {total} are not, from {least} to {most}. {advice}"
+)
 
 
 def range_error(
@@ -32,3 +37,17 @@ def range_error(
     found = error(words.format(**counts))
     found.counts = counts  # pyright: ignore[reportAttributeAccessIssue]
     return found
+
+
+def renamed(error: Exception, arguments: Mapping[str, tuple[str, str]]) -> Exception:
+    """Return a range error of torch's driver as a ValueError with other names; any other error as it is.
+
+    Args:
+        error: The error.
+        arguments: For the names "input" and "target" the names of a door, and what to do.
+    """
+    counts: Any = getattr(error, "counts", None)
+    if counts is None:
+        return error
+    name, advice = arguments[error.argument]  # pyright: ignore[reportAttributeAccessIssue]
+    return ValueError(IN_THE_WORDS_OF_A_DOOR.format(name=name, advice=advice, **counts))

@@ -1,9 +1,4 @@
-"""How fast on a CPU: fused loops that read each prediction and label once, at the speed of memory.
-
-A kernel works through the elements block by block. An operand that already is a contiguous array of the working
-precision is used where it lies; any other dtype, stride or broadcast shape is first gathered into a block of scratch
-that stays in the cache, by a small function compiled for that dtype alone, whose address the kernel is given. So there
-is one kernel per formula, number of derivatives and precision, and not one per combination of dtypes and weights.
+"""One pass over memory on a CPU: operands packed into a plan, and the compiled loop run on as many threads as pay off.
 
 Blocks are cut the same way whatever the number of threads, each block's sum has its own slot, and the slots are added
 in order: the same input gives the same bits on any number of threads.

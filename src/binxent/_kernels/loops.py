@@ -1,7 +1,10 @@
-"""The compiled loops: one for each formula, number of derivatives and precision, whatever the dtypes and weights.
+"""How fast on a CPU: fused loops that read each prediction and label once, at the speed of memory.
 
-A loop works through the elements block by block, as a plan says. Several threads run it at once: each claims blocks of
-the plan until none is left.
+A loop works through the elements block by block, as a plan says; several threads run it at once, and each claims blocks
+until none is left. An operand that already is a contiguous array of the working precision is used where it lies; any
+other dtype, stride or broadcast shape is first gathered into a block of scratch that stays in the cache, by a small
+function compiled for that dtype alone, whose address the plan holds. So there is one loop per formula, number of
+derivatives and precision, and not one per combination of dtypes and weights.
 """
 
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportRedeclaration=false

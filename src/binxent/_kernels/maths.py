@@ -1,4 +1,4 @@
-"""Scalar maths for Numba that the compiler can vectorise: the module `m` in which `fused.py` defines the formulas.
+"""Scalar maths for Numba that the compiler can vectorise: the module `m` in which `loops.py` defines the formulas.
 
 Numba's own `math.exp` and `math.log` call library functions and promote to double, and such a loop does not vectorise:
 it runs 15 times slower. Here every function is straight-line arithmetic on float32 or float64 made from LLVM

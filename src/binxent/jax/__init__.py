@@ -29,7 +29,6 @@ from binxent.jax._functions import (
     sigmoid_focal_loss,
     sigmoid_poly_loss,
 )
-from binxent.jax._pointwise import elementwise as elementwise
 from binxent.jax._pointwise import pointwise
 
 __all__ = [

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import jax
@@ -14,6 +15,7 @@ from binxent import losses
 from binxent._core import masking
 from binxent._core.dtypes import compute_dtype
 from binxent._core.options import numbers
+from binxent._core.pointwise import element_part
 from binxent._core.refusals import refusal
 from binxent._core.shapes import require_same_shape
 from binxent.jax._derivatives import derivative
@@ -46,18 +48,28 @@ def pointwise(loss: losses.Loss, predictions: ArrayLike, labels: ArrayLike) -> j
         >>> print(pointwise(BinaryCrossentropy(from_logits=True), jnp.array([0.0, 2.0]), jnp.array([1, 0])).round(4))
         [0.6931 2.1269]
     """
-    return elementwise(loss.pointwise, predictions, labels)
+    return elementwise(element_part(loss), predictions, labels, name="predictions")
 
 
-def elementwise(loss: losses.Pointwise, predictions: ArrayLike, labels: ArrayLike, pos_weight: Any = None) -> jax.Array:
-    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a traced value, too."""
+def elementwise(
+    loss: losses.Pointwise,
+    predictions: ArrayLike,
+    labels: ArrayLike,
+    pos_weight: Any = None,
+    *,
+    name: str | None = None,
+) -> jax.Array:
+    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a traced value, too.
+
+    Errors call the predictions by the name.
+    """
     if pos_weight is not None:
         pos_weight = _per_label("pos_weight", pos_weight)
         # The class refuses impossible weights, where their values can be seen.
         if not isinstance(pos_weight, Tracer):
             pos_weight = losses.BinaryCrossentropy(pos_weight=pos_weight).pos_weight
         loss = loss.with_pos_weight(pos_weight)
-    return _evaluate(loss, predictions, labels)
+    return _evaluate(loss, predictions, labels, name=name)
 
 
 def focal(predictions, labels, alpha, gamma, *common, **options):
@@ -99,8 +111,8 @@ def _check(name, values, most):
         raise ValueError(f"`{name}` must lie in [0, {most}]; got {values.tolist()}.")
 
 
-def _evaluate(loss, predictions, labels, formula_key=None, constants=None):
-    name = "logits" if loss.prediction_kind == "logit" else "probabilities"
+def _evaluate(loss, predictions, labels, formula_key=None, constants=None, name=None):
+    name = name or ("logits" if loss.prediction_kind == "logit" else "probabilities")
     predictions, labels = _as_array(name, predictions), _as_array("labels", labels)
     if not jnp.issubdtype(predictions.dtype, jnp.floating):
         raise TypeError(f"`{name}` must be floating; got {predictions.dtype}. They come first, then the labels.")
@@ -110,7 +122,7 @@ def _evaluate(loss, predictions, labels, formula_key=None, constants=None):
     constants = loss.constants if constants is None else constants
     constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
     # Numbers are arguments: another pos_weight compiles nothing anew.
-    static = losses.Pointwise(loss.prediction_kind, formula_key or loss.formula_key, (), *loss.values()[3:])
+    static = replace(loss, formula_key=formula_key or loss.formula_key, constants=())
     return _elementwise(static, predictions, labels, constants)
 
 

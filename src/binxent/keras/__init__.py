@@ -29,7 +29,7 @@ outside [0, 1] raise. The NumPy door, `import binxent`, checks both.
 """
 
 from binxent._core.public_names import claim
-from binxent.keras import metrics
+from binxent.keras import losses, metrics
 from binxent.keras._functions import (
     asymmetric_crossentropy,
     binary_crossentropy,
@@ -38,10 +38,12 @@ from binxent.keras._functions import (
 )
 from binxent.keras._models import logits_model, with_sigmoid
 from binxent.keras._registry import register
+from binxent.keras._symbolic import LossOperation
 from binxent.keras.losses import (
     AsymmetricCrossentropy,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
+    Loss,
     PolyBinaryCrossentropy,
 )
 
@@ -49,11 +51,14 @@ __all__ = [
     "AsymmetricCrossentropy",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
+    "Loss",
+    "LossOperation",
     "PolyBinaryCrossentropy",
     "asymmetric_crossentropy",
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "logits_model",
+    "losses",
     "metrics",
     "poly_binary_crossentropy",
     "register",

@@ -10,6 +10,7 @@ from keras import ops
 from binxent import losses
 from binxent._core import weighted_reduction
 from binxent._core.masking import both
+from binxent._core.ranges import renamed
 from binxent._core.shapes import reduced_axes, require_same_shape, standard_reduction, weight_shape
 from binxent.keras._logit_tracing import logits_behind
 from binxent.keras._private import get_keras_mask, scale_loss_for_distribution
@@ -35,7 +36,6 @@ ARGUMENTS = {
     "target": ("y_true", "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."),
     "input": ("y_pred", "Logits need from_logits=True."),
 }
-OUTSIDE = "all elements of `{name}` should be between 0 and 1; {outside} of {total} are not, from {least} to {most}. "
 
 
 def reduced_loss(loss, y_true, y_pred, sample_weight, mask) -> Any:
@@ -152,9 +152,7 @@ def _cost(function, *arguments):
     except (RuntimeError, ValueError) as error:
         if not hasattr(error, "counts"):
             raise
-        name, advice = ARGUMENTS[error.argument]  # pyright: ignore[reportAttributeAccessIssue]
-        counts: Any = error.counts  # pyright: ignore[reportAttributeAccessIssue]
-        raise ValueError(OUTSIDE.format(name=name, **counts) + advice) from None
+        raise renamed(error, ARGUMENTS) from None
 
 
 def _mean_in_one_pass(cost, spec, reduction, y_true, y_pred, sample_weight):

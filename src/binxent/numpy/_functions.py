@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from numpy.typing import ArrayLike
 
+from binxent._core.pointwise import element_part
 from binxent._core.types import Axis, FloatArray
 from binxent.losses import (
     AsymmetricCrossentropy,
@@ -294,6 +295,7 @@ def pointwise(loss: Loss, predictions: ArrayLike, labels: ArrayLike) -> FloatArr
         >>> print(pointwise(BinaryCrossentropy(from_logits=True), [0.0, 2.0], [1, 0]).round(4))
         [0.6931 2.1269]
     """
+    element_part(loss)  # refuses what is no loss
     return _evaluate(_elementwise(loss), labels, predictions, ("labels", "predictions"))
 
 

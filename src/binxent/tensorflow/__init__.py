@@ -34,7 +34,6 @@ from binxent.tensorflow._functions import (
     sigmoid_poly_cross_entropy_with_logits,
     weighted_cross_entropy_with_logits,
 )
-from binxent.tensorflow._pointwise import elementwise as elementwise
 from binxent.tensorflow._pointwise import pointwise
 from binxent.tensorflow._replicas import compute_weighted_average_loss
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from binxent._core.pointwise import element_part
 from binxent.losses import Loss, Pointwise
 from binxent.tensorflow._arguments import TensorLike, as_pos_weight, as_tensor
 from binxent.tensorflow._derivatives import derivative
@@ -33,7 +34,8 @@ def pointwise(loss: Loss, predictions: TensorLike, labels: TensorLike, *, name: 
         >>> print(pointwise(BinaryCrossentropy(from_logits=True), [0.0, 2.0], [1, 0]).numpy().round(4))
         [0.6931 2.1269]
     """
-    return elementwise(loss.pointwise, predictions, labels, name=name or loss.name)
+    part = element_part(loss)
+    return elementwise(part, predictions, labels, name=name or loss.name, names=("labels", "predictions"))
 
 
 def elementwise(
@@ -42,24 +44,30 @@ def elementwise(
     labels: TensorLike | None,
     pos_weight: Any = None,
     name: str | None = None,
+    names: tuple[str, str] | None = None,
 ) -> Any:
-    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a tensor, too."""
+    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a tensor, too.
+
+    Errors call labels and predictions by the names.
+    """
+    if names is None:
+        names = ("labels", "logits") if loss.prediction_kind == "logit" else ("target", "output")
     if tf.executing_eagerly():
-        return _elementwise(loss, predictions, labels, pos_weight)
+        return _elementwise(loss, predictions, labels, pos_weight, names)
     with tf.name_scope(name or loss.name) as scope:
-        value = _elementwise(loss, predictions, labels, pos_weight)
+        value = _elementwise(loss, predictions, labels, pos_weight, names)
         return tf.identity(value, name=scope) if name and tf.is_tensor(value) else value
 
 
-def _elementwise(loss, predictions, labels, pos_weight):
-    names = ("labels", "logits") if loss.prediction_kind == "logit" else ("target", "output")
+def _elementwise(loss, predictions, labels, pos_weight, names):
     if isinstance(predictions, tf.RaggedTensor) or isinstance(labels, tf.RaggedTensor):
         labels, predictions = _with_same_splits(names, labels, predictions)
-        flat = _elementwise(loss, predictions.flat_values, labels.flat_values, pos_weight)
+        flat = _elementwise(loss, predictions.flat_values, labels.flat_values, pos_weight, names)
         return predictions.with_flat_values(flat)
     labels, predictions = as_tensor(names[0], labels), as_tensor(names[1], predictions)
     if not predictions.dtype.is_floating:
-        raise TypeError(f"`{names[1]}` must be floating; got {predictions.dtype.name}. Labels come first.")
+        first = "Predictions" if names[1] == "predictions" else "Labels"
+        raise TypeError(f"`{names[1]}` must be floating; got {predictions.dtype.name}. {first} come first.")
     labels = in_the_same_shape(names, labels, predictions)
     if pos_weight is not None:
         pos_weight = as_pos_weight(pos_weight)

@@ -38,9 +38,7 @@ from binxent.torch._modules import (
     PolyBCEWithLogitsLoss,
     SigmoidFocalLoss,
 )
-from binxent.torch._pointwise import elementwise as elementwise
 from binxent.torch._pointwise import pointwise
-from binxent.torch._pointwise import reduced as reduced
 
 __all__ = [
     "AsymmetricLoss",

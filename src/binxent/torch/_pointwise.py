@@ -3,10 +3,18 @@
 import torch
 
 from binxent import losses
-from binxent._core.shapes import require_one_per_label
+from binxent._core.pointwise import element_part
+from binxent._core.ranges import renamed
+from binxent._core.shapes import require_one_per_label, require_same_shape
 from binxent.torch._dispatch import evaluate
 from binxent.torch._drivers import Operands
-from binxent.torch._options import ReductionKind
+from binxent.torch._options import ReductionKind, described
+
+# What `pointwise` calls the arguments of the other functions, and what to do about values outside [0, 1].
+ARGUMENTS = {
+    "target": ("labels", "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."),
+    "input": ("predictions", "Logits need from_logits=True."),
+}
 
 
 def pointwise(
@@ -31,7 +39,8 @@ def pointwise(
         A tensor in the shape and dtype of `predictions`; a 0-d tensor unless the reduction is "none".
 
     Raises:
-        ValueError: Shapes differ, or a value or the reduction is impossible.
+        ValueError: Shapes differ, the reduction is impossible, or eagerly on a CPU, a label or probability lies outside
+            [0, 1].
         TypeError: `predictions` are not floating, or `labels` are not real.
 
     Example:
@@ -39,7 +48,19 @@ def pointwise(
         >>> print(pointwise(BinaryCrossentropy(from_logits=True), torch.tensor([0.0, 2.0]), torch.tensor([1, 0])))
         tensor([0.6931, 2.1269])
     """
-    return reduced(loss.pointwise, reduction, predictions, labels, weight)
+    part = element_part(loss)
+    for name, tensor in (("predictions", predictions), ("labels", labels)):
+        if not isinstance(tensor, torch.Tensor):
+            raise TypeError(f"`{name}` must be a tensor; got {described(tensor)}. Predictions come first, then labels.")
+    require_same_shape("labels", labels.shape, "predictions", predictions.shape)
+    if torch.compiler.is_dynamo_compiling():
+        return reduced(part, reduction, predictions, labels, weight)
+    try:
+        return reduced(part, reduction, predictions, labels, weight)
+    except (RuntimeError, ValueError) as error:
+        if not hasattr(error, "counts"):
+            raise
+        raise renamed(error, ARGUMENTS) from None
 
 
 def elementwise(loss: losses.Pointwise, predictions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
