@@ -194,11 +194,12 @@ if door == "numpy":
 elif door == "torch":
     import torch
     from binxent.torch import _cpu
+    from binxent.torch._drivers import Operands
     import binxent as bx
     torch.set_num_threads(4)
     loss, out = bx.BinaryFocalCrossentropy(from_logits=True).pointwise, None
     tensors = torch.from_numpy(x), torch.from_numpy(y)
-    call = lambda: _cpu.fuse(loss, *tensors, divisor=n, slope=True)[0].item()
+    call = lambda: _cpu.fuse(loss, Operands(*tensors), divisor=n, slope=True)[0].item()
 else:
     import tensorflow as tf
     import binxent as bx
@@ -289,7 +290,7 @@ def test_threads_that_the_system_refuses(monkeypatch, set_num_threads, allowed):
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     monkeypatch.setattr(fused, "threads", fresh)
-    set_num_threads(4)
+    fresh.count = 4
     y, x = predictions(True, (400_000,))
     found = [bx.value_and_grad(bx.BinaryCrossentropy(True), y, x) for _ in range(3)]
     assert len(started) == allowed
