@@ -41,7 +41,8 @@ class LossOperation(keras.Operation):
 
     def __init__(self, loss: Any, per_sample: bool = False, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.loss, self.per_sample = loss, per_sample
+        self.loss: Any = loss
+        self.per_sample: bool = per_sample
 
     def call(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Compute the loss of tensors with values."""
