@@ -21,7 +21,8 @@ from typing import Any, TypeVar
 
 from binxent._core.formula_parts import Maths, parts, prediction_kinds, primitives
 
-LINEAR = "linear"  # in the label: y times the loss of label 1, plus 1 - y times that of label 0
+LINEAR = "linear"
+"""How most formulas depend on the label: y times the loss of label 1, plus 1 - y times that of label 0."""
 WHOLE_POWERS = (0, 1, 2, 3, 4)
 
 Build = TypeVar("Build", bound=Callable[..., Any])
