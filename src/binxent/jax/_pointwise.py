@@ -17,7 +17,7 @@ from binxent._core.dtypes import compute_dtype
 from binxent._core.options import numbers
 from binxent._core.pointwise import element_part
 from binxent._core.refusals import refusal
-from binxent._core.shapes import require_same_shape
+from binxent._core.shapes import require_one_per_label, require_same_shape
 from binxent.jax._derivatives import derivative
 
 # As `jax.typing.ArrayLike`, which type checkers cannot see through where jaxlib has no types.
@@ -69,6 +69,8 @@ def elementwise(
         if not isinstance(pos_weight, Tracer):
             pos_weight = losses.BinaryCrossentropy(pos_weight=pos_weight).pos_weight
         loss = loss.with_pos_weight(pos_weight)
+    elif any(isinstance(constant, tuple) for constant in loss.constants):
+        require_one_per_label(loss.constant_names, loss.constants, np.shape(predictions))
     return _evaluate(loss, predictions, labels, name=name)
 
 
