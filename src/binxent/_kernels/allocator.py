@@ -20,7 +20,7 @@ _kept: list[mmap.mmap] = []
 
 
 def allocate(size):
-    """An uninitialized array of bytes, aligned for vectors."""
+    """Return an uninitialized array of bytes, aligned for vectors."""
     if size < LARGE or not CAN_KEEP:
         memory = np.empty(size + ALIGNMENT, np.uint8)
         start = -memory.__array_interface__["data"][0] % ALIGNMENT
@@ -32,7 +32,7 @@ def allocate(size):
 
 
 def _take(size):
-    """A piece that is kept and not much larger than needed, or a new one."""
+    """Return a piece that is kept and not much larger than needed, or a new one."""
     try:
         while True:
             piece = _kept.pop()

@@ -41,12 +41,12 @@ DIGEST = zlib.crc32(b"".join(path.read_bytes() for path in SOURCES))
 
 
 def own_name(*choices):
-    """A name for the one function that comes of these choices."""
+    """Return a name for the one function that comes of these choices."""
     return re.sub(r"\W+", "_", "_".join(map(str, (*choices, DIGEST))))
 
 
 def compiled(decorator, signature, function, *choices, stored=True, **options):
-    """The function compiled, if it is to be stored kept in the disk cache, if there is a folder and room for it."""
+    """Compile the function; if it is to be stored, keep it in the disk cache, if there is a folder and room for it."""
     function.__qualname__ = own_name(*choices)
     try:
         return decorator(signature, cache=stored, **OPTIONS, **options)(function)
@@ -55,7 +55,7 @@ def compiled(decorator, signature, function, *choices, stored=True, **options):
 
 
 def part_of(*choices):
-    """A decorator for the inner functions of what is compiled for these choices."""
+    """Return a decorator for the inner functions of what is compiled for these choices."""
 
     def decorate(function):
         function.__qualname__ = own_name(*choices, function.__name__)

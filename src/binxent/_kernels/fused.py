@@ -16,7 +16,7 @@ from binxent._kernels.threads import threads
 
 @cache
 def plan_format(per_label, weights):
-    """The struct of a plan."""
+    """Return the struct of a plan."""
     return struct.Struct(
         "=16q5d" + "".join("2q" if is_operand else "qd" for is_operand in per_label) + f"{2 * weights}q"
     )
@@ -38,7 +38,7 @@ def fuse(
     tallied=False,
     most_threads=None,
 ):
-    """Runs the fused loop of a loss over operands of one shape, which a door has described.
+    """Run the fused loop of a loss over operands of one shape, which a door has described.
 
     Args:
         loss: The `losses.Pointwise`.

@@ -44,13 +44,13 @@ KERNEL = types.float64(types.int64[::1], types.float64[::1])
 
 @register_jitable
 def claim(plan):
-    """The first of the blocks that a thread takes next."""
+    """Return the first of the blocks that a thread takes next."""
     return memory.fetch_and_add(np.int64(plan.ctypes.data), CLAIM)
 
 
 @register_jitable
 def enter(plan):
-    """Counts a thread among those at work, before it claims a block; from here on nothing may be raised."""
+    """Count a thread among those at work, before it claims a block; from here on nothing may be raised."""
     memory.fetch_and_add(np.int64(plan.ctypes.data) + 8 * ACTIVE, 1)
 
 
@@ -83,7 +83,7 @@ def block_range(size, row, block):
 
 @register_jitable
 def add_up(values, count, length, sums, first, real):
-    """Sums `length` values at a time, in float64."""
+    """Sum `length` values at a time, in float64."""
     memory.use_wide_vectors()
     for k in range(count // length):
         total = 0.0
@@ -183,7 +183,7 @@ def constants_of(real, per_label, name):
 
 
 def _constant(real, name, k, is_operand, field, block, zero, width, numbers, addresses, elements):
-    """The three functions for constant k and those after it."""
+    """Return the three functions for constant k and those after it."""
 
     @part_of(*name, k)
     def numbers_from(plan):
@@ -203,14 +203,14 @@ def _constant(real, name, k, is_operand, field, block, zero, width, numbers, add
 
 
 def formula_name(key):
-    """The choices of a formula, and a name for the function that builds it, as parts of a kernel's name."""
+    """Return the choices of a formula, and a name for the function that builds it, as parts of a kernel's name."""
     build, *choices = key
     return build.__module__, build.__qualname__, *choices
 
 
 @cache
 def kernel(prediction_kind, formula_key, derivatives, per_label, real):
-    """The compiled fused loop of one formula.
+    """Return the compiled fused loop of one formula.
 
     Args:
         prediction_kind: How the formula reads predictions.
@@ -309,7 +309,7 @@ def kernel(prediction_kind, formula_key, derivatives, per_label, real):
 
 @cache
 def tally(real):
-    """The compiled loop that adds up the weights of what is not ignored; called like a kernel."""
+    """Return the compiled loop that adds up the weights of what is not ignored; called like a kernel."""
     weigh = weigher(real, 0)
     width = np.dtype(real).itemsize
 
@@ -337,7 +337,7 @@ def tally(real):
 
 @cache
 def end():
-    """The compiled function that lets nobody claim another block of a plan, and returns when nobody works on one.
+    """Return the compiled function that ends a plan: it lets nobody claim another block, and waits for all at work.
 
     Who enters later finds nothing to claim, and touches nothing but the plan.
     """

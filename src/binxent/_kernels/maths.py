@@ -36,7 +36,7 @@ LIFTING = {name: 2.0**exponent for name, exponent in LIFT.items()}
 
 
 def llvm_function(name, arity):
-    """An LLVM float intrinsic as a Numba function: one instruction, no Python semantics, no promotion to double."""
+    """Make a Numba function of an LLVM float intrinsic: one instruction, no Python semantics, no promotion to double."""
 
     def emit(context, builder, signature, args):
         kind = args[0].type
@@ -58,7 +58,7 @@ def llvm_function(name, arity):
 
 
 def constant(table):
-    """The constant of a table in the type of the argument."""
+    """Return the constant of a table in the type of the argument."""
 
     @intrinsic
     def like(typing, x):
@@ -70,7 +70,7 @@ def constant(table):
 
 
 def polynomial(table):
-    """The polynomial of a table by Horner's rule: one fused multiply-add per coefficient."""
+    """Return the polynomial of a table by Horner's rule: one fused multiply-add per coefficient."""
 
     @intrinsic
     def evaluate(typing, x):
@@ -97,7 +97,7 @@ _shifter, _lift, _unlift = constant(SHIFTER), constant(LIFTING), constant(UNLIFT
 
 @intrinsic
 def _number(typing, x, value):
-    """The value in the type of x."""
+    """Return the value in the type of x."""
 
     def emit(context, builder, signature, args):
         return context.cast(builder, args[1], signature.args[1], signature.return_type)
@@ -107,7 +107,7 @@ def _number(typing, x, value):
 
 @intrinsic
 def where(typing, condition, a, b):
-    """A conditional without a branch, which would stop vectorisation."""
+    """Return a conditional without a branch, which would stop vectorisation."""
 
     def emit(context, builder, signature, args):
         return builder.select(*args)
@@ -117,7 +117,7 @@ def where(typing, condition, a, b):
 
 @intrinsic
 def _low_bits_as_exponent(typing, x):
-    """The float whose exponent field is the last bits of x."""
+    """Return the float whose exponent field is the last bits of x."""
 
     def emit(context, builder, signature, args):
         integer, bits = INTEGER[signature.return_type.name], MANTISSA_BITS[signature.return_type.name]
@@ -128,7 +128,7 @@ def _low_bits_as_exponent(typing, x):
 
 @intrinsic
 def _exponent(typing, x):
-    """The whole float n with x = 2^(n + LIFT) f, sqrt(1/2) <= f < sqrt(2), for a normal x > 0."""
+    """Return the whole float n with x = 2^(n + LIFT) f, sqrt(1/2) <= f < sqrt(2), for a normal x > 0."""
 
     def emit(context, builder, signature, args):
         kind = signature.return_type.name
@@ -141,7 +141,7 @@ def _exponent(typing, x):
 
 @intrinsic
 def _mantissa(typing, x):
-    """The f of `_exponent`."""
+    """Return the f of `_exponent`."""
 
     def emit(context, builder, signature, args):
         kind = signature.return_type.name

@@ -29,7 +29,7 @@ def _element(context, builder, signature, args):
 
 @intrinsic
 def read(typing, address, index, storage):
-    """The number at an index of an array of a NumPy type."""
+    """Return the number at an index of an array of a NumPy type."""
 
     def emit(context, builder, signature, args):
         pointer, kind = _element(context, builder, signature, args)
@@ -40,7 +40,7 @@ def read(typing, address, index, storage):
 
 @intrinsic
 def read_input(typing, address, index, storage):
-    """A `read` that no output in the same loop overlaps."""
+    """Return a `read` that no output in the same loop overlaps."""
 
     def emit(context, builder, signature, args):
         pointer, kind = _element(context, builder, signature, args)
@@ -53,7 +53,7 @@ def read_input(typing, address, index, storage):
 
 @intrinsic
 def write(typing, address, index, storage, value):
-    """Writes a number, cast to the type of the array."""
+    """Write a number, cast to the type of the array."""
 
     def emit(context, builder, signature, args):
         pointer, _ = _element(context, builder, signature, args)
@@ -95,7 +95,7 @@ def _as_single(builder, word):
 
 
 def _to_single(builder, x):
-    """The float32 of a float that is to be rounded once more, to a half.
+    """Return the float32 of a float that is to be rounded once more, to a half.
 
     From float64 it is rounded to odd: if it is not exact, the last bit is set. It then lies on the same side of what is
     halfway between two halves as the float64 does, so that the second rounding is as good as the only one. Boldo and
@@ -119,7 +119,7 @@ def _last(builder, bits, position):
 
 @intrinsic
 def from_half(typing, bits):
-    """The float32 of a float16, which Numba holds as uint16."""
+    """Return the float32 of a float16, which Numba holds as uint16."""
 
     def emit(context, builder, signature, args):
         if _has_halves(context):
@@ -142,7 +142,7 @@ def from_half(typing, bits):
 
 @intrinsic
 def to_half(typing, x):
-    """The nearest float16, ties to even."""
+    """Return the nearest float16, ties to even."""
 
     def emit(context, builder, signature, args):
         single = _to_single(builder, args[0])
@@ -167,7 +167,7 @@ def to_half(typing, x):
 
 @intrinsic
 def from_brain(typing, bits):
-    """The float32 of a bfloat16, which is its upper half."""
+    """Return the float32 of a bfloat16, which is its upper half."""
 
     def emit(context, builder, signature, args):
         return _as_single(builder, builder.shl(builder.zext(args[0], WORD), WORD(16)))
@@ -177,7 +177,7 @@ def from_brain(typing, bits):
 
 @intrinsic
 def to_brain(typing, x):
-    """The nearest bfloat16, ties to even."""
+    """Return the nearest bfloat16, ties to even."""
 
     def emit(context, builder, signature, args):
         single = _to_single(builder, args[0])
@@ -207,7 +207,7 @@ def _bits(builder, x):
 
 @intrinsic
 def bits(typing, x):
-    """The bits of a float. From 0 to 1 they grow with it; those of negative numbers and of NaN are greater."""
+    """Return the bits of a float. From 0 to 1 they grow with it; those of negative numbers and of NaN are greater."""
 
     def emit(context, builder, signature, args):
         return _bits(builder, args[0])
@@ -217,7 +217,7 @@ def bits(typing, x):
 
 @intrinsic
 def greatest_bits(typing, greatest, x):
-    """The greater of some bits and those of a float."""
+    """Return the greater of some bits and those of a float."""
 
     def emit(context, builder, signature, args):
         found = _bits(builder, args[1])
@@ -228,7 +228,7 @@ def greatest_bits(typing, greatest, x):
 
 @intrinsic
 def fetch_and_add(typing, address, count):
-    """Adds the count to the int64 at an address, in one step for all threads, and returns what was there."""
+    """Add the count to the int64 at an address, in one step for all threads, and return what was there."""
 
     def emit(context, builder, signature, args):
         return builder.atomic_rmw("add", builder.inttoptr(args[0], POINTER), args[1], "seq_cst")
@@ -238,7 +238,7 @@ def fetch_and_add(typing, address, count):
 
 @intrinsic
 def call_mover(typing, function, where, start, count, block):
-    """Calls the compiled `gather` or `scatter` at an address."""
+    """Call the compiled `gather` or `scatter` at an address."""
 
     def emit(context, builder, signature, args):
         mover = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 4)
@@ -249,7 +249,7 @@ def call_mover(typing, function, where, start, count, block):
 
 @intrinsic
 def keep_alive(typing, array):
-    """Does nothing, after the last use of an array by address: Numba frees it after the last use by name."""
+    """Do nothing, after the last use of an array by address: Numba frees it after the last use by name."""
     return types.none(array), lambda context, builder, signature, args: context.get_dummy_value()
 
 

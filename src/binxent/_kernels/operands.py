@@ -124,7 +124,7 @@ NOWHERE = (0, 0, None)  # an operand that a plan does without
 
 
 def describe(array, real, mover):
-    """An array as an operand: its two fields in a plan, and what must stay alive while the plan is in use."""
+    """Return an array as an operand: its two fields in a plan, and what must stay alive while the plan is in use."""
     address = array.__array_interface__["data"][0]
     if array.dtype == real and array.flags.c_contiguous:
         return 0, address, array
@@ -146,7 +146,7 @@ def lay_out(owner, address, dtype, extents, steps, real, mover):
 
 
 def constant_operands(constants, shape, real, axis=-1):
-    """The constants of a loss as operands: NOWHERE for a number, and one for each label for a tuple.
+    """Return the constants of a loss as operands: NOWHERE for a number, and one for each label for a tuple.
 
     Args:
         constants: Numbers, tuples of numbers, or arrays in the shape.

@@ -31,7 +31,7 @@ class Threads:
         self.calls, self.helpers = SimpleQueue(), []
 
     def run(self, kernel, end, plan, sums, operands, elements, most=None):
-        """Runs a kernel on as many threads as its size is worth.
+        """Run a kernel on as many threads as its size is worth.
 
         Args:
             kernel: A function (plan, sums) that several threads may run at once, each taking its share.
@@ -90,7 +90,7 @@ class Call:
         self.awaited, self.found = {}, SimpleQueue()
 
     def help(self, helper):
-        """Takes part, unless the call needs this helper no more."""
+        """Take part, unless the call needs this helper no more."""
         if self.awaited.pop(helper, False):
             try:
                 found = self.kernel(self.plan, self.sums)
@@ -99,7 +99,7 @@ class Call:
             self.found.put(found)
 
     def wait(self, helpers):
-        """Waits for those helpers that have begun; the sum of what they found."""
+        """Wait for those helpers that have begun, and return the sum of what they found."""
         # A helper that has not begun by now would find nothing left to do.
         begun = [helper for helper in helpers if not self.awaited.pop(helper, False)]
         total = 0.0
@@ -111,7 +111,7 @@ class Call:
 
 
 def help_out(calls, helpers):
-    """What a helper does, for as long as the process lives."""
+    """Serve calls for as long as the process lives: the work of a helper."""
     helpers.append(threading.current_thread())  # not by whoever starts it, who may be interrupted before
     while True:
         Call.help(*calls.get())  # no variable holds a call while the next one is waited for
