@@ -8,20 +8,22 @@ from binxent.losses import LINEAR, ElementwiseLoss, formula
 @formula("limit", in_label=LINEAR)
 def hill(f):
     """y a + (1 - y) (limit - p) p^2: Zhang et al., "Simple and Robust Loss Design for Multi-Label Learning", 2021."""
-    one, two, three, six = f.one, f.two, f.number(3), f.number(6)
+    one, two, three = f.one, f.two, f.number(3)
     cost_share, slope_share = f.cost_share, f.slope_share
 
     @f.jit
     def hill(state, y, constants):
         probabilities, costs, slopes, curvatures, change, _ = state
-        p, _ = probabilities
+        p, q = probabilities
         a, _ = costs
         a1, _ = slopes
         a2, _ = curvatures
         w, bend = change
         (limit,) = constants
-        rise, rise1 = two * limit - three * p, two * limit - six * p
-        negative, negative1 = (limit - p) * p * p, rise * p * w
+        # Of 1 - p, not of p: the differences keep their digits where p is next to 1.
+        limit_less_p, rise = (limit - one) + q, two * (limit - three / two) + three * q
+        negative, negative1 = limit_less_p * p * p, rise * p * w
+        rise1 = rise - three * p
         return (
             cost_share(y, a) + (one - y) * negative,
             slope_share(y, a1) + (one - y) * negative1,

@@ -36,7 +36,7 @@ LIFTING = {name: 2.0**exponent for name, exponent in LIFT.items()}
 
 
 def llvm_function(name, arity):
-    """Make a Numba function of an LLVM float intrinsic: one instruction, no Python semantics, no promotion to double."""
+    """Wrap an LLVM float intrinsic as a Numba function: one instruction without Python semantics."""
 
     def emit(context, builder, signature, args):
         kind = args[0].type
