@@ -189,6 +189,7 @@ MAY_IMPORT = {
     "binxent.keras": {*INSIDE, "binxent.jax", "binxent.tensorflow", "binxent.torch"},
     "binxent.tf_keras": {*INSIDE, "binxent.tensorflow"},
     "binxent.scoring": {"binxent", "binxent._core"},
+    "binxent.testing": {"binxent._core", "binxent.losses"},
     "binxent.workbench": DOORS | {"binxent.scoring"},
     "bench": DOORS | {"binxent.scoring"},
 }
