@@ -51,3 +51,11 @@ def test_weights_multiply_and_zero_hides_nan(backend, loss):
     x[0] = np.nan
     want = backend.value_and_grad(loss, LABELS, LOGITS)
     close(backend.value_and_grad(loss, LABELS, x, weight), [result * weight for result in want], 1e-6, 1e-9)
+
+
+@pytest.mark.parametrize("gamma", [2.0, 3.0, 7.3, 50.0])
+def test_an_infinite_cost_is_infinite_however_small_its_label_and_its_power(backend, gamma):
+    x, y = np.float32([-np.inf, np.inf, -np.inf, np.inf]), np.float32([1e-30, 1 - 2**-24, 1, 0])
+    value, slope = backend.value_and_grad(bx.BinaryFocalCrossentropy(gamma=gamma, from_logits=True), y, x)
+    assert np.isposinf(value).all()
+    assert np.isfinite(slope).all()

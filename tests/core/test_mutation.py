@@ -42,7 +42,7 @@ MUTATIONS = [
     ("lost = m.where(small, (one - rest) - u, zero)", "lost = zero * u"),
     ("two * f1 * bounded1", "f1 * bounded1"),
     ("m.where(z >= zero, negative, positive)", "m.where(z >= zero, positive, negative)"),
-    ("(gamma - one) * ratio + bend", "gamma * ratio + bend"),
+    ("rest = (gamma - one) * (r * bounded)", "rest = gamma * (r * bounded)"),
     ("m.where(equal(y, zero), minus_log_p,", "m.where(equal(y, zero), minus_log_q,"),
     ("balance = y * alpha + (one - y) * beta", "balance = y * beta + (one - y) * alpha"),
     (

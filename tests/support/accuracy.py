@@ -42,8 +42,8 @@ def case(name, reading, real):
 
 
 def within_reach(loss, x):
-    """Where no term of a fractional power's derivatives overflows: p^(gamma - 2) does so when p is next to nothing."""
-    return (np.minimum(x, 1 - x) > 1e-20) if min(g for g in powers(loss) if g % 1) < 2 else x >= 0
+    """Where the derivatives of a fractional power are finite: 1 / p of a subnormal p may overflow."""
+    return (np.minimum(x, 1 - x) >= 4 * np.finfo(x.dtype).tiny) if min(g for g in powers(loss) if g % 1) < 2 else x >= 0
 
 
 def powers(loss):

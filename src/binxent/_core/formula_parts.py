@@ -5,6 +5,7 @@ A maths module offers `abs`, `where`, `minimum`, `maximum`, `exp` (called with x
 under the same name.
 """
 
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol
@@ -42,7 +43,7 @@ class PredictionKind(NamedTuple):
 
 def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callable[..., Any]) -> SimpleNamespace:
     """The small functions that predictions and losses share, compiled by `jit`."""
-    zero, half, one, two = real(0), real(0.5), real(1), real(2)
+    zero, half, one, two, infinity = real(0), real(0.5), real(1), real(2), real(math.inf)
 
     def offered(default):
         """What the maths module has under the name of the default, or else the default."""
@@ -83,6 +84,12 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
     def multiply_cost_no_nan(weight, cost):
         """The same for a cost, which is not negative."""
         return multiply_no_nan(weight, cost)
+
+    @offered
+    @jit
+    def multiply_positive(factor, value):
+        """factor * value for a factor > 0, which may have underflowed: an infinite value stays infinite."""
+        return m.where(equal(m.abs(value), infinity), value, factor * value)
 
     @offered
     @jit
@@ -146,6 +153,7 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
         divide_no_nan=divide_no_nan,
         multiply_no_nan=multiply_no_nan,
         multiply_cost_no_nan=multiply_cost_no_nan,
+        multiply_positive=multiply_positive,
         linear_part=linear_part,
         sigmoids=sigmoids,
         clipped=clipped,
@@ -217,14 +225,13 @@ def prediction_kinds(f: SimpleNamespace) -> dict[str, PredictionKind]:
 def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
     """The primitives, and what formulas of one prediction kind are built from, with guards only where they are needed.
 
-    Adds to the primitives `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `logarithms`,
-    `product` and `power`.
+    Adds to the primitives `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `logarithms` and
+    `modulation`.
     """
-    m, jit, zero, two = f.m, f.jit, f.zero, f.two
+    m, jit, zero = f.m, f.jit, f.zero
     multiply_no_nan, multiply_cost_no_nan, linear_part = f.multiply_no_nan, f.multiply_cost_no_nan, f.linear_part
     of_logit, costs_are_logs = kind.of_logit, kind.costs_are_logs
     infinite_costs, infinite_slopes = kind.infinite_costs, kind.infinite_slopes
-    huge, largest = f.number(1e30), f.number(3e38)
 
     @jit
     def cost_share(weight, cost):
@@ -233,16 +240,6 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
     @jit
     def slope_share(weight, slope):
         return multiply_no_nan(weight, slope) if infinite_slopes else weight * slope
-
-    @jit
-    def product(f, f1, f2, h, h1, h2):
-        """f h and two derivatives; h and h1 are clamped in the lower-order terms so that 0 * inf cannot give NaN."""
-        bounded, bounded1 = h, h1
-        if infinite_costs:
-            bounded = m.minimum(h, huge)
-        if infinite_slopes:
-            bounded1, f2 = m.minimum(m.maximum(h1, -huge), huge), m.maximum(f2, -largest)
-        return f * h, f1 * bounded + f * h1, f2 * bounded + two * f1 * bounded1 + f * h2
 
     @jit
     def entropy(positive, negative, total, state):
@@ -277,41 +274,98 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
         **vars(f),
         cost_share=cost_share,
         slope_share=slope_share,
-        product=product,
         entropy=entropy,
         logarithms=logarithms,
-        power=_powers(f),
+        modulation=_modulations(f, kind),
     )
 
 
-def _powers(f):
-    """The function that makes, of a power kind, that of u^gamma and its derivatives; u' = u1, u'' = u1 bend."""
-    m, jit, zero, one, number, multiply_no_nan = f.m, f.jit, f.zero, f.one, f.number, f.multiply_no_nan
+def _modulations(f, kind):
+    """Return a function that makes, of a power kind, the product of u^gamma and h with its two derivatives.
+
+    u' = u1 and u'' = u1 bend. Where h is infinite, u is not 0: no loss is infinite where the error has probability 0.
+    In terms that other terms outweigh, h and h1 are bounded, so that 0 * inf cannot give NaN.
+    """
+    m, jit, zero, half, one, two, number, equal = f.m, f.jit, f.zero, f.half, f.one, f.two, f.number, f.equal
+    multiply_no_nan, multiply_positive = f.multiply_no_nan, f.multiply_positive
+    huge, infinity = number(1e30), number(math.inf)
+    infinite_costs, infinite_slopes = kind.infinite_costs, kind.infinite_slopes
+
+    @jit
+    def bounded_cost(h):
+        return m.minimum(h, huge) if infinite_costs else h
+
+    @jit
+    def bounded_slope(h1):
+        return m.minimum(m.maximum(h1, -huge), huge) if infinite_slopes else h1
 
     def whole_power(n):
         first, second = number(n), number(n * (n - 1))
 
         @jit
-        def power(u, u1, bend, ratio, minus_log_u, gamma):  # ratio = u1 / u
-            if n == 0:
-                return one, zero, zero
-            elif n == 1:
-                return u, u1, u1 * bend
-            else:  # or Triton would look at all three, whose results have different types
-                lower = one if n == 2 else u if n == 3 else u * u
-                f1 = first * lower * u * u1
-                return lower * u * u, f1, second * lower * u1 * u1 + f1 * bend
+        def times_power(u, x):
+            """u^n x for n >= 2, factor by factor: u^n alone could be 0 where x is infinite."""
+            scaled = u * (u * x)
+            if n > 2:
+                scaled = u * scaled
+            if n > 3:
+                scaled = u * scaled
+            return scaled
 
-        return power
+        @jit
+        def modulated(u, u1, bend, ratio, minus_log_u, gamma, h, h1, h2):  # ratio = u1 / u
+            bounded, bounded1 = bounded_cost(h), bounded_slope(h1)
+            if n == 0:
+                return h, h1, h2
+            elif n == 1:
+                return u * h, u1 * bounded + u * h1, u1 * bend * bounded + two * u1 * bounded1 + u * h2
+            else:  # or Triton would look at all three
+                lower = one if n == 2 else u if n == 3 else u * u
+                f = lower * u * u
+                f1 = first * lower * u * u1
+                f2 = second * lower * u1 * u1 + f1 * bend
+                loss = times_power(u, h) if infinite_costs else f * h
+                slope = times_power(u, h1) if infinite_slopes else f * h1
+                curvature = times_power(u, h2) if infinite_slopes else f * h2
+                return loss, f1 * bounded + slope, f2 * bounded + two * f1 * bounded1 + curvature
+
+        return modulated
 
     @jit
-    def any_power(u, u1, bend, ratio, minus_log_u, gamma):
-        """exp(-gamma * -log u) keeps its digits in the tails; u1 / u in place of u^(gamma - 1) stays finite."""
-        f = m.exp(-gamma * minus_log_u)
-        f1 = gamma * multiply_no_nan(f, ratio)
-        return f, f1, multiply_no_nan(f1, (gamma - one) * ratio + bend)
+    def scaled(f, value):
+        """f value, where f is a square root if slopes can be infinite: f itself could be 0 beside a large value."""
+        return f * (f * value) if infinite_slopes else f * value
 
-    def power(kind):
-        return any_power if kind == "any" else whole_power(kind)
+    @jit
+    def leading(f, value, rest):
+        """f value + rest, where an infinite value outweighs the rest, and an f that has underflowed."""
+        total = scaled(f, value) + rest
+        return m.where(equal(m.abs(value), infinity), value, total) if infinite_slopes else total
 
-    return power
+    @jit
+    def any_modulated(u, u1, bend, ratio, minus_log_u, gamma, h, h1, h2):
+        """u^gamma h for f = exp(-gamma * -log u), f' = gamma r f, f'' = gamma r ((gamma - 1) r + bend) f, r = u1 / u.
+
+        The exponential keeps its digits in the tails; r h is multiplied out first, as u^(gamma - 2) could overflow.
+        """
+        bounded, bounded1 = bounded_cost(h), bounded_slope(h1)
+        if infinite_slopes:
+            f, r = m.exp(-half * gamma * minus_log_u), m.where(equal(u, zero), zero, ratio)
+            f1 = gamma * (f * multiply_no_nan(f, r))
+        else:
+            f, r = m.exp(-gamma * minus_log_u), ratio
+            f1 = gamma * f * r
+        rest = (gamma - one) * (r * bounded) + bend * bounded + two * bounded1
+        loss = multiply_positive(f, h) if infinite_costs else f * h
+        if infinite_slopes:
+            loss = multiply_positive(f, loss)
+        return (
+            loss,
+            leading(f, h1, f1 * bounded),
+            leading(f, h2, multiply_no_nan(f1, rest) if infinite_slopes else f1 * rest),
+        )
+
+    def modulation(power_kind):
+        return any_modulated if power_kind == "any" else whole_power(power_kind)
+
+    return modulation

@@ -120,10 +120,8 @@ def focal_in_label(m, a, b, y, constants):
 def focal(f: SimpleNamespace, gamma_kind: int | str) -> Callable[..., Any]:
     """(1 - p_t)^gamma BCE, times y alpha + (1 - y) beta."""
     m, one, zero, two, equal, divide_no_nan = f.m, f.one, f.zero, f.two, f.equal, f.divide_no_nan
-    entropy, logarithms, product, cost_share, slope_share = (
-        f.entropy, f.logarithms, f.product, f.cost_share, f.slope_share,
-    )  # fmt: skip
-    minus_log_error_probability, modulate = f.minus_log_error_probability, f.power(gamma_kind)
+    entropy, logarithms, cost_share, slope_share = f.entropy, f.logarithms, f.cost_share, f.slope_share
+    minus_log_error_probability, modulated = f.minus_log_error_probability, f.modulation(gamma_kind)
 
     @f.jit
     def focal(state, y, constants):
@@ -136,8 +134,7 @@ def focal(f: SimpleNamespace, gamma_kind: int | str) -> Callable[..., Any]:
         minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
         minus_log_u = minus_log_error_probability(u, y, minus_log_p, minus_log_q)
         ratio = m.where(equal(y, one), ratio_q, m.where(equal(y, zero), ratio_p, divide_no_nan(u1, u)))
-        f, f1, f2 = modulate(u, u1, bend, ratio, minus_log_u, gamma)
-        loss, slope, curvature = product(f, f1, f2, h, h1, h2)
+        loss, slope, curvature = modulated(u, u1, bend, ratio, minus_log_u, gamma, h, h1, h2)
         balance = y * alpha + (one - y) * beta
         return cost_share(balance, loss), slope_share(balance, slope), slope_share(balance, curvature)
 
@@ -150,8 +147,8 @@ def asymmetric(
 ) -> Callable[..., Any]:
     """y q^gamma_pos a + (1 - y) p_m^gamma_neg (-log(1 - p_m)), p_m = max(p - margin, 0)."""
     m, one, zero, divide_no_nan, beyond_margin = f.m, f.one, f.zero, f.divide_no_nan, f.beyond_margin
-    logarithms, product, cost_share, slope_share = f.logarithms, f.product, f.cost_share, f.slope_share
-    modulate_positive, modulate_negative = f.power(positive_kind), f.power(negative_kind)
+    logarithms, cost_share, slope_share = f.logarithms, f.cost_share, f.slope_share
+    positive_modulated, negative_modulated = f.modulation(positive_kind), f.modulation(negative_kind)
 
     @f.jit
     def asymmetric(state, y, constants):
@@ -163,19 +160,20 @@ def asymmetric(
         w, bend = change
         gamma_pos, gamma_neg, margin = constants
         minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
-        f, f1, f2 = modulate_positive(q, -w, bend, ratio_q, minus_log_q, gamma_pos)
-        loss_pos, slope_pos, curvature_pos = product(f, f1, f2, a, a1, a2)
+        loss_pos, slope_pos, curvature_pos = positive_modulated(q, -w, bend, ratio_q, minus_log_q, gamma_pos, a, a1, a2)
         if shifted:
             u, rest, h = beyond_margin(p, q, margin)
             below = p <= margin
             u1 = m.where(below, zero, w)
             h1 = u1 / rest
             ratio = m.where(below, zero, divide_no_nan(u1, u))
-            f, f1, f2 = modulate_negative(u, u1, bend, ratio, zero - m.log(u), gamma_neg)
-            loss_neg, slope_neg, curvature_neg = product(f, f1, f2, h, h1, h1 * bend + h1 * h1)
+            loss_neg, slope_neg, curvature_neg = negative_modulated(
+                u, u1, bend, ratio, zero - m.log(u), gamma_neg, h, h1, h1 * bend + h1 * h1
+            )
         else:
-            f, f1, f2 = modulate_negative(p, w, bend, ratio_p, minus_log_p, gamma_neg)
-            loss_neg, slope_neg, curvature_neg = product(f, f1, f2, b, b1, b2)
+            loss_neg, slope_neg, curvature_neg = negative_modulated(
+                p, w, bend, ratio_p, minus_log_p, gamma_neg, b, b1, b2
+            )
         return (
             cost_share(y, loss_pos) + cost_share(one - y, loss_neg),
             slope_share(y, slope_pos) + slope_share(one - y, slope_neg),

@@ -52,6 +52,11 @@ def _multiply_cost_no_nan(weight, cost):
     return _to_infinity(weight * finite, cost - finite)
 
 
+def _multiply_positive(factor, value):
+    finite = _finite(value)
+    return factor * finite + (value - finite)
+
+
 def _linear_part(z, positive, negative):
     size = jnp.abs(z)
     finite = _finite(size)
@@ -88,6 +93,7 @@ values = define(
     SimpleNamespace(
         **MATHS,
         multiply_cost_no_nan=_multiply_cost_no_nan,
+        multiply_positive=_multiply_positive,
         linear_part=_linear_part,
         sigmoids=_sigmoids,
         clipped=_clipped,
