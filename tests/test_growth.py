@@ -1,5 +1,10 @@
 """The growth rule: a loss is one dataclass, one formula and one line of the oracle, and runs in every framework."""
 
+import copy
+import json
+import math
+import pickle
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -10,6 +15,7 @@ from support.oracle import plus, scaled, times
 from support.peers import bx_jax, bx_tf, bx_torch, jax, tf, torch
 
 import binxent as bx
+from binxent.losses import LINEAR, ElementwiseLoss, formula
 
 oracle.DEFINITIONS[HillLoss] = lambda state, y, least, limit: plus(
     scaled(state[2], y),
@@ -158,3 +164,85 @@ def test_errors_of_pointwise_have_its_own_words(door):
             pointwise(bx.BinaryCrossentropy(True), two, array([0.0, 3.0]))
         with pytest.raises(ValueError, match=r"`predictions`.*1 of 2.*from_logits=True"):
             pointwise(bx.BinaryCrossentropy(), array([0.0, 3.0]), two)
+
+
+@dataclass(frozen=True, eq=False)
+class Variant(HillLoss):
+    """A loss with parameters of every kind."""
+
+    variant: str = "plain"
+    limits: tuple = ()
+
+
+class Costly(bx.BinaryCrossentropy):
+    """A subclass with an `__init__` of its own."""
+
+    def __init__(self, cost):
+        super().__init__(from_logits=True, pos_weight=[cost, 1.0])
+
+
+OWN = [
+    HillLoss((1.5, math.nan), from_logits=True, ignore_label=math.nan),
+    HillLoss(np.float32(1.5), name="hill"),
+    Variant([1.5, 2], variant="other", limits=[[1, 2.5], math.nan]),
+    Costly(3.0),
+]
+
+
+@pytest.mark.parametrize("loss", OWN, ids=lambda loss: type(loss).__name__)
+def test_a_loss_of_ones_own_equals_its_copies(loss):
+    for other in (copy.copy(loss), copy.deepcopy(loss), pickle.loads(pickle.dumps(loss))):
+        assert other == loss and hash(other) == hash(loss) and other.pointwise == loss.pointwise
+    if not isinstance(loss, Costly):
+        config = json.loads(json.dumps(loss.get_config()))
+        assert type(loss).from_config(config) == loss
+    y, x = np.array([[1.0, 0.0]]), np.array([[0.5, 0.25]])
+    np.testing.assert_array_equal(bx.pointwise(loss, x, y).shape, (1, 2))
+
+
+@pytest.mark.parametrize("value", [object(), {1.5}, np.zeros((2, 2)), b"1", 1j, tf.Variable("1")], ids=repr)
+def test_a_parameter_of_ones_own_is_plain(value):
+    with pytest.raises((TypeError, ValueError), match="`limit` must "):
+        HillLoss(value)
+
+
+def built(build, *constants):
+    """A loss with this formula and these constants."""
+
+    class Own(ElementwiseLoss):
+        def define(self):
+            return (build, *constants) if build is None else ((build,), constants)
+
+    return Own
+
+
+def giving(*results):
+    """A formula that gives these results."""
+    return formula("scale", in_label=LINEAR)(lambda f: lambda state, y, constants: results[0] if results else None)
+
+
+MISTAKES = {
+    "no tuples": (built(None), r"`Own.define` must return two tuples.*got \(None,\)"),
+    "too few constants": (built(giving(1)), "returns 0 constants, and the formula .* names 1: scale"),
+    "nothing": (built(giving(), 1.0), "must give three numbers; got None. It is made from the parts `f`"),
+    "two results": (built(giving((1.0, 2.0)), 1.0), "must give three numbers; got "),
+    "an exception": (built(lambda f: lambda state, y, constants: state.p, 1.0), "cannot be computed: AttributeError"),
+    "no parts": (built(lambda: None, 1.0), "cannot be computed: TypeError"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_in_a_formula_are_found_when_the_loss_is_made(mistake):
+    own, words = MISTAKES[mistake]
+    with pytest.raises(TypeError, match=words):
+        own()
+
+
+def test_a_loss_that_does_not_finish_its_base_is_no_loss():
+    @dataclass(frozen=True, eq=False)
+    class Unfinished(HillLoss):
+        def __post_init__(self):
+            pass
+
+    with pytest.raises(TypeError, match="`Unfinished` has chosen no formula: its own `__init__` or `__post_init__`"):
+        bx.pointwise(Unfinished(), [0.5], [1])

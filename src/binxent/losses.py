@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from binxent._core import formulas
 from binxent._core.dtypes import standard_dtype
 from binxent._core.formulas import LINEAR, formula, power_kind
-from binxent._core.options import number, numbers
-from binxent._core.pointwise import Pointwise, identity
+from binxent._core.options import number, number_or_tuple
+from binxent._core.pointwise import Pointwise, checked_choice, identity
 from binxent._core.public_names import claim
 from binxent._core.shapes import standard_axis, standard_reduction
 from binxent._core.types import Axis, Reduced, Reduction
@@ -85,8 +85,12 @@ class Loss:
             dtype=standard_dtype(self.dtype),
             ignore_label=ignore_label,
         )
+        self._choose_formula()
+
+    def _choose_formula(self):
+        chosen = checked_choice(type(self).__name__, self.define())
         common = self.label_smoothing, self.ignore_label, self.epsilon
-        self._set(pointwise=Pointwise(self.prediction_kind, *self.define(), *common))
+        self._set(pointwise=Pointwise(self.prediction_kind, *chosen, *common))
 
     def _make_number(self, name):
         """Make a parameter the plain number that it holds now."""
@@ -133,8 +137,22 @@ class Loss:
         return "clipped_probability" if self.epsilon and self.epsilon >= 2**-24 else "probability"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle by parameters: what follows from them is worked out anew."""
-        return self.from_config, (self.get_config(),)
+        """Copy and pickle by parameters, whatever `__init__` takes: what follows from them is worked out anew."""
+        return self._restored, (self._state(),)
+
+    @classmethod
+    def _restored(cls, state):
+        loss = cls.__new__(cls)
+        loss._set(**state)
+        loss._choose_formula()
+        return loss
+
+    def _state(self):
+        return {name: value for name, value in vars(self).items() if name not in ("pointwise", "_identity")}
+
+    def per_entry(self) -> Self:
+        """Return the same loss with one result for each entry, in the dtype of the predictions."""
+        return self._restored(self._state() | {"axis": (), "reduction": "none", "dtype": None})
 
     # What `dataclass` would add compares one parameter after the other from Python 3.13 on, and NaN with NaN.
     def __eq__(self, other: object) -> bool:
@@ -148,7 +166,7 @@ class Loss:
 
     @cached_property
     def _identity(self):
-        return identity(getattr(self, field.name) for field in fields(self))  # pyright: ignore[reportArgumentType]
+        return identity(value for _, value in sorted(self._state().items()))
 
     def get_config(self) -> dict[str, Any]:
         """Return the parameters as a dictionary of plain values, which `from_config` takes back."""
@@ -194,6 +212,13 @@ class ElementwiseLoss(Loss):
     dtype: DTypeLike | None = None
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
+
+    def __post_init__(self) -> None:
+        """Bring the subclass's own parameters into one form, too: numbers, tuples of numbers, strings, or None."""
+        common = {field.name for field in fields(ElementwiseLoss)}
+        own = [field.name for field in fields(self) if field.name not in common]
+        self._set(**{name: _standard_parameter(name, getattr(self, name)) for name in own})
+        super().__post_init__()
 
 
 @dataclass(frozen=True, eq=False)
@@ -369,6 +394,15 @@ FAMILY: tuple[type[Loss], ...] = (
 """The losses that have names in every framework's dialect."""
 
 
+def _standard_parameter(name, value):
+    """Return a parameter of a loss of one's own as a string, a number, a tuple of these, or None."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, tuple | list):
+        return tuple(_standard_parameter(name, each) for each in value)
+    return number_or_tuple(name, value)
+
+
 def _standard_pos_weight(pos_weight):
     if pos_weight is None:
         return None
@@ -380,14 +414,10 @@ def _standard_pos_weight(pos_weight):
                 f"got {pos_weight!r}."
             )
         pos_weight = [pos_weight[label] for label in range(len(pos_weight))]
-    weights = np.asarray(numbers("pos_weight", pos_weight), float)
-    if weights.ndim > 1:
-        raise ValueError(
-            f"`pos_weight` must be a number or hold one number per label of the last axis; got shape {weights.shape}."
-        )
-    if not np.all((weights >= 0) & (weights < np.inf)):
+    weights = number_or_tuple("pos_weight", pos_weight)
+    if not np.all((np.asarray(weights) >= 0) & (np.asarray(weights) < np.inf)):
         raise ValueError(f"`pos_weight` must be finite and >= 0; got {pos_weight!r}.")
-    return tuple(weights.tolist()) if weights.ndim else float(weights)
+    return weights if isinstance(weights, tuple) else float(weights)
 
 
 claim(globals())

@@ -188,9 +188,14 @@ def read_only(*shape):
         (lambda: bx.balanced_pos_weight([0, 3]), ValueError, "`y_true` must lie in [0, 1]; got 1 of 2 outside"),
         (lambda: bx.prior_logit([0, 0]), ValueError, "`y_true` has no positive entry, so its prior logit is infinite."),
         (lambda: bx.prior_logit([1, 1]), ValueError, "`y_true` has no negative entry, so its prior logit is infinite."),
-        (lambda: bx.set_num_threads(0), ValueError, "The number of threads must be a whole number >= 1; got 0."),
-        (lambda: bx.set_num_threads(1.5), ValueError, "The number of threads must be a whole number >= 1; got 1.5."),
-        (lambda: bx.set_num_threads("2"), ValueError, "The number of threads must be a whole number >= 1; got '2'."),
+        *(
+            (
+                lambda count=count: bx.set_num_threads(count),
+                ValueError,
+                f"a whole number from 1 to 65536; got {count!r}.",
+            )
+            for count in (0, 1.5, "2", True, 2**70)
+        ),
     ],
 )
 def test_messages(call, error, message):

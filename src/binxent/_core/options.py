@@ -80,6 +80,27 @@ def numbers(name: str, values: Any) -> float | np.ndarray:
     return array.astype(float)
 
 
+def number_or_tuple(name: str, values: Any) -> float | tuple[float, ...]:
+    """Return the plain numbers that an option holds now: one, or one for each label of the last axis as a tuple.
+
+    Args:
+        name: The option, for messages.
+        values: What `numbers` takes.
+
+    Raises:
+        TypeError: `values` are something else.
+        ValueError: They have more than one axis.
+    """
+    found = numbers(name, values)
+    if not isinstance(found, np.ndarray):
+        return found
+    if found.ndim > 1:
+        raise ValueError(
+            f"`{name}` must be a number or hold one number per label of the last axis; got shape {found.shape}."
+        )
+    return tuple(found.tolist())
+
+
 def _rank(value):
     try:
         return len(getattr(value, "shape", ()))

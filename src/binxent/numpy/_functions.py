@@ -1,7 +1,6 @@
 """The losses as functions of NumPy arrays, with the names, arguments and numbers of Keras."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from numpy.typing import ArrayLike
@@ -306,7 +305,7 @@ def _cached_loss(kind, **parameters):
 
 @lru_cache(maxsize=256)
 def _elementwise(loss):
-    return replace(loss, axis=(), reduction="none", dtype=None)
+    return loss.per_entry()
 
 
 _ELEMENTWISE = BinaryCrossentropy(from_logits=True, axis=(), reduction="none")

@@ -1,5 +1,9 @@
 """The number of threads that one call may use."""
 
+import numpy as np
+
+MOST = 1 << 16  # more than any machine has
+
 
 def get_num_threads() -> int:
     """Return the number of threads that a call may use: OMP_NUM_THREADS at first, else the number of processors."""
@@ -12,13 +16,14 @@ def set_num_threads(count: int) -> None:
     """Set the number of threads that a call may use; results have the same bits on any number.
 
     Args:
-        count: A whole number >= 1.
+        count: A whole number from 1 on.
 
     Raises:
-        ValueError: The count is not a whole number >= 1.
+        ValueError: The count is something else.
     """
     from binxent._kernels.threads import threads
 
-    if not isinstance(count, int) or count < 1:
-        raise ValueError(f"The number of threads must be a whole number >= 1; got {count!r}.")
-    threads.count = count
+    whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
+    if not whole or not 1 <= count <= MOST:
+        raise ValueError(f"The number of threads must be a whole number from 1 to {MOST}; got {count!r}.")
+    threads.count = int(count)
