@@ -1,8 +1,10 @@
 import datetime as dt
+import gzip
 
 import polars as pl
 import pytest
 
+from binxent.workbench.data import csv_rows
 from binxent.workbench.data.table import breast_cancer, canonical, find_files, kind_of, read, scan
 
 TABLE = pl.DataFrame(
@@ -26,8 +28,6 @@ def write(tmp_path):
         elif name.endswith(".parquet"):
             table.write_parquet(path)
         elif name.endswith(".csv.gz"):
-            import gzip
-
             path.write_bytes(gzip.compress(table.write_csv().encode()))
         else:
             table.write_csv(path, separator="\t" if name.endswith(".tsv") else ";" if "semicolon" in name else ",")
@@ -105,10 +105,38 @@ def test_a_corrupt_file_is_refused(write, name, damage):
         read([str(path)])
 
 
-def test_a_ragged_csv_is_refused(tmp_path):
-    (tmp_path / "a.csv").write_text("x,y\n1,2\n3,4,5\n")
-    with pytest.raises(ValueError, match="cannot be read as csv"):
-        read([str(tmp_path / "a.csv")])
+@pytest.mark.parametrize("chunk", [3, csv_rows.CHUNK], ids=["in small chunks", "whole"])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("x,y\n1,2\n3,4,5\n", "line 3 has 3 values, and the header has 2; "),
+        ("x,y\n1,2\n3,4,5", "line 3 has 3 values"),
+        ("x,y\n1,2\n3\n", "line 3 (has 1 value|is empty), and the header has 2; "),
+        ("x,y\n1,2\n\n3,4\n", "line 3 (has 1 value|is empty), and"),
+        ("\n\nx,y\n1,2\n3,4\n\n", "line 6 (has 1 value|is empty), and"),
+        ('x,y\n1,"a ""b"" , c\nd"\n3,4,5\n', "line 4 has 3 values"),
+        ('x,y\n"1,2"\n', "line 2 has 1 value, and"),
+        ("x;y\n1;2;3\n", "line 2 has 3 values.*contains `;`"),
+    ],
+)
+def test_a_csv_whose_rows_differ_is_refused_with_the_line(tmp_path, monkeypatch, text, sentence, chunk):
+    monkeypatch.setattr(csv_rows, "CHUNK", chunk)
+    (tmp_path / "a.csv").write_text(text)
+    for kinds in (None, {"x": "number"}):
+        with pytest.raises(ValueError, match=f"a.csv cannot be read as csv: {sentence}"):
+            scan(tmp_path / "a.csv", kinds)
+
+
+@pytest.mark.parametrize("chunk", [3, csv_rows.CHUNK], ids=["in small chunks", "whole"])
+@pytest.mark.parametrize(
+    "text", ['x,y\n1,"a ""b"" , c\nd"\n3,4', "\n\nx,y\r\n1,2\r\n", "x\n1\n\n3\n", "x,y\n", 'x,y\n,\n"",\n']
+)
+def test_separators_and_lines_within_quotes_are_values(tmp_path, monkeypatch, text, chunk):
+    monkeypatch.setattr(csv_rows, "CHUNK", chunk)
+    (tmp_path / "a.csv").write_text(text)
+    scan(tmp_path / "a.csv").collect()
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode()))
+    scan(tmp_path / "a.csv.gz").collect()
 
 
 def test_missing_files_are_refused(write, tmp_path):
@@ -119,6 +147,14 @@ def test_missing_files_are_refused(write, tmp_path):
         find_files([str(tmp_path / "*.parquet")])
     with pytest.raises(FileNotFoundError, match="is a folder"):
         find_files([str(tmp_path)])
+
+
+def test_a_file_is_named_once(write, tmp_path, monkeypatch):
+    write(TABLE, "a.csv")
+    monkeypatch.chdir(tmp_path)
+    for patterns in (["a.csv", "a.csv"], ["a.csv", "*.csv"], [str(tmp_path / "a.csv"), "./a.csv"]):
+        with pytest.raises(ValueError, match=r"a.csv is named twice, and its rows would count twice"):
+            find_files(patterns)
 
 
 def test_an_unknown_suffix_is_refused(tmp_path):

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from binxent.workbench.data.csv_rows import require_equal_rows
 from binxent.workbench.suggestions import nearest
 
 # The kinds of columns, each with the type that the preprocessor gets, whatever the type in the file.
@@ -55,7 +56,7 @@ def find_files(patterns: Iterable[str]) -> list[Path]:
 
     Raises:
         FileNotFoundError: If a path or glob names nothing.
-        ValueError: If a file's suffix is not that of a table.
+        ValueError: If a file's suffix is not that of a table, or a file is named twice.
     """
     files = []
     for pattern in patterns:
@@ -66,9 +67,13 @@ def find_files(patterns: Iterable[str]) -> list[Path]:
         if not found:
             raise FileNotFoundError(f"there is no file {pattern}.{_nearby(path)}")
         files += [file for file in found if file.is_file()]
+    seen = set()
     for file in files:
         if _format(file) is None:
             raise ValueError(f"{file} is not a known kind of table; its name must end in {', '.join(SUFFIXES)}.")
+        if file.resolve() in seen:
+            raise ValueError(f"{file} is named twice, and its rows would count twice; name each file once.")
+        seen.add(file.resolve())
     return files
 
 
@@ -102,7 +107,7 @@ def readable_errors(file: Path) -> Iterator[None]:
 
 
 def scan(file: Path, kinds: Mapping[str, str] | None = None) -> pl.LazyFrame:
-    """Open a table without reading it.
+    """Open a table without holding it in memory.
 
     Args:
         file: A CSV, Parquet or Arrow file.
@@ -110,7 +115,7 @@ def scan(file: Path, kinds: Mapping[str, str] | None = None) -> pl.LazyFrame:
             inferred from all of their rows.
 
     Raises:
-        ValueError: If the file is empty or damaged.
+        ValueError: If the file is empty or damaged, or rows of a CSV file have different numbers of values.
     """
     if file.stat().st_size == 0:
         raise ValueError(f"{file} is empty.")
@@ -120,11 +125,13 @@ def scan(file: Path, kinds: Mapping[str, str] | None = None) -> pl.LazyFrame:
         elif _format(file) == "arrow":
             table = _scan_arrow(file)
         else:
+            separator = _separator(file)
+            require_equal_rows(file, separator)
             # Dates are not overridden: only inference finds their format.
             types = {"number": pl.Float64, "boolean": pl.Boolean, "text": pl.String}
             table = pl.scan_csv(
                 file,
-                separator=_separator(file),
+                separator=separator,
                 null_values=MISSING,
                 try_parse_dates=True,
                 infer_schema_length=None if kinds is None else 10_000,
