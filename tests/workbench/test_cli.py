@@ -66,15 +66,44 @@ def test_a_missing_package_is_named_with_the_way_to_install_it(tmp_path, missing
         (["predict", "run", "data.csv"], "Missing option"),
         (["train", "--resume", "a", "--config", "b"], "--config cannot be given with it"),
         (["train", "--resume", "a", "--name", "b"], "--name cannot be given with it"),
+        (["train", "a.csv", "--exclude", "a", "--exclude", "b"], "--exclude is given 2 times; give it once. Write"),
+        (["train", "a.csv", "--epochs", "1", "--epochs", "2"], "--epochs is given 2 times"),
+        (["predict", "run", "a.csv", "-o", "a.csv", "--output", "b.csv"], "--output is given 2 times"),
+        (["train", ""], "'' is not a path"),
+        (["predict", "", "a.csv", "-o", "b.csv"], "Invalid value for 'RUN': '' is not a path"),
+        (["predict", "run", " ", "-o", "b.csv"], "' ' is not a path"),
+        (["predict", "run", "a.csv", "-o", ""], "Invalid value for '-o' / '--output': '' is not a path"),
+        (["train", "--config", "."], "is a folder, not a settings file; name the config.toml in it."),
+        (["train", "--hidden", "99999999999999999999"], "--hidden must be a list of layer widths from 1 to 65,536"),
     ],
 )
 def test_wrong_use_is_refused(refused, arguments, sentence):
     assert sentence in refused(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ("", "'' has an empty column name; write the names as A,B"),
+        ("a,,b", "'a,,b' has an empty column name"),
+        ("a, b,a", "'a, b,a' has the column `a` 2 times; name it once"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--exclude", "--include", "--keep"])
+def test_a_list_of_columns_names_each_once(refused, option, names, sentence):
+    command = ["predict", "run", "a.csv", "-o", "b.csv"] if option == "--keep" else ["train"]
+    assert f"Invalid value for '{option}': {sentence}" in refused(*command, option, names)
+
+
+@pytest.mark.parametrize("option", ["--output", "--config", "--resume"])
+def test_an_empty_path_is_refused(refused, option):
+    assert f"Invalid value for '{option}': '' is not a path" in refused("train", option, "")
+
+
 def test_another_backend_is_refused(refused, monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "numpy")
-    assert "training runs on Keras's backend jax, and KERAS_BACKEND is 'numpy'" in refused("train")
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert "training runs on Keras's backend jax, and KERAS_BACKEND is 'tensorflow'" in refused("train")
+    assert "prediction runs on Keras's backend jax" in refused("predict", "run", "a.csv", "-o", "b.csv")
 
 
 def test_an_unexpected_error_is_not_hidden(binxent, monkeypatch):

@@ -44,10 +44,12 @@ def test_a_parameter_of_another_loss_is_refused(loss):
     ("key", "value"),
     [
         ("loss", "hinge"),
+        ("loss", {}),
         ("label_smoothing", 1.5),
         ("label_smoothing", "a"),
         ("hidden", (64, 0)),
         ("hidden", 64),
+        ("hidden", (64, 2**20)),
         ("learning_rate", 0),
         ("learning_rate", float("nan")),
         ("batch_size", 0),
@@ -59,6 +61,9 @@ def test_a_parameter_of_another_loss_is_refused(loss):
         ("pos_weight", 0),
         ("target", 3),
         ("data", "a.csv"),
+        ("data", ("a.csv", "")),
+        ("exclude", ("a", "a")),
+        ("include", ("a", "a")),
         ("drop_missing", "yes"),
     ],
 )

@@ -55,10 +55,17 @@ def require_free(parent: Path, name: str) -> None:
         FileExistsError: If the name is taken.
         ValueError: If the name is a path.
     """
-    if name in ("", ".", "..") or Path(name).name != name:
+    if name.strip() in ("", ".", "..") or Path(name).name != name:
         raise ValueError(f"--name {name!r} must be a plain name; --output names the folder of the runs.")
     if (parent / name).exists():
         raise FileExistsError(f"the run {parent / name} exists already. A free name is {next_free(parent, name)}.")
+
+
+def require_folder(parent: Path) -> None:
+    """Raise a NotADirectoryError if runs cannot be written to a folder because it, or one above it, is a file."""
+    for path in (parent, *parent.parents):
+        if path.is_file():
+            raise NotADirectoryError(f"--output {parent}: {path} is a file; name a folder for the runs.")
 
 
 def create(parent: Path, name: str | None, stem: str, files: dict[str, str]) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 
 from binxent.workbench.suggestions import nearest
 
+WIDEST = 1 << 16  # a layer, so that a slip of the keyboard does not fill the memory
 # The parameters of each loss, with the defaults of its class.
 LOSS_PARAMETERS: dict[str, dict[str, Any]] = {
     "bce": {"pos_weight": None},
@@ -83,19 +84,24 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check the values and fill in the defaults of the chosen loss."""
-        for key in ("data", "exclude", "include"):
-            self._require(key, _is_tuple_of(getattr(self, key), str), "a list of strings")
+        named = _is_tuple_of(self.data, str) and all(pattern.strip() for pattern in self.data)
+        self._require("data", named, "a list of file names or globs")
+        for key in ("exclude", "include"):
+            names = getattr(self, key)
+            different = _is_tuple_of(names, str) and len(set(names)) == len(names)
+            self._require(key, different, "a list of strings, each of them once")
         for key in ("data_fingerprint", "target", "positive", "group", "weight"):
             self._require(key, isinstance(getattr(self, key), str | None), "a string")
         self._require("drop_missing", isinstance(self.drop_missing, bool), "true or false")
-        self._require("loss", self.loss in LOSS_PARAMETERS, f"one of {', '.join(LOSS_PARAMETERS)}")
+        self._require("loss", self.loss in list(LOSS_PARAMETERS), f"one of {', '.join(LOSS_PARAMETERS)}")
         for loss, parameters in LOSS_PARAMETERS.items():
             for key, default in parameters.items():
                 self._check_loss_parameter(loss, key, default)
         self._require("label_smoothing", _is_number(self.label_smoothing, 0, 1), "a number from 0 to 1")
         positive_integer = "a whole number of at least 1"
         widths = isinstance(self.hidden, tuple) and all(_is_integer(width, 1) for width in self.hidden)
-        self._require("hidden", widths, "a list of layer widths of at least 1")
+        narrow = widths and max(self.hidden, default=1) <= WIDEST
+        self._require("hidden", narrow, f"a list of layer widths from 1 to {WIDEST:,}")
         self._require("learning_rate", _is_number(self.learning_rate) and self.learning_rate > 0, "a positive number")
         self._require("batch_size", self.batch_size is None or _is_integer(self.batch_size, 1), positive_integer)
         self._require("epochs", _is_integer(self.epochs, 1), positive_integer)
@@ -160,8 +166,10 @@ class Settings:
 
         Raises:
             ValueError: If the file is not TOML, or has an unknown key or an invalid value.
-            FileNotFoundError: If there is no such file.
+            OSError: If there is no such file, or it cannot be read.
         """
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder, not a settings file; name the config.toml in it.")
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:

@@ -7,8 +7,13 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a sentence with the most similar of the known names, or with all of them if none is similar."""
+    """Return a sentence with the most similar of the known names, or with all of them if none is similar.
+
+    The sentence begins with a space; it is empty if no name is known.
+    """
     known = list(known)
+    if not known:
+        return ""
     by_lower_case = {candidate.lower(): candidate for candidate in known}
     found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
     if found:

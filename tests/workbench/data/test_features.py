@@ -52,6 +52,10 @@ def test_the_user_has_the_last_word():
         find_features(table, exclude=["bb"])
     with pytest.raises(ValueError, match="--include: there is no column `idd`. Did you mean `id`"):
         find_features(table, include=["idd"])
+    with pytest.raises(ValueError, match="--exclude and --include both name the column `a`"):
+        find_features(table, exclude=["b", "a"], include=["id", "a"])
+    with pytest.raises(ValueError, match=r"--include: the column `c` has nothing to learn from \(constant\)"):
+        find_features(table.with_columns(c=1), include=["c"])
 
 
 def test_nothing_to_learn_from_is_refused_with_reasons():

@@ -1,3 +1,4 @@
+import datetime as dt
 import os
 import shutil
 import subprocess
@@ -161,6 +162,9 @@ def test_what_cannot_be_is_refused(refused, run, visits, tmp_path):
     assert "is one of the inputs" in refused("predict", run, "new.parquet", "-o", "./new.parquet")
     assert "there is no folder nowhere" in refused("predict", run, "new.parquet", "-o", "nowhere/out.csv")
     assert "there is no file new.csv" in refused("predict", run, "new.csv", "-o", "out.csv")
+    (tmp_path / "folder.csv").mkdir()
+    assert "-o folder.csv is a folder" in refused("predict", run, "new.parquet", "-o", "folder.csv")
+    assert "new.parquet is named twice" in refused("predict", run, "new.parquet", "*.parquet", "-o", "out.csv")
     assert "there is no run folder" in refused("predict", "no-run", "new.parquet", "-o", "out.csv")
     assert "is not a run folder" in refused("predict", tmp_path, "new.parquet", "-o", "out.csv")
     sentence = refused("predict", run, "new.parquet", "-o", "out.csv", "--keep", "patient")
@@ -168,6 +172,25 @@ def test_what_cannot_be_is_refused(refused, run, visits, tmp_path):
     assert "have a column of this name" in refused("predict", run, "clash.parquet", "-o", "o.csv", "--keep", "logit")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no parquet")
     assert "broken.parquet cannot be read" in refused("predict", run, "broken.parquet", "-o", "out.csv")
+
+
+@pytest.mark.parametrize("found", [8, 10])
+def test_a_csv_row_of_another_length_is_refused_in_the_words_of_training(refused, run, visits, tmp_path, found):
+    lines = visits.write_csv().splitlines()
+    lines[4] = ",".join([*lines[4].split(",")[:8], "no", "more"][:found])
+    (tmp_path / "new.csv").write_text("\n".join(lines))
+    sentence = refused("predict", run, "new.csv", "-o", "out.csv")
+    assert f"new.csv cannot be read as csv: line 5 has {found} values, and the header has 9; mend" in sentence
+    assert sentence == refused("train", "new.csv", "--target", "readmitted").replace(f"{tmp_path}/", "")
+    assert os.listdir(tmp_path) == ["new.csv"]
+
+
+@pytest.mark.parametrize("values", [[[1, 2]], [b"x"], [dt.timedelta(days=1)]])
+def test_values_that_a_csv_cannot_hold_are_kept_in_parquet_only(refused, predicted, run, visits, tmp_path, values):
+    table = visits.with_columns(pl.Series("more", values * len(visits)))
+    assert predicted(table, "--keep", "more")[0]["more"].equals(table["more"])
+    sentence = refused("predict", run, "new.parquet", "-o", "out.csv", "--keep", "more")
+    assert "--keep more: a CSV file cannot hold values of type" in sentence
 
 
 @pytest.mark.parametrize("file", ["model.keras", "preprocessor.joblib", "metrics.json"])

@@ -37,7 +37,8 @@ def _sentence(error: OSError) -> str:
     from binxent.workbench.run_folder import reason
 
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{reason(error)}."
+    sentence = f"{where}{reason(error)}"
+    return sentence if sentence.endswith("?") else f"{sentence}."  # a suggestion ends in a question mark
 
 
 @click.group(cls=Workbench, context_settings={"help_option_names": ["-h", "--help"]})

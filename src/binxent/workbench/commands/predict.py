@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 
 import click
 
-from binxent.workbench.commands._options import column_names
+from binxent.workbench.commands._options import PATH, PATTERN, Command, column_names, require_jax
 
 
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("data", nargs=-1, required=True)
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The file to write: .parquet or .csv."
-)
+@click.command(cls=Command)
+@click.argument("run", type=PATH)
+@click.argument("data", nargs=-1, required=True, type=PATTERN)
+@click.option("-o", "--output", required=True, type=PATH, help="The file to write: .parquet or .csv.")
 @click.option(
     "--keep",
     metavar="COLUMNS",
@@ -29,7 +26,7 @@ def predict(run: Path, data: tuple[str, ...], output: Path, keep: tuple[str, ...
     DATA may be larger than memory. Its columns must be those of the training data; others are ignored. A run folder
     holds pickled Python objects: apply only runs that you trust as you would trust a program.
     """
-    os.environ.setdefault("KERAS_BACKEND", "jax")
+    require_jax("prediction")
     from binxent.workbench.training import predict as job
 
     rows = job.predict(run, data, output, keep=keep or (), write=functools.partial(click.echo, err=True))

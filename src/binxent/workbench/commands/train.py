@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import sys
 import textwrap
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Any
 
 import click
 
-from binxent.workbench.commands._options import column_names
+from binxent.workbench.commands._options import PATH, PATTERN, Command, column_names, require_jax
 
 
 def _write_wrapped(text: str, *, err: bool = False) -> None:
@@ -97,15 +96,15 @@ def _with(options: list[Callable]) -> Callable[[Callable], Callable]:
     return lambda command: functools.reduce(lambda inner, option: option(inner), reversed(options), command)
 
 
-@click.command()
-@click.argument("data", nargs=-1)
+@click.command(cls=Command)
+@click.argument("data", nargs=-1, type=PATTERN)
 @_with(_table_options)
 @_with(_loss_options)
 @_with(_fit_options)
 @click.option("--name", help="The run's name.  [default: the data's name and the next free number]")
-@click.option("--output", type=click.Path(path_type=Path), help="The folder of the runs.  [default: runs]")
-@click.option("--config", type=click.Path(path_type=Path), help="Repeat the run of this config.toml; options override.")
-@click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Continue this interrupted run.")
+@click.option("--output", type=PATH, help="The folder of the runs.  [default: runs]")
+@click.option("--config", type=PATH, help="Repeat the run of this config.toml; options override.")
+@click.option("--resume", metavar="RUN", type=PATH, help="Continue this interrupted run.")
 @click.option("--dry-run", is_flag=True, help="Print what the table holds and what would be done; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write the metrics to stdout as JSON, the text to stderr.")
 def train(
@@ -131,9 +130,7 @@ def train(
       binxent train --config runs/patients-1/config.toml
       binxent train --resume runs/patients-2
     """
-    backend = os.environ.setdefault("KERAS_BACKEND", "jax")
-    if backend != "jax":
-        raise ValueError(f"training runs on Keras's backend jax, and KERAS_BACKEND is {backend!r}; unset it.")
+    require_jax("training")
     from binxent.workbench.training import train as job
 
     given = {option: value for option, value in options.items() if value is not None}

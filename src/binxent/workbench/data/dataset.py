@@ -88,6 +88,10 @@ def _assign_roles(table: pl.DataFrame, target_name: str, settings: Settings) -> 
         require_columns([name], table.columns, option)
     if len(set(columns.values())) < len(columns):
         raise ValueError(f"{', '.join(columns)} must be different columns; got {', '.join(columns.values())}.")
+    for option, names in (("--exclude", settings.exclude), ("--include", settings.include)):
+        for role, name in columns.items():
+            if name in names:
+                raise ValueError(f"{option}: the column `{name}` is never learnt from, as {role} names it.")
     if settings.weight is not None and not table.schema[settings.weight].is_numeric():
         raise ValueError(
             f"--weight: the column `{settings.weight}` holds {table.schema[settings.weight]}; weights must be numbers."

@@ -54,10 +54,13 @@ def find_features(
         include: Columns the user keeps though they look like ids.
 
     Raises:
-        ValueError: If there is no column of a name, or no column is left to learn from.
+        ValueError: If there is no column of a name, `include` names a column that cannot be kept, or no column is
+            left to learn from.
     """
     require_columns(exclude, table.columns, "--exclude")
     require_columns(include, table.columns, "--include")
+    if both := [name for name in include if name in exclude]:
+        raise ValueError(f"--exclude and --include both name the column `{both[0]}`; name it in one of them.")
     kinds, left_out = {}, {}
     for column in table:
         if column.name in roles:
@@ -66,6 +69,10 @@ def find_features(
         reason = "--exclude" if column.name in exclude else _reason_to_leave_out(column, kind, column.name in include)
         if reason is None and kind is not None:
             kinds[column.name] = kind
+        elif column.name in include:
+            raise ValueError(
+                f"--include: the column `{column.name}` has nothing to learn from ({reason}); do not name it there."
+            )
         else:
             left_out[column.name] = str(reason)
     if not kinds:

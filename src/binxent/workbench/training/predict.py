@@ -106,10 +106,15 @@ def predict(folder: Path, data: Sequence[str], output: Path, *, keep: Sequence[s
         raise ValueError(f"-o {output} is one of the inputs; write to another file.")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"-o {output}: there is no folder {output.parent}.")
+    if output.is_dir():
+        raise IsADirectoryError(f"-o {output} is a folder; name a file in it.")
     run = Run.load(folder)
     kinds = run.preprocessor.features.kinds
     tables = [_checked(file, kinds, keep, write if file == files[0] else lambda _: None) for file in files]
     kept = tables[0].select(keep).head(0).collect()
+    for name, dtype in kept.schema.items() if output.suffix.lower() == ".csv" else ():
+        if dtype.is_nested() or dtype in (pl.Binary, pl.Duration):
+            raise ValueError(f"--keep {name}: a CSV file cannot hold values of type {dtype}; write a .parquet file.")
     rows, unseen = 0, Counter()
     with run_folder.replacing(output) as temporary, _WRITERS[output.suffix.lower()](temporary) as append:
         for file, table in zip(files, tables, strict=True):

@@ -54,6 +54,7 @@ def start(
         ValueError: If a setting or the data do not allow a run.
     """
     settings = (Settings() if config is None else Settings.from_toml(config)).overridden(_absolute(given))
+    run_folder.require_folder(output)
     if name is not None:
         run_folder.require_free(output, name)
     plan = Plan.of(settings)
