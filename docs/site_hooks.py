@@ -46,7 +46,7 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 @cache
 def exported() -> dict[str, list[str]]:
-    """The `__all__` of every public module that has one."""
+    """Return the `__all__` of every public module that has one."""
     found = {}
     for path in PACKAGE.rglob("*.py"):
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
@@ -71,7 +71,7 @@ class House(griffe.Extension):
 
 
 def link(obj: griffe.Object, name: re.Match[str]) -> str:
-    """A name between backticks, linked if it is public in the module that shows the object, or one of the losses."""
+    """Link a name between backticks, if it is public in the module that shows the object, or one of the losses."""
     inside = [module for module in exported() if f"{obj.path}.".startswith(f"{module}.")]
     module = max(inside, key=len)
     if name[1] in exported()[module] and name[1] != obj.name:

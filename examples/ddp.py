@@ -21,7 +21,7 @@ IGNORED = -100
 
 
 def make_data():
-    """Samples with four labels each; many of the second process's labels are unknown."""
+    """Return samples with four labels each; many of the second process's labels are unknown."""
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(sum(SHARES), 8, generator=generator)
     labels = (features[:, :4] + torch.randn(sum(SHARES), 4, generator=generator) > 0).long()

@@ -23,7 +23,7 @@ def make_data(rows):
 
 
 def train(loss, features, target):
-    """A logistic regression, by full-batch steps."""
+    """Fit a logistic regression by full-batch steps."""
     model = torch.nn.Linear(6, 1)
     optimizer = torch.optim.LBFGS(model.parameters(), max_iter=100, line_search_fn="strong_wolfe")
 

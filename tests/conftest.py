@@ -14,7 +14,7 @@ import binxent as bx
 
 @pytest.fixture(params=DOORS, ids=lambda door: door.name)
 def backend(request):
-    """Each public door in turn, Keras's on the backend of this process; see `support/doors.py`."""
+    """Return each public door in turn, Keras's on the backend of this process; see `support/doors.py`."""
     if request.param.name != "numpy":
         pytest.importorskip(request.param.name)
     return request.param
@@ -22,7 +22,7 @@ def backend(request):
 
 @pytest.fixture
 def interpreter(tmp_path):
-    """Run a program in a fresh interpreter and return what it prints; it is ended if it hangs."""
+    """Run a program in a fresh interpreter and return what it prints; end it if it hangs."""
 
     def run(program, *arguments, timeout=60, package=None, **environment):
         path = [str(package)] if package else []
@@ -51,7 +51,7 @@ def package(tmp_path):
 
 @pytest.fixture
 def set_num_threads():
-    """Sets the number of threads, for one test."""
+    """Set the number of threads, for one test."""
     before = bx.get_num_threads()
     yield bx.set_num_threads
     bx.set_num_threads(before)

@@ -16,7 +16,7 @@ def task():
 
 
 def shown(y, z):
-    """A part without features, and logits for it, for one seed."""
+    """Return a subset without features, and logits for it, for one seed."""
     return practice.Subset(np.empty((1, y.size, 0)), y[None]), practice.Predictions(z[None], z[None])
 
 

@@ -23,12 +23,12 @@ each_document = pytest.mark.parametrize("document", PAGES, ids=lambda path: path
 
 
 def snippets(document: Path, language: str) -> list[str]:
-    """The document's fenced blocks of one language."""
+    """Return the document's fenced blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 def commands(document: Path, program: str) -> list[list[str]]:
-    """The words of every console line that calls one program."""
+    """Return the words of every console line that calls one program."""
     lines = [line for text in snippets(document, "console") for line in text.replace("\\\n", "").splitlines()]
     words = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if line.startswith("$ ")]
     return [line for line in words if line[0] == program]
@@ -175,7 +175,7 @@ def test_the_reference_shows_every_public_name():
 
 
 def exported_names() -> dict[str, list[str]]:
-    """The `__all__` of every module without an underscore that has one."""
+    """Return the `__all__` of every module without an underscore that has one."""
     found = {}
     for path in (ROOT / "src").rglob("*.py"):
         module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")

@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 def rows(name: str, tmp_path: Path) -> dict[str, list[float]]:
-    """The lines that a script prints, as their words and the numbers after these."""
+    """Run a script and return its lines, each as words and the numbers after them."""
     single = os.environ | {"OMP_NUM_THREADS": "1"}  # OpenMP's threads spin while they wait, and tests share the cores
     finished = subprocess.run(
         [sys.executable, EXAMPLES / name],

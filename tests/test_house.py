@@ -26,7 +26,7 @@ HEAVY = {"catboost", "jax", "keras", "lightgbm", "matplotlib", "ml_dtypes", "num
 
 
 def brought_along(program: str) -> set[str]:
-    """The heavy packages that a fresh interpreter has loaded after a program."""
+    """Return the heavy packages that a fresh interpreter has loaded after a program."""
     ask = (
         f"{program}\nimport sys\nloaded = {{name.partition('.')[0] for name, module in sys.modules.items() if module}}"
     )
@@ -119,7 +119,7 @@ def test_everything_that_the_makefile_installs_is_pinned():
 
 
 def name_of(requirement: str) -> str:
-    """The package that a requirement names, in the spelling that all spellings are equal to."""
+    """Return the package that a requirement names, normalised."""
     return re.split(r"[\[<>=!~ ;]", requirement, maxsplit=1)[0].lower().replace("_", "-")
 
 
@@ -147,12 +147,12 @@ def imports_of(source: str, modules: Collection[str]) -> set[str]:
 
 
 def module_behind(name: str) -> str:
-    """The module that an imported name is, or is in."""
+    """Return the module that an imported name is, or is in."""
     return name if name in MODULES else name.rpartition(".")[0]
 
 
 def circles(arrows: dict[str, set[str]]) -> set[str]:
-    """The modules that an import circle passes through, or hangs between two."""
+    """Return the modules on an import circle, or between two circles."""
     left = {module: set(targets) for module, targets in arrows.items()}
     while True:
         ends = {module for module, targets in left.items() if not targets & left.keys()}

@@ -39,7 +39,7 @@ def test_the_page_lists_every_failing():
 
 
 def who(row):
-    """The peers of a row in few words."""
+    """Describe the peers of a row in few words."""
     backends = [backend.removeprefix("Keras on ") for backend in BACKENDS.values() if backend in row.peers]
     on = f" on {' and '.join(backends)}" if len(backends) < len(BACKENDS) else ""
     others = [peer for peer in row.peers if peer not in BACKENDS.values()]

@@ -12,7 +12,7 @@ from binxent._core import formula_parts, formulas
 
 @pytest.fixture
 def check():
-    """Runs the quick test of the formulas, reading by reading and loss by loss, on formulas with one line changed."""
+    """Run the quick test of the formulas, reading by reading and loss by loss, on formulas with one line changed."""
     sources = [inspect.getsource(module) for module in (formula_parts, formulas)]
 
     def check(right, wrong):

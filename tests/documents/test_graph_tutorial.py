@@ -15,7 +15,7 @@ worlds = pytest.mark.parametrize("world", sorted({form.name.split(",")[0] for fo
 
 
 def of_logits(world):
-    """The functions that take labels and logits, the originals first."""
+    """Return the functions of labels and logits, the originals first."""
     if world == "Keras":
         modules = keras.losses, ops, bx_keras
         return [lambda y, z, module=module: module.binary_crossentropy(y, z, from_logits=True) for module in modules]
@@ -28,14 +28,14 @@ def of_logits(world):
 
 
 def of_probabilities(world):
-    """The functions that take labels and probabilities, the originals first."""
+    """Return the functions of labels and probabilities, the originals first."""
     if world == "Keras":
         return [module.binary_crossentropy for module in (keras.losses, ops, bx_keras)]
     return [module.binary_crossentropy for module in (tf_keras.losses, tf_keras.backend, bx_tf_keras, bx_tf)]
 
 
 def means(world, functions, logits, activation=None):
-    """The mean loss by each function, of logits or of what an activation makes of them."""
+    """Return the mean loss by each function, of logits or of what an activation makes of them."""
     tensor, mean = (ops.convert_to_tensor, ops.mean) if world == "Keras" else (tf.convert_to_tensor, tf.reduce_mean)
     activation = activation or (lambda z: z)
 

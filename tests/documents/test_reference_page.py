@@ -23,7 +23,7 @@ def tensors(*arrays):
 
 
 def costs(form, data, weight=None, kind="BinaryCrossentropy", **options):
-    """What a loss with these options makes of labels and predictions."""
+    """Return the loss, with these options, of labels and predictions."""
     weight = None if weight is None else np.array(weight, "float32")
     return form.run(lambda: getattr(form.losses, kind)(**options)(*tensors(*data), sample_weight=weight))
 

@@ -20,7 +20,7 @@ each_keras = pytest.mark.parametrize("world", [KERAS, KERAS_2] if TENSORFLOW els
 
 
 def fitted(world, loss, activation="sigmoid", **options):
-    """The history of the tutorials' network, always from the same start."""
+    """Train the tutorials' network from the same start, and return its history."""
     world.keras.utils.set_random_seed(0)
     layers = world.keras.layers
     model = world.keras.Sequential(

@@ -15,7 +15,7 @@ HIDDEN = np.array([[False, True], [False, False], [True, True]])
 
 
 def masked(values, mask, data):
-    """A masked array with something impossible below its mask."""
+    """Return a masked array with something impossible below its mask."""
     return np.ma.array(np.where(mask, data, values), mask=mask)
 
 

@@ -17,7 +17,7 @@ each_float = pytest.mark.parametrize("dtype", FLOATS, ids=str)
 
 
 def compute(loss, y, x, *weight):
-    """Everything there is, in whatever dtypes."""
+    """Return the loss, and loss, gradient and curvature together."""
     return loss(y, x, *weight), *bx.value_grad_hess(loss, y, x, *weight)
 
 
@@ -225,7 +225,7 @@ def test_arguments_are_never_written(kind):
 
 
 def peak_memory(call):
-    """The most bytes held at once while a call runs."""
+    """Return the most bytes held at once while a call runs."""
     call()
     tracemalloc.start()
     call()

@@ -16,7 +16,7 @@ REDUCTIONS = ("sum_over_batch_size", "sum", "mean_with_sample_weight", "none")
 
 
 def layouts(array, folder):
-    """The same numbers, lying in memory in every way that NumPy has."""
+    """Return the same numbers, in each memory layout of NumPy."""
     yield "Fortran order", np.asfortranarray(array)
     yield "every second", np.repeat(array, 2, -1)[..., ::2]
     yield "backwards", array[..., ::-1].copy()[..., ::-1]

@@ -32,7 +32,7 @@ ULPS = {
 
 @cache
 def case(name, reading, real):
-    """A loss, element by element, with predictions, labels and the truth."""
+    """Return a loss, element by element, with predictions, labels and the truth."""
     loss = SPELLINGS[name](**READINGS[reading], **ELEMENTWISE)
     x, y = points(loss.from_logits, real)
     if reading == "exact probabilities" and "any" in loss.pointwise.formula_key:
@@ -51,7 +51,7 @@ def powers(loss):
 
 
 def accurate(got, truth, allowed):
-    """Raises where an error is larger than allowed."""
+    """Raise where an error is larger than allowed."""
     got = np.stack(got)
     errors = oracle.ulps(got, oracle.Truth(*(part[: len(got)] for part in truth)))
     for row, (error, most) in enumerate(zip(errors, allowed, strict=False)):
@@ -62,7 +62,7 @@ def accurate(got, truth, allowed):
 
 
 def formulas_are_exact(formulas, name, reading):
-    """Raises where the formulas of a module are not, run by NumPy as they stand."""
+    """Raise where the formulas of a module, run by NumPy as they stand, are not accurate."""
     loss, x, y, truth = case(name, reading, np.float64)
     finite = np.isfinite(x)  # NumPy's own sums have no answer to infinity minus infinity
     build, *choices = loss.pointwise.formula_key

@@ -61,7 +61,7 @@ def ours(x, y, weight=None):
 
 
 def hiding(where, function):
-    """The loss of the first of three entries, the other two hidden by the framework's `where`."""
+    """Return the loss of the first of three entries; the framework's `where` hides the other two."""
     return lambda z: where(np.array([True, False, False]), function([1.0, 1.0, 0.0])(z), 0.0)
 
 
@@ -104,7 +104,7 @@ def our_weighted(y, x):
 
 
 def bce(module, y, x, weight=None, **options):
-    """The loss of Keras, or of a door in its dialect, as users call it."""
+    """Return the loss of Keras, or of a door in its dialect, as users call it."""
 
     def call():
         loss = module.BinaryCrossentropy(**{"from_logits": True} | options)
@@ -115,13 +115,13 @@ def bce(module, y, x, weight=None, **options):
 
 
 def half_means(module):
-    """The means in float16 of the losses of 94,000 and of 95,000 logits of 0."""
+    """Return the means in float16 of the losses of 94,000 and of 95,000 logits of 0."""
     means = [bce(module, np.ones((n, 1)), np.zeros((n, 1)), dtype="float16") for n in (94_000, 95_000)]
     return lambda: [mean() for mean in means]
 
 
 def classifier(logit, module, activation=None, outputs=1, dtype=None, **options):
-    """A compiled model whose logits are this number for an input of 1."""
+    """Return a compiled model whose logits are this number for an input of 1."""
     constant = keras.initializers.Constant(logit)
     head = keras.layers.Dense(outputs, activation, kernel_initializer=constant, dtype=dtype)
     model = keras.Sequential([keras.Input((1,)), head])
@@ -130,7 +130,7 @@ def classifier(logit, module, activation=None, outputs=1, dtype=None, **options)
 
 
 def trained(model, y, **options):
-    """The loss of one step on labels, and how far the kernel moved."""
+    """Return the loss of one step on labels, and how far the kernel moved."""
     kernel = model.layers[-1].kernel
     before = ops.convert_to_numpy(kernel)
     loss = model.train_on_batch(np.ones((len(y), 1)), np.array(y), **options)
@@ -142,7 +142,7 @@ def evaluated(model, y):
 
 
 def in_an_unknown_shape(module):
-    """The shape of the loss of labels (4,) and logits (4, 1) in a graph that knows neither shape."""
+    """Return the shape of the loss of labels (4,) and logits (4, 1) in a graph without static shapes."""
 
     def call():
         unknown = tf.TensorSpec(None)
@@ -153,7 +153,7 @@ def in_an_unknown_shape(module):
 
 
 def ragged(module):
-    """The mean over rows of their mean loss, where all labels are 1."""
+    """Return the mean over rows of their mean loss, where all labels are 1."""
     return lambda: float(
         module.BinaryCrossentropy(from_logits=True)(
             tf.ragged.constant([[1.0, 1.0], [1.0]]), tf.ragged.constant([[2.0, 1.0], [0.5]])
@@ -162,6 +162,6 @@ def ragged(module):
 
 
 def all_keras(call, *arguments, **options):
-    """The three doors in Keras's dialect."""
+    """Return the three doors in Keras's dialect."""
     doors = {"binxent": bx, "binxent.tf_keras": bx_tf_keras, "binxent.keras": bx_keras}
     return {name: call(module, *arguments, **options) for name, module in doors.items()}

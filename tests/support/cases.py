@@ -35,7 +35,7 @@ SPELLINGS = {
 
 
 def points(from_logits, real):
-    """Predictions from one end of a float type to the other, each with both hard labels and some with soft ones."""
+    """Return predictions over a whole float type, each with both hard labels, and some with soft labels."""
     info, rng = np.finfo(real), np.random.default_rng(0)
     if from_logits:
         ends = [0, info.smallest_subnormal, info.tiny, 1e-20, 1e-10, 1e-6, 1e-3, 1000, 1e5, 1e20, info.max, np.inf]
@@ -82,7 +82,7 @@ def points(from_logits, real):
 
 
 def predictions(from_logits, shape, dtype="float32", seed=0):
-    """Predictions of a model that has learnt something, and labels, from a seed."""
+    """Draw labels, and predictions of a model that has learnt something, from a seed."""
     rng = np.random.default_rng(seed)
     y = np.asarray(rng.integers(0, 2, shape))
     z = rng.normal(2.0 * y - 1, 2.0)

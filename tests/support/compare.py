@@ -4,7 +4,7 @@ import numpy as np
 
 
 def close(got, want, rtol=1e-6, atol=0.0, *, ulps=None, what=""):
-    """Raises unless results have the dtypes, shapes and values that are wanted, NaN being equal to NaN.
+    """Raise unless results have the dtypes, shapes and values that are wanted, NaN being equal to NaN.
 
     The dtype is compared unless `want` is the truth: plain numbers, or NumPy's float64, which no result need have. What
     was printed, and so is plain numbers itself, has none.
@@ -45,7 +45,7 @@ def are_results(values):
 
 
 def dtype_of(values):
-    """The name of a dtype, in any framework."""
+    """Return the name of a dtype, in any framework."""
     dtype = getattr(values, "dtype", type(values).__name__)
     return dtype.name if hasattr(dtype, "as_numpy_dtype") else str(dtype).removeprefix("torch.")
 

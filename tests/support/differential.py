@@ -110,7 +110,7 @@ def configuration(seed):
 
 
 def factors(c):
-    """What each element counts in the sum of the results."""
+    """Return what each element counts in the sum of the results."""
     weight = np.ones(c.x.shape)
     if c.weight is not None:
         weight *= c.weight.reshape(c.weight.shape + (1,) * (c.x.ndim - c.weight.ndim))
@@ -126,7 +126,7 @@ def reduced(c, derivatives):
 
 @functools.cache
 def compiled(function, static=()):
-    """A function of JAX with its slopes; compiling takes longer than anything else here."""
+    """Return a function of JAX with its slopes; compiling takes longer than anything else here."""
 
     def derivatives(x, y, options):
         loss, pull = jax.vjp(lambda x: function(x, y, **dict(static), **options), x)
@@ -136,7 +136,7 @@ def compiled(function, static=()):
 
 
 def padded(derivatives, c, y, **options):
-    """Derivatives in the shape of the predictions, computed in one shape for all, for which JAX compiles once."""
+    """Return derivatives in the shape of the predictions; padded to a single shape, for which JAX compiles once."""
     x = np.resize(c.x, 24).astype(DTYPES[c.dtype])
     return [
         np.asarray(part, float)[: c.x.size].reshape(c.x.shape) for part in derivatives(x, np.resize(y, 24), options)
@@ -147,7 +147,7 @@ def padded(derivatives, c, y, **options):
 
 
 def of_class(module, c, **options):
-    """A loss in Keras's dialect as a function of predictions."""
+    """Return a loss in Keras's dialect as a function of predictions."""
     loss = getattr(module, c.kind)(**c.options, **options, reduction=c.reduction, axis=c.axis)
     return lambda x: loss(c.y.astype("float32"), x, c.weight)
 
@@ -259,7 +259,7 @@ def by_binxent_tensorflow(c, wrap=lambda loss: loss):
 
 
 def by_binxent_graphs(c):
-    """The same within tf.function, which knows no shapes here and so takes another way."""
+    """Do the same within tf.function without static shapes, which takes another route."""
     return by_binxent_tensorflow(c, lambda loss: tf.function(loss, input_signature=[tf.TensorSpec(None, c.dtype)]))
 
 
@@ -319,7 +319,7 @@ def are_alike(c, peer, door):
 
 
 def check(seed, are_wanted=lambda peer, door: True):
-    """Raises where a door and a peer, both chosen by the seed, differ on the configuration of the seed."""
+    """Raise where a door and a peer, both chosen by the seed, differ on the configuration of the seed."""
     c, rng = configuration(seed), np.random.default_rng(seed)
     pairs = [
         (peer, door)
@@ -338,7 +338,7 @@ def check(seed, are_wanted=lambda peer, door: True):
 
 
 def check_all(seeds, are_wanted):
-    """Checks the configurations of these seeds, and raises at the end with all that differ."""
+    """Check the configurations of these seeds, and raise at the end with all that differ."""
     differences, seen, threads = [], Counter(), torch.get_num_threads()
     torch.set_num_threads(1)  # PyTorch's own losses wake all of them for a handful of numbers
     for seed in seeds:

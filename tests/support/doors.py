@@ -40,13 +40,13 @@ def in_numpy(loss, y, x, weight=None):
 
 
 def by_class(module, framework, reshape, loss, y, x, weight=None):
-    """Through the class of the same name in a door that speaks Keras."""
+    """Call the class of the same name in a door of Keras's dialect."""
     like = getattr(module, type(loss).__name__)(**changed(loss), reduction="none")
     return framework(lambda z: like(column(y), reshape(z, (-1, 1)), weight), x)
 
 
 def changed(loss):
-    """The options that are not the defaults."""
+    """Return the options that are not the defaults."""
     options = {field.name: getattr(loss, field.name) for field in fields(loss) if field.default is not MISSING}
     return {name: value for name, value in options.items() if value != type(loss).__dataclass_fields__[name].default}
 

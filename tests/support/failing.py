@@ -21,7 +21,7 @@ class Failing(NamedTuple):
 
 
 def outcome(call):
-    """What came of a call: its warnings, and its value or its exception."""
+    """Return what came of a call: its warnings, and its value or its exception."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
@@ -42,10 +42,10 @@ def shows(outcome, expected):
 
 
 def gives(result, calls, *names):
-    """The peers of these names, or all of them, and what the call of each gives."""
+    """Return the peers of these names, or all of them, and what the call of each gives."""
     return {name: (calls[name], result) for name in names or calls}
 
 
 def on_keras(call):
-    """The call on each of Keras's backends."""
+    """Make the call on each of Keras's backends."""
     return dict.fromkeys(BACKENDS.values(), call)

@@ -64,7 +64,7 @@ ROWS = [[1, 1, 1], [0, 1, 1], [0, 0, 1]]
 
 
 def faded(gamma):
-    """The focal loss of a logit of 30 whose label is 1, with its slope."""
+    """Return the focal loss of a logit of 30 whose label is 1, with its slope."""
     miss = math.exp(-30)
     return [miss ** (gamma + 1), -(gamma + 1) * miss ** (gamma + 1)]
 

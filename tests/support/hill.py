@@ -73,7 +73,7 @@ class SquaredError(ElementwiseLoss):
 
 
 def undeclared(f):
-    """The same without a word on how it depends on the label."""
+    """Return the same formula, without the declaration of how it depends on the label."""
     return squared(f)
 
 

@@ -25,7 +25,7 @@ class Elsewhere:
         self.execute, self.pool = execute, ProcessPoolExecutor(1, get_context("spawn"))
 
     def __call__(self, function, *arguments, settings=None, **options):
-        """Calls a function by its name; `settings` replaces constants of the driver's module, for this call."""
+        """Call a function by its name; `settings` replaces constants of the driver's module, for this call."""
         if function == "fuse":
             loss, *tensors = arguments
             loss = loss.pointwise
@@ -50,7 +50,7 @@ class Kernel(NamedTuple):
 
 
 def interpret(sent):
-    """Runs a call; sends back its result and its arguments, which it may have changed."""
+    """Run a call; send back its result and its arguments, which it may have changed."""
     arguments, result = call(interpreted_driver(), sent)
     return pickle.dumps((result, arguments))
 
@@ -90,7 +90,7 @@ def interpreted_driver():
     from binxent.torch import _triton
 
     def with_closure(self, tree):
-        """The interpreter forgets what a function closes over."""
+        """Supply what a function closes over, which the interpreter forgets."""
         scope = vars(interpreter) | self.fn.__globals__ | inspect.getclosurevars(self.fn).nonlocals
         exec(compile(tree, self.filename, "exec"), scope)
         return scope[self.fn.__name__]
@@ -135,7 +135,7 @@ def compiling_driver():
 
 
 def described(kernel):
-    """What there is to know about a compiled kernel."""
+    """Return what there is to know about a compiled kernel."""
     import triton
 
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:

@@ -17,7 +17,7 @@ CASES = {
 
 
 def batch():
-    """The one large batch: labels are missing and weights are heavy on the first rows above all."""
+    """Return the large batch: missing labels and heavy weights are mostly in the first rows."""
     draw = np.random.default_rng(0)
     x = draw.normal(size=(ROWS, FEATURES)).astype("float32")
     y = (draw.random((ROWS, LABELS)) < 0.4).astype("float32")
@@ -32,7 +32,7 @@ def parameters():
 
 
 def shares(case, parameters, x, y, weight):
-    """The weighted sum of the costs, and the sum of the weights that count."""
+    """Return the weighted sum of the costs, and the sum of the weights that count."""
     import jax.numpy as jnp
 
     import binxent.jax as door
@@ -54,7 +54,7 @@ def whole(case, *arguments):
 
 
 def in_shards(case, mesh):
-    """The same by hand: each device adds up what it has, and all add these sums."""
+    """Do the same by hand: each device adds up what it has, and all add these sums."""
     import jax
     from jax.sharding import PartitionSpec
 

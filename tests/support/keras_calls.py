@@ -10,7 +10,7 @@ RNG = np.random.default_rng(0)
 
 
 def value_and_gradient(function, values, dtype="float32"):
-    """A function's value and its gradient, on the backend that Keras runs on; of several values, that of their sum."""
+    """Return a function's value and its gradient on Keras's backend; of several values, that of their sum."""
     x = ops.convert_to_tensor(values, dtype)
     if BACKEND == "jax":
         import jax
@@ -39,7 +39,7 @@ def softplus(z):
 
 
 def entropies(y, z):
-    """The truth: element-wise binary cross-entropy of logits, in float64."""
+    """Return the truth: element-wise binary cross-entropy of logits, in float64."""
     y, z = np.asarray(y, float), np.asarray(z, float)
     return y * softplus(-z) + (1 - y) * softplus(z)
 
@@ -50,13 +50,13 @@ def batch(*shape):
 
 
 def masked(values, mask):
-    """A tensor that carries the mask that a layer would leave on it."""
+    """Return a tensor with the mask that a layer would leave on it."""
     tensor = ops.convert_to_tensor(values, "float32")
     keras.src.backend.set_keras_mask(tensor, ops.convert_to_tensor(mask))
     return tensor
 
 
 def table(rows=256):
-    """A small table that can be learnt."""
+    """Return a small table that can be learnt."""
     x = RNG.normal(size=(rows, 5)).astype("float32")
     return x, (x @ np.array([2.0, -1.0, 0.5, 0.0, 1.0]) > 0.5).astype("int32")

@@ -53,7 +53,7 @@ REFUSED_ARRAYS = {
 
 
 def check(call, option, argument, want, agree):
-    """Raises unless an option is taken for the right number, or refused with an error that names it.
+    """Raise unless an option is taken for the right number, or refused with an error that names it.
 
     Args:
         call: Takes the option by name.

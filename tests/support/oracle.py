@@ -76,7 +76,7 @@ def least_normal(real):
 
 
 def of_logit(z, least):
-    """The series of p, 1 - p, -log p and -log(1 - p) in a logit."""
+    """Return the series of p, 1 - p, -log p and -log(1 - p) in a logit."""
     e = mpmath.exp(-min(abs(z), mpf(10) ** 6))
     big, small, tail = 1 / (1 + e), e / (1 + e), mpmath.log1p(e)
     p, q = (big, small) if z >= 0 else (small, big)
@@ -91,7 +91,7 @@ def of_logit(z, least):
 
 
 def of_probability(p, q, added=0):
-    """The same four series in a probability p, with q = 1 - p; Keras 2 adds something inside the logs."""
+    """Return the same four series in a probability p, with q = 1 - p; Keras 2 adds something inside the logs."""
     a, b = (-mpmath.log(one + added) if one < 0.5 else -mpmath.log1p(added - other) for one, other in ((p, q), (q, p)))
     a, b = (cost if cost < 10**8 else FAR for cost in (a, b))
     one, zero = mpf(1), mpf(0)
@@ -101,7 +101,7 @@ def of_probability(p, q, added=0):
 
 @cache
 def reading(x, from_logits, epsilon, real, added=0):
-    """The four series in a prediction of a float type; infinite logits and probabilities of 0 and 1 are limits."""
+    """Return the four series in a prediction of a float type, with limits for infinite logits, 0 and 1."""
     if from_logits:
         return of_logit(mpf(x) if np.isfinite(x) else mpf(np.sign(x)) * FAR, least_normal(real))
     if epsilon is not None:
@@ -112,7 +112,7 @@ def reading(x, from_logits, epsilon, real, added=0):
 
 
 def combine(loss, state, y, real):
-    """The series of a loss from those of the prediction, and a label; constants are rounded to a float type."""
+    """Return the series of a loss from those of the prediction, and a label; constants are rounded to a float type."""
     constants = [mpf(float(real(constant))) for constant in loss.pointwise.constants]
     if isinstance(loss, bx.AsymmetricCrossentropy):
         return asymmetric(state, mpf(y), *constants, least_normal(real), None if loss.from_logits else real)
@@ -171,12 +171,12 @@ def shifted_negative(p, gamma, margin, least, real):
 
 
 def truth_at(loss, x, y, real, added=0):
-    """The series of a loss at one prediction and label."""
+    """Return the series of a loss at one prediction and label."""
     return combine(loss, reading(x, loss.from_logits, loss.epsilon, real, added), y, real)
 
 
 def truth(loss, x, y, added=0):
-    """The truth at arrays of predictions and labels, in the precision of the predictions."""
+    """Return the truth at arrays of predictions and labels, in the precision of the predictions."""
     real = x.dtype.type
     found = [truth_at(loss, one.item(), label.item(), real, added) for one, label in zip(x, y, strict=True)]
     high = np.array([[float(value) for value in point.values] for point in found]).T
@@ -187,12 +187,12 @@ def truth(loss, x, y, added=0):
 
 
 def rest(value, real):
-    """What the nearest float64 lacks, if the value does not overflow."""
+    """Return what the nearest float64 lacks, if the value does not overflow."""
     return float(value - mpf(float(value))) if abs(value) <= float(np.finfo(real).max) else 0.0
 
 
 def ulps(got, truth):
-    """The error of loss, slope and curvature at each point, in units in the last place of the size."""
+    """Return the error of loss, slope and curvature at each point, in units in the last place of the size."""
     real = got.dtype.type
     info = np.finfo(real)
     with np.errstate(invalid="ignore", over="ignore"):

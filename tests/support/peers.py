@@ -104,7 +104,7 @@ def of_torch(function, y, weight=None, **options):
 
 
 def of_keras(module, kind, y, weight=None, mask=None, **options):
-    """A loss of Keras or in its dialect, summed over samples of one prediction."""
+    """Return a loss of Keras or in its dialect, summed over samples of one prediction."""
 
     def loss(z):
         z = ops.reshape(z, (-1, 1))
@@ -124,12 +124,12 @@ def of_tf_keras(module, kind, y, weight=None, **options):
 
 
 def published_focal(inputs, targets, gamma, reduction="none"):
-    """The formula of fvcore's and torchvision's `sigmoid_focal_loss`."""
+    """Compute the formula of fvcore's and torchvision's `sigmoid_focal_loss`."""
     p, costs = torch.sigmoid(inputs), F.binary_cross_entropy_with_logits(inputs, targets, reduction="none")
     loss = costs * (1 - (p * targets + (1 - p) * (1 - targets))) ** gamma
     return {"mean": loss.mean, "sum": loss.sum}.get(reduction, lambda: loss)()
 
 
 def published_soft_bce(inputs, targets, ignore_index):
-    """The mean of segmentation_models_pytorch's `SoftBCEWithLogitsLoss`."""
+    """Compute the mean of segmentation_models_pytorch's `SoftBCEWithLogitsLoss`."""
     return (F.binary_cross_entropy_with_logits(inputs, targets, reduction="none") * (targets != ignore_index)).mean()

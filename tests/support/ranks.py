@@ -38,7 +38,7 @@ WRAPPERS = ("plain", "ddp", "fsdp", "fully_shard")
 
 
 def batch(case):
-    """The one large batch, the same in every process."""
+    """Return the large batch, the same in every process."""
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(ROWS, FEATURES, generator=draw, dtype=torch.float64)
     y = (torch.rand(ROWS, LABELS, generator=draw) < 0.4).double()
@@ -52,7 +52,7 @@ def batch(case):
 
 
 def step(case, model, x, y, weight, process_group=None):
-    """The loss of a case on rows of the batch; leaves gradients in the model."""
+    """Return the loss of a case on rows of the batch, and leave gradients in the model."""
     function, options, weighted = CASES[case]
     if weighted:
         options = options | {"weight": weight}
@@ -62,13 +62,13 @@ def step(case, model, x, y, weight, process_group=None):
 
 
 def model():
-    """The same model in every process."""
+    """Return the same model in every process."""
     torch.manual_seed(0)
     return torch.nn.Linear(FEATURES, LABELS, dtype=torch.float64)
 
 
 def whole(case):
-    """The loss and the gradients of the one large batch, in this process alone."""
+    """Return the loss and the gradients of the large batch, in this process alone."""
     alone = model()
     loss = step(case, alone, *batch(case))
     return loss, [parameter.grad for parameter in alone.parameters()]
@@ -96,7 +96,7 @@ def work(rank, world, folder):
 
 
 def wrap(wrapper):
-    """The model in data parallelism of some kind, and a function that gathers its gradients."""
+    """Return the model in data parallelism of some kind, and a function that gathers its gradients."""
     fresh, distributed = model(), torch.distributed
     if wrapper == "ddp":
         wrapped = torch.nn.parallel.DistributedDataParallel(fresh)
@@ -123,7 +123,7 @@ def wrap(wrapper):
 
 
 def unsharded(wrapped):
-    """The whole gradients of a model that is sharded."""
+    """Return the whole gradients of a model that is sharded."""
     from torch.distributed.fsdp import FullyShardedDataParallel
 
     with FullyShardedDataParallel.summon_full_params(wrapped, with_grads=True):

@@ -25,7 +25,7 @@ AMONG_PROCESSES = ("odd", "masked, weights, ignored", "weighted mean")
 
 
 def batch(having):
-    """The one large batch, the same in every process; what is special is so in its first rows, far more than later."""
+    """Return the large batch, the same in every process; special values are mostly in its first rows."""
     rng = np.random.default_rng(0)
     rows = ROWS + 5 if "odd" in having else ROWS
     x = rng.normal(size=(rows, STEPS, FEATURES)).astype("float32")
@@ -39,7 +39,7 @@ def batch(having):
 
 
 def network(keras):
-    """The same model in every process."""
+    """Return the same model in every process."""
     inputs = keras.Input((STEPS, FEATURES))
     hidden = keras.layers.Masking()(inputs)
     model = keras.Model(inputs, keras.layers.TimeDistributed(keras.layers.Dense(1))(hidden))
@@ -48,7 +48,7 @@ def network(keras):
 
 
 def fitted(keras, define, case):
-    """The loss of an epoch of `fit`, which is a step or two, and the weights thereafter."""
+    """Return the loss of an epoch of `fit`, which is a step or two, and the weights thereafter."""
     options, having = CASES[case]
     model = network(keras)
     model.compile(keras.optimizers.SGD(RATE), define(from_logits=True, **options))
@@ -58,7 +58,7 @@ def fitted(keras, define, case):
 
 
 def looped(strategy, case):
-    """The loss of a loop of one's own, and its gradients: each replica has a part of the rows."""
+    """Return the loss of a custom loop, and its gradients: each replica has a part of the rows."""
     import tensorflow as tf
 
     from binxent import tf_keras
@@ -96,7 +96,7 @@ LOOPS = ("average", "masked, weights, ignored")
 
 
 def found(strategy, cases, **kerases):
-    """What a strategy finds, under names that say how and in which case."""
+    """Return what a strategy finds, under names that say how and in which case."""
     results = {("loop", case): looped(strategy, case) for case in LOOPS}
     for name, (keras, define) in kerases.items():
         for case in cases:

@@ -47,7 +47,7 @@ each_function = pytest.mark.parametrize("name", FAMILY)
 
 
 class Plain(torch.Tensor):
-    """A tensor of which nobody knows where its data lie: it goes the way of the plain formula."""
+    """A tensor whose memory is hidden: it takes the route of the plain formula."""
 
 
 ROUTES = {"kernels": lambda tensor: tensor, "plain formula": lambda tensor: tensor.as_subclass(Plain)}
@@ -55,7 +55,7 @@ each_route = pytest.mark.parametrize("route", ROUTES)
 
 
 def derivatives(function, x, *arguments, route="kernels", order=1, **options):
-    """The loss of each element and its derivatives in the input, as plain tensors."""
+    """Return the loss of each element and its derivatives in the input, as plain tensors."""
     x = x.detach().clone().requires_grad_()
     results = [function(ROUTES[route](x), *arguments, reduction="none", **options)]
     for step in range(order):
@@ -65,7 +65,7 @@ def derivatives(function, x, *arguments, route="kernels", order=1, **options):
 
 
 def data(name, *shape, dtype=torch.float32, seed=0):
-    """An input that suits a function of the family, and targets between 0 and 1, half of them hard."""
+    """Return an input that suits a function of the family, and targets between 0 and 1, half of them hard."""
     draw = torch.Generator().manual_seed(seed)
     x = torch.randn(shape, generator=draw, dtype=torch.float64) * 2
     soft = torch.rand(shape, generator=draw, dtype=torch.float64)

@@ -26,7 +26,7 @@ mean: jax.Array = each.mean()
 
 
 def objective(logits: jax.Array, pos_weight: jax.Array) -> jax.Array:
-    """What is traced and differentiated."""
+    """Compute what is traced and differentiated."""
     return bj.sigmoid_binary_cross_entropy(logits, labels, pos_weight=pos_weight).mean()
 
 

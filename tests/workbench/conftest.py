@@ -11,7 +11,7 @@ ROWS = 120
 
 @pytest.fixture(scope="session")
 def visits():
-    """A table with every kind of column, missing values, an id and a constant."""
+    """Return a table with every kind of column, missing values, an id and a constant."""
     rng = np.random.default_rng(7)
     age = rng.normal(50, 10, ROWS)
     city = rng.choice(["Oslo", "Rome", "Lima"], ROWS)

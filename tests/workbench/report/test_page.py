@@ -34,7 +34,7 @@ def write_run(
     best_epoch=9,
     seed=0,
 ) -> dict:
-    """A run folder as training leaves it, without having trained."""
+    """Write a run folder as training leaves it, without training."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(seed)
     with np.errstate(over="ignore"):

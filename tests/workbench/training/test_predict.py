@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 @pytest.fixture(scope="module")
 def run(visits, tmp_path_factory):
-    """A run with a correction; copied where a test changes it."""
+    """Train a run with a correction; tests that change it copy it."""
     from binxent.workbench.commands import workbench
 
     folder = tmp_path_factory.mktemp("trained")

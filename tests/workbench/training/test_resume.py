@@ -17,7 +17,7 @@ def data(visits, tmp_path):
 
 @pytest.fixture
 def whole(binxent, data, tmp_path):
-    """An uninterrupted run."""
+    """Train without an interruption."""
     assert binxent("train", data, *OPTIONS, "--name", "whole").exit_code == 0
     return tmp_path / "runs" / "whole"
 
@@ -122,7 +122,7 @@ def test_an_interrupted_run_ends_in_the_same_bits(binxent, whole, data, tmp_path
 
 @pytest.fixture
 def cut(binxent, data, tmp_path, monkeypatch):
-    """A run interrupted in its third epoch."""
+    """Interrupt a run in its third epoch, and return its folder."""
     with MOMENTS["in the third epoch"](monkeypatch):
         assert binxent("train", data, *OPTIONS, "--name", "cut").exit_code == 130
     return tmp_path / "runs" / "cut"
