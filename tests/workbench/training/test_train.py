@@ -42,6 +42,10 @@ def weights(run):
     return keras.models.load_model(run / "model.keras").get_weights()
 
 
+def history_of(run):
+    return list(csv.DictReader((run / "history.csv").read_text().splitlines()))
+
+
 def same_bits(run, other):
     return (
         (run / "metrics.json").read_bytes() == (other / "metrics.json").read_bytes()
@@ -72,7 +76,7 @@ def test_the_run_folder_is_complete(real_report, trained, visits):
     assert config["epochs"] == 3
     assert config["seed"] == 0
     assert config["batch_size"] == 32
-    history = list(csv.DictReader((run / "history.csv").open()))
+    history = history_of(run)
     assert list(history[0]) == ["epoch", "loss", "val_loss", "accuracy", "val_accuracy", "auc", "val_auc"]
     assert [row["epoch"] for row in history] == ["1", "2", "3"]
     assert metrics["train_rows"] + metrics["validation_rows"] + metrics["test_rows"] == len(visits)
@@ -113,7 +117,7 @@ def test_the_best_epochs_weights_are_kept(trained):
     rows = plan.split.validation
     inputs = Run.load(run).preprocessor.transform(plan.dataset.table[rows])
     logit = predict_logits(keras.models.load_model(run / "model.keras"), inputs)
-    best = min(float(row["val_loss"]) for row in csv.DictReader((run / "history.csv").open()))
+    best = min(float(row["val_loss"]) for row in history_of(run))
     assert log_loss(plan.dataset.target[rows], expit(logit)) == pytest.approx(best, rel=1e-5)
 
 
@@ -283,7 +287,7 @@ def test_weights_count_in_the_loss_and_in_the_metrics(binxent, tmp_path):
     predictions = pl.read_parquet(tmp_path / metrics["run"] / "predictions.parquet")
     expected = log_loss(predictions["target"], predictions["probability"], sample_weight=predictions["weight"])
     assert metrics["test"]["log_loss"]["value"] == pytest.approx(expected)
-    history = list(csv.DictReader((tmp_path / metrics["run"] / "history.csv").open()))
+    history = history_of(tmp_path / metrics["run"])
     # In units of one row: weights of 7 do not make the loss seven times as large.
     assert float(history[-1]["val_loss"]) < 0.6
     assert float(history[-1]["val_auc"]) > 0.8
@@ -416,7 +420,7 @@ def test_output_says_where_runs_go(trained, tmp_path):
 
 @pytest.fixture
 def tiny_disk(tmp_path):
-    """A folder on a disk with little room, where this machine lets us make one."""
+    """Mount a disk with little room, where this machine permits it."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "none", disk], capture_output=True)

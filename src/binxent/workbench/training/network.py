@@ -143,7 +143,8 @@ class TrainingState:
         if not path.exists():
             return cls()
         try:
-            with np.load(path, allow_pickle=False) as saved:
+            # NumPy does not close what it opened itself, if it cannot read it.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 stored = {name: saved[name] for name in saved.files}
         except (ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
