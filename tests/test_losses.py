@@ -126,7 +126,7 @@ def test_losses_of_different_kinds_differ():
 
 
 @pytest.mark.parametrize(
-    ("spellings", "key"),
+    ("equal_values", "key"),
     [
         (("none", None), "reduction"),
         (("sum_over_batch_size", "auto"), "reduction"),
@@ -137,8 +137,8 @@ def test_losses_of_different_kinds_differ():
         ((math.nan, np.nan, float("nan"), np.float32("nan")), "ignore_label"),
     ],
 )
-def test_one_meaning_has_one_identity(spellings, key):
-    assert len({bx.BinaryCrossentropy(**{key: spelling}) for spelling in spellings}) == 1
+def test_one_meaning_has_one_identity(equal_values, key):
+    assert len({bx.BinaryCrossentropy(**{key: value}) for value in equal_values}) == 1
 
 
 @each_kind

@@ -5,14 +5,14 @@ from types import ModuleType
 
 import pytest
 from support import accuracy
-from support.cases import READINGS, SPELLINGS
+from support.cases import LOSSES, PREDICTION_KINDS
 
 from binxent._core import formula_parts, formulas
 
 
 @pytest.fixture
 def check():
-    """Run the quick test of the formulas, reading by reading and loss by loss, on formulas with one line changed."""
+    """Run the quick test of the formulas, for each prediction and loss, on formulas with one line changed."""
     sources = [inspect.getsource(module) for module in (formula_parts, formulas)]
 
     def check(right, wrong):
@@ -22,9 +22,9 @@ def check():
             own_import = "from binxent._core.formula_parts import Maths, parts, prediction_kinds, primitives"
             text = source.replace(own_import, "").replace(right, wrong)
             exec(compile(text, module.__file__, "exec"), vars(changed))
-        for name in SPELLINGS:
-            for reading in READINGS:
-                accuracy.formulas_are_exact(changed, name, reading)
+        for name in LOSSES:
+            for prediction_kind in PREDICTION_KINDS:
+                accuracy.formulas_are_exact(changed, name, prediction_kind)
 
     return check
 

@@ -9,7 +9,7 @@ import pytest
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 from support import oracle  # noqa: E402
-from support.cases import READINGS, SPELLINGS  # noqa: E402
+from support.cases import LOSSES, PREDICTION_KINDS  # noqa: E402
 from support.compare import close  # noqa: E402
 
 import binxent as bx  # noqa: E402
@@ -32,10 +32,10 @@ def mean_of_copies(spec, x, y):
     return np.asarray(jax.jit(lambda x, y: door.pointwise(spec, x, y).mean(1))(x, y))
 
 
-@pytest.mark.parametrize("reading", READINGS)
-@pytest.mark.parametrize("name", SPELLINGS)
+@pytest.mark.parametrize("reading", PREDICTION_KINDS)
+@pytest.mark.parametrize("name", LOSSES)
 def test_means_are_exact(name, reading):
-    spec = SPELLINGS[name](**READINGS[reading])
+    spec = LOSSES[name](**PREDICTION_KINDS[reading])
     x, y = points(spec.from_logits)
     truth = oracle.truth(spec, x, y)
     nowhere = np.array([(math.nan, 0), (math.nan, 1), (math.nan, 0.3), (0.5, math.nan), (0.0, math.nan)], "float32").T
@@ -74,7 +74,7 @@ def test_an_infinite_cost_is_infinite_for_any_mass_but_none():
     ],
 )
 def test_nothing_but_the_gradient_is_written_to_memory(name, reading):
-    loss = partial(door.pointwise, SPELLINGS[name](**READINGS[reading]))
+    loss = partial(door.pointwise, LOSSES[name](**PREDICTION_KINDS[reading]))
     x = jnp.zeros((COPIES, 16))
 
     def scratch(function):

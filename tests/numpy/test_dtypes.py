@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from support.cases import ELEMENTWISE, FAMILY, SPELLINGS, predictions
+from support.cases import ELEMENTWISE, FAMILY, LOSSES, predictions
 from support.compare import close
 
 import binxent as bx
@@ -70,7 +70,7 @@ def test_no_float_becomes_nan(name, from_logits, dtype):
     for epsilon in (1e-7, None, 0.0):
         if not from_logits:
             x = x[(x >= 0) & (x <= 1)]
-        loss = SPELLINGS[name](from_logits=from_logits, epsilon=epsilon, **ELEMENTWISE)
+        loss = LOSSES[name](from_logits=from_logits, epsilon=epsilon, **ELEMENTWISE)
         for label in (0, 1, 0.25):
             results = bx.value_grad_hess(loss, np.full(x.shape, label, dtype), x)
             for result in results[: 2 if epsilon != 1e-7 else 3]:

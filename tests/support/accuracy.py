@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 from support import oracle
-from support.cases import ELEMENTWISE, READINGS, SPELLINGS, points
+from support.cases import ELEMENTWISE, LOSSES, PREDICTION_KINDS, points
 
 import binxent as bx
 
@@ -31,11 +31,11 @@ ULPS = {
 
 
 @cache
-def case(name, reading, real):
+def case(name, prediction_kind, real):
     """Return a loss, element by element, with predictions, labels and the truth."""
-    loss = SPELLINGS[name](**READINGS[reading], **ELEMENTWISE)
+    loss = LOSSES[name](**PREDICTION_KINDS[prediction_kind], **ELEMENTWISE)
     x, y = points(loss.from_logits, real)
-    if reading == "exact probabilities" and "any" in loss.pointwise.formula_key:
+    if prediction_kind == "exact probabilities" and "any" in loss.pointwise.formula_key:
         keep = within_reach(loss, x)
         x, y = x[keep], y[keep]
     return loss, x, y, oracle.truth(loss, x, y)
@@ -61,9 +61,9 @@ def accurate(got, truth, allowed):
         )
 
 
-def formulas_are_exact(formulas, name, reading):
+def formulas_are_exact(formulas, name, prediction_kind):
     """Raise where the formulas of a module, run by NumPy as they stand, are not accurate."""
-    loss, x, y, truth = case(name, reading, np.float64)
+    loss, x, y, truth = case(name, prediction_kind, np.float64)
     finite = np.isfinite(x)  # NumPy's own sums have no answer to infinity minus infinity
     build, *choices = loss.pointwise.formula_key
     formula = formulas.define(np)(loss.prediction_kind, getattr(formulas, build.__name__), *choices)

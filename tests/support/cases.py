@@ -5,7 +5,7 @@ import numpy as np
 import binxent as bx
 from binxent.losses import FAMILY as FAMILY  # one of each
 
-READINGS = {
+PREDICTION_KINDS = {
     "logits": {"from_logits": True},
     "probabilities": {"from_logits": False},
     "exact probabilities": {"from_logits": False, "epsilon": None},
@@ -13,8 +13,8 @@ READINGS = {
 ELEMENTWISE = {"axis": (), "reduction": "none"}
 SOFT = (0.5, 0.3, 0.001, 0.999)
 
-# Every spelling of every power, by the name under which the table of tolerances knows it.
-SPELLINGS = {
+# Losses with every kind of power, by their names in the table of tolerances.
+LOSSES = {
     "bce": lambda **options: bx.BinaryCrossentropy(**options),
     "bce, positives 2.5": lambda **options: bx.BinaryCrossentropy(pos_weight=2.5, **options),
     "poly": lambda **options: bx.PolyBinaryCrossentropy(**options),

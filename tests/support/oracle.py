@@ -100,7 +100,7 @@ def of_probability(p, q, added=0):
 
 
 @cache
-def reading(x, from_logits, epsilon, real, added=0):
+def of_prediction(x, from_logits, epsilon, real, added=0):
     """Return the four series in a prediction of a float type, with limits for infinite logits, 0 and 1."""
     if from_logits:
         return of_logit(mpf(x) if np.isfinite(x) else mpf(np.sign(x)) * FAR, least_normal(real))
@@ -172,7 +172,7 @@ def shifted_negative(p, gamma, margin, least, real):
 
 def truth_at(loss, x, y, real, added=0):
     """Return the series of a loss at one prediction and label."""
-    return combine(loss, reading(x, loss.from_logits, loss.epsilon, real, added), y, real)
+    return combine(loss, of_prediction(x, loss.from_logits, loss.epsilon, real, added), y, real)
 
 
 def truth(loss, x, y, added=0):

@@ -12,7 +12,7 @@ import binxent.torch as door  # noqa: E402
 
 torch.set_num_threads(1)  # tests run beside each other, and OpenMP's threads wait for cores in busy loops
 
-# By the names of cases.SPELLINGS, under which the oracle and the table of tolerances know them.
+# By their names in `cases.LOSSES`.
 FUNCTIONS = {
     "bce": door.binary_cross_entropy_with_logits,
     "bce, positives 2.5": partial(door.binary_cross_entropy_with_logits, pos_weight=2.5),

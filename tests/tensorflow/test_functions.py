@@ -20,10 +20,10 @@ FLUSHED = (
     1000  # least normal numbers: TensorFlow has no subnormal ones on a CPU, and multiplies what it lost by a logit
 )
 SPECS = [
-    *(cases.SPELLINGS[name](from_logits=True) for name in (
+    *(cases.LOSSES[name](from_logits=True) for name in (
         "bce", "bce, positives 2.5", "poly", "focal 0.5", "focal 2, balanced", "asymmetric", "asymmetric 0.5 7.3 0.05",
     )),
-    *(cases.SPELLINGS[name](from_logits=False) for name in ("bce", "focal 2, balanced", "asymmetric")),
+    *(cases.LOSSES[name](from_logits=False) for name in ("bce", "focal 2, balanced", "asymmetric")),
     bx.BinaryCrossentropy(epsilon=None),
 ]  # fmt: skip
 

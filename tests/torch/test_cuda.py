@@ -6,7 +6,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 from support.accuracy import ULPS, accurate, case
-from support.cases import READINGS, SPELLINGS
+from support.cases import LOSSES, PREDICTION_KINDS
 from support.compare import close
 
 torch = pytest.importorskip("torch")
@@ -76,8 +76,8 @@ def check(function, x, *arguments, tolerance, upstream=1, **options):
     close(gradient.double(), want[1], tolerance, atol=tolerance * 1e-2 * scale)
 
 
-@pytest.mark.parametrize("name", SPELLINGS)
-@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("reading", PREDICTION_KINDS)
 @pytest.mark.parametrize("real", [np.float32, np.float64], ids=["float32", "float64"])
 def test_loss_and_slope_are_exact(name, reading, real):
     loss, x, y, truth = case(name, reading, real)

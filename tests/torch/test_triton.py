@@ -8,7 +8,7 @@ from math import nan
 import numpy as np
 import pytest
 from support.accuracy import ULPS, accurate, case
-from support.cases import FAMILY, READINGS, SPELLINGS, predictions
+from support.cases import FAMILY, LOSSES, PREDICTION_KINDS, predictions
 from support.compare import close
 from support.hill import HillLoss, Scaled
 
@@ -77,8 +77,8 @@ def data(*shape, dtype=torch.float32, labels=torch.float32, from_logits=True):
     return torch.from_numpy(x).to(dtype), torch.from_numpy(y).to(labels)
 
 
-@pytest.mark.parametrize("name", SPELLINGS)
-@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("reading", PREDICTION_KINDS)
 @pytest.mark.parametrize("real", [np.float32, np.float64], ids=["float32", "float64"])
 def test_loss_and_slope_are_exact(interpreter, name, reading, real):
     loss, x, y, truth = case(name, reading, real)
@@ -284,7 +284,7 @@ def variants():
         for dtype in FLOATS:
             x, y = data(2**15, dtype=dtype, labels=dtype)
             yield f"{loss.name} {loss.prediction_kind} {dtype}", (loss, x, y), 4
-    for name, define in SPELLINGS.items():
+    for name, define in LOSSES.items():
         yield name, (define(from_logits=True, label_smoothing=0.1, ignore_label=-100), *data(2**15)), 4
     yield "clamped", (Clamped(epsilon=None), *data(2**15)), 4
     for labels in LABELS:
