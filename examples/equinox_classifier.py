@@ -2,7 +2,7 @@
 
     python examples/equinox_classifier.py
 
-One label in ten is flipped before training. Smoothed labels forgive that; the focal loss dwells on it.
+One label in ten is flipped before training. Smoothed labels limit the harm; the focal loss adds to it.
 """
 
 import equinox as eqx
@@ -19,7 +19,7 @@ from binxent.jax import sigmoid_binary_cross_entropy, sigmoid_focal_loss
 
 
 def load():
-    """Standardised features and whether a tumour is malignant, in two halves: to learn from, and to judge by."""
+    """Return standardised features and whether a tumour is malignant, in two halves: training and test."""
     features, benign = load_breast_cancer(return_X_y=True)
     features = StandardScaler().fit_transform(features).astype("float32")
     features, unseen, labels, truth = train_test_split(features, 1 - benign, test_size=0.5, random_state=0)

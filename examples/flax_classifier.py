@@ -24,7 +24,7 @@ class Classifier(nn.Module):
 
 
 def load():
-    """Standardised features and whether a tumour is malignant, in two halves: to learn from, and to judge by."""
+    """Return standardised features and whether a tumour is malignant, in two halves: training and test."""
     features, benign = load_breast_cancer(return_X_y=True)
     features = StandardScaler().fit_transform(features).astype("float32")
     return train_test_split(features, 1 - benign, test_size=0.5, random_state=0)

@@ -16,7 +16,7 @@ COUNT = 50.0
 
 
 def make_data(rows):
-    """Features of a disease that one in fifty has, and who has it."""
+    """Draw features, and whether a disease is present, as in one row of fifty."""
     features = torch.randn(rows, 6)
     logits = features @ torch.tensor([1.0, -0.7, 0.5, 0.3, 0.0, 0.0]) - 4.6
     return features, torch.bernoulli(torch.sigmoid(logits))

@@ -1,9 +1,9 @@
-"""Several labels per sample, most of them unknown: mark those with `ignore_index` and the others still teach.
+"""Several labels per sample, most of them unknown: mark those with `ignore_index`, and train on the others.
 
     python examples/multilabel_ignore.py
 
-Three questions about images of handwritten digits, of which three answers in four are missing. To write "no" for "not
-known" is the usual way out, and teaches the model that everything is rare.
+Three questions about images of handwritten digits, of which three answers in four are missing. Often "no" is
+written for "unknown"; a model trained on that underestimates every label.
 """
 
 import torch
@@ -17,7 +17,7 @@ TRAINED = 1200  # images; the others judge
 
 
 def load():
-    """Pixels in [0, 1], and the answers: one column for each question."""
+    """Return pixels in [0, 1], and the answers: a column for each question."""
     digits = load_digits()
     images, digit = torch.tensor(digits.data / 16, dtype=torch.float32), torch.tensor(digits.target)
     return images, torch.stack([torch.isin(digit, torch.tensor(yes)) for yes in QUESTIONS.values()], 1).long()

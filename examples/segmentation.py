@@ -15,7 +15,7 @@ SIDE = 32
 
 
 def draw(count):
-    """Noisy images with one large disc and one small spot each, and the map of either."""
+    """Draw noisy images with a large disc and a small spot each, and a map of both."""
     y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     middles = torch.randint(4, SIDE - 4, (2, 2, count, 1, 1))
     distances = ((y - middles[0]) ** 2 + (x - middles[1]) ** 2).float().sqrt()

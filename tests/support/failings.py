@@ -196,7 +196,7 @@ FAILINGS = [
         },
     ),
     Failing(
-        "Probabilities passed as logits, from a model that ends in a sigmoid: a wrong loss, and not a word.",
+        "Probabilities passed as logits, from a model that ends in a sigmoid: a wrong loss, without a warning.",
         UserWarning("from_logits"),
         gives(
             0.474077,
@@ -207,7 +207,7 @@ FAILINGS = [
         {"binxent.keras": evaluated(lambda: classifier(0, bx_keras, "sigmoid", from_logits=True), [[1.0]])},
     ),
     Failing(
-        "Logits passed as probabilities, from a model without a sigmoid: a wrong loss, and not a word.",
+        "Logits passed as probabilities, from a model without a sigmoid: a wrong loss, without a warning.",
         Exception("from_logits=True"),
         gives(EPSILON, on_keras(evaluated(lambda: classifier(3, keras.losses), [[1.0]]))),
         {"binxent.keras": evaluated(lambda: classifier(3, bx_keras), [[1.0]])},
@@ -223,7 +223,7 @@ FAILINGS = [
         {"binxent.keras": evaluated(lambda: classifier(3, bx_keras, "softmax"), [[0.0]])},
     ),
     Failing(
-        "A predicted probability outside [0, 1] is clipped without a word.",
+        "A predicted probability outside [0, 1] is clipped without a warning.",
         ValueError("[0, 1]"),
         gives(EPSILON, on_keras(bce(keras.losses, [1], [3], from_logits=False)))
         | {"tf_keras": (bce(tf_keras.losses, [1], [3.0], from_logits=False), 0)},
@@ -255,7 +255,7 @@ FAILINGS = [
         },
     ),
     Failing(
-        "alpha has no effect without apply_class_balancing, and nothing says so.",
+        "alpha has no effect without apply_class_balancing, and there is no warning.",
         UserWarning("alpha=0.9 has no effect without apply_class_balancing=True"),
         gives(
             0,
@@ -319,7 +319,7 @@ FAILINGS = [
         {"binxent.tf_keras": ragged(bx_tf_keras), "binxent.keras on TensorFlow": ragged(bx_keras)},
     ),
     Failing(
-        "The configuration of a loss forgets its dtype.",
+        "The configuration of a loss lacks its dtype.",
         True,
         gives(False, on_keras(lambda: "dtype" in keras.losses.BinaryCrossentropy(dtype="float64").get_config())),
         {"binxent.keras": lambda: "dtype" in bx_keras.BinaryCrossentropy(dtype="float64").get_config()},
