@@ -41,6 +41,27 @@ def _blank_report(folder):
     return folder / "report.html"
 
 
+@pytest.fixture(scope="session")
+def trained_once(visits, tmp_path_factory):
+    """Train on the visits for many tests, which do not change the run: `trained_once(*options)` returns its folder."""
+    from click.testing import CliRunner
+
+    from binxent.workbench.commands import workbench
+    from binxent.workbench.report import page
+
+    def call(*options):
+        folder = tmp_path_factory.mktemp("trained")
+        visits.write_csv(folder / "visits.csv")
+        arguments = [folder / "visits.csv", *options, "--output", folder, "--name", "run"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(page, "write_report", _blank_report)
+            result = CliRunner().invoke(workbench, ["train", *map(str, arguments)])
+        assert result.exit_code == 0, result.output
+        return folder / "run"
+
+    return call
+
+
 @pytest.fixture
 def binxent(tmp_path, monkeypatch, request):
     """Call the command line in an empty folder: `binxent("train", ...)` returns exit_code, stdout and stderr."""

@@ -7,20 +7,12 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import CliRunner
 
 
 @pytest.fixture(scope="module")
-def run(visits, tmp_path_factory):
+def run(trained_once):
     """Train a run with a correction; tests that change it copy it."""
-    from binxent.workbench.commands import workbench
-
-    folder = tmp_path_factory.mktemp("trained")
-    visits.write_csv(folder / "visits.csv")
-    options = ["--target", "readmitted", "--epochs", "3", "--hidden", "8", "--pos-weight", "2", "--output", str(folder)]
-    result = CliRunner().invoke(workbench, ["train", str(folder / "visits.csv"), *options, "--name", "run"])
-    assert result.exit_code == 0, result.output
-    return folder / "run"
+    return trained_once("--target", "readmitted", "--epochs", "3", "--hidden", "8", "--pos-weight", "2")
 
 
 @pytest.fixture
