@@ -130,6 +130,7 @@ def test_correction_calibrates():
     assert after["observed_over_expected"]["value"] == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "shift", "spread", "weighted"), [(120, -0.5, 3.0, False), (250, 0.0, 2.0, True), (1000, -4.0, 1.5, False)]
 )
