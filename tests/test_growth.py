@@ -120,7 +120,7 @@ def test_the_derivative_in_the_label_follows_the_rule_beside_the_formula(door):
         in_label(door, Undeclared(from_logits=True))
 
 
-@pytest.mark.parametrize("count", range(5))
+@pytest.mark.parametrize("count", [0, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 2, 3)), 4])
 def test_a_formula_has_any_number_of_constants_any_of_them_per_label(count):
     y, x = np.array([[1, 0, 1], [0, 0, 1]], "float32"), np.array([[1, -2, 3], [0.5, 0, -1]], "float32")
     constants = [(0.5, 1.5, 2.0), 3.0, (1.0, 0.0, 4.0), 0.25][:count]
