@@ -11,13 +11,12 @@ from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from binxent._core import formulas
 from binxent._core.dtypes import standard_dtype
 from binxent._core.formulas import LINEAR, formula, power_kind
-from binxent._core.options import number, number_or_tuple
+from binxent._core.options import number, standard_parameter, standard_pos_weight
 from binxent._core.pointwise import Pointwise, checked_choice, identity
 from binxent._core.public_names import claim
 from binxent._core.shapes import standard_axis, standard_reduction
@@ -217,7 +216,7 @@ class ElementwiseLoss(Loss):
         """Bring the subclass's own parameters into one form, too: numbers, tuples of numbers, strings, or None."""
         common = {field.name for field in fields(ElementwiseLoss)}
         own = [field.name for field in fields(self) if field.name not in common]
-        self._set(**{name: _standard_parameter(name, getattr(self, name)) for name in own})
+        self._set(**{name: standard_parameter(name, getattr(self, name)) for name in own})
         super().__post_init__()
 
 
@@ -249,7 +248,7 @@ class BinaryCrossentropy(Loss):
     epsilon: float | None = 1e-7
 
     def __post_init__(self) -> None:
-        self._set(pos_weight=_standard_pos_weight(self.pos_weight))
+        self._set(pos_weight=standard_pos_weight(self.pos_weight))
         super().__post_init__()
 
     def define(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -392,32 +391,6 @@ FAMILY: tuple[type[Loss], ...] = (
     PolyBinaryCrossentropy,
 )
 """The losses that have names in every framework's dialect."""
-
-
-def _standard_parameter(name, value):
-    """Return a parameter of a loss of one's own as a string, a number, a tuple of these, or None."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, tuple | list):
-        return tuple(_standard_parameter(name, each) for each in value)
-    return number_or_tuple(name, value)
-
-
-def _standard_pos_weight(pos_weight):
-    if pos_weight is None:
-        return None
-    if isinstance(pos_weight, Mapping):
-        missing = set(range(len(pos_weight))).symmetric_difference(pos_weight)
-        if missing or not pos_weight:
-            raise ValueError(
-                "`pos_weight` must have a number for each label from 0 on, 1.0 where nothing is to change; "
-                f"got {pos_weight!r}."
-            )
-        pos_weight = [pos_weight[label] for label in range(len(pos_weight))]
-    weights = number_or_tuple("pos_weight", pos_weight)
-    if not np.all((np.asarray(weights) >= 0) & (np.asarray(weights) < np.inf)):
-        raise ValueError(f"`pos_weight` must be finite and >= 0; got {pos_weight!r}.")
-    return weights if isinstance(weights, tuple) else float(weights)
 
 
 claim(globals())

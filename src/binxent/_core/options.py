@@ -1,5 +1,6 @@
 """The options of the losses are plain numbers, whatever they are given as."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,38 @@ def number_or_tuple(name: str, values: Any) -> float | tuple[float, ...]:
             f"`{name}` must be a number or hold one number per label of the last axis; got shape {found.shape}."
         )
     return tuple(found.tolist())
+
+
+def standard_parameter(name: str, value: Any) -> Any:
+    """Return a parameter of a loss of one's own as a string, a number, a tuple of these, or None."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, tuple | list):
+        return tuple(standard_parameter(name, each) for each in value)
+    return number_or_tuple(name, value)
+
+
+def standard_pos_weight(pos_weight: Any) -> float | tuple[float, ...] | None:
+    """Return a `pos_weight` as a number, or one for each label, also of a mapping {label: number}; None stays.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: A number is impossible, or a label has none.
+    """
+    if pos_weight is None:
+        return None
+    if isinstance(pos_weight, Mapping):
+        missing = set(range(len(pos_weight))).symmetric_difference(pos_weight)
+        if missing or not pos_weight:
+            raise ValueError(
+                "`pos_weight` must have a number for each label from 0 on, 1.0 where nothing is to change; "
+                f"got {pos_weight!r}."
+            )
+        pos_weight = [pos_weight[label] for label in range(len(pos_weight))]
+    weights = number_or_tuple("pos_weight", pos_weight)
+    if not np.all((np.asarray(weights) >= 0) & (np.asarray(weights) < np.inf)):
+        raise ValueError(f"`pos_weight` must be finite and >= 0; got {pos_weight!r}.")
+    return weights if isinstance(weights, tuple) else float(weights)
 
 
 def _rank(value):
