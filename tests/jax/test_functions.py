@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 from support.compare import close  # noqa: E402
+from support.oracle import focal_derivative  # noqa: E402
 
 import binxent.jax as door  # noqa: E402
 from binxent import losses  # noqa: E402
@@ -105,6 +106,26 @@ def test_derivatives_in_the_label_are_exact(spec, argnums):
     close(derivative(spec, *argnums)(*points.T), want, tolerance(spec), 2e-6)
 
 
+SATURATED = [(-45.0, 0.0), (50.0, 1.0), (-80.0, 0.0), (80.0, 1.0)]
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["float32", "float64"])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_second_derivatives_in_the_label_are_exact_at_saturation(gamma, wide):
+    loss = partial(door.pointwise, FOCAL(True, gamma=gamma, from_logits=True))
+    orders = {
+        (0, 2): [jax.grad(jax.grad(loss, 1), 1), jax.jacfwd(jax.jacfwd(loss, 1), 1)],
+        (1, 1): [jax.grad(jax.grad(loss), 1), jax.grad(jax.grad(loss, 1)), jax.jacfwd(jax.jacrev(loss), 1)],
+    }
+    with jax.enable_x64(wide):
+        points = np.array(SATURATED).T.astype("float64" if wide else "float32")
+        everything = jax.jit(jax.vmap(lambda z, y: [[f(z, y) for f in functions] for functions in orders.values()]))
+        for order, results in zip(orders, everything(*points), strict=True):
+            want = [focal_derivative(gamma, *point, order) for point in SATURATED]
+            for got in results:
+                close(got, want, 1e-13 if wide else 1e-6, 1e-37)
+
+
 def test_a_logit_is_the_slope_in_the_label():
     z = jnp.array([-jnp.inf, -3.0, 0.0, 2.0, jnp.inf])
     slope = jax.grad(lambda y: door.sigmoid_binary_cross_entropy(z, y).sum())
@@ -142,6 +163,9 @@ def test_infinite_logits(spec):
     for argnums in [(0,), (0, 0), (0, 0, 0)]:
         assert np.isfinite(derivative(spec, *argnums)(z, y)).all(), argnums
     assert not np.isnan(derivative(spec, 1)(z, y)).any()
+    if isinstance(spec, FOCAL):  # the others are linear in the label
+        for argnums in [(1, 1), (0, 1), (1, 0)]:
+            assert not np.isnan(derivative(spec, *argnums)(z, y)).any(), argnums
 
 
 @pytest.mark.parametrize("from_logits", [True, False])

@@ -186,6 +186,21 @@ def truth(loss, x, y, added=0):
     return Truth(high, low, sizes)
 
 
+def focal_derivative(gamma, z, y, orders, alpha=0.25):
+    """A derivative, of these orders in logit and label, of the balanced focal loss of a logit, by differences."""
+
+    def loss(z, y):
+        p, q = 1 / (1 + mpmath.exp(-z)), 1 / (1 + mpmath.exp(z))
+        return (
+            (y * alpha + (1 - y) * (1 - alpha))
+            * (y * q + (1 - y) * p) ** gamma
+            * (-y * mpmath.log(p) - (1 - y) * mpmath.log(q))
+        )
+
+    with mpmath.workdps(300):  # steps far below a saturated probability
+        return float(mpmath.diff(loss, (mpf(z), mpf(y)), orders))
+
+
 def rest(value, real):
     """Return what the nearest float64 lacks, if the value does not overflow."""
     return float(value - mpf(float(value))) if abs(value) <= float(np.finfo(real).max) else 0.0

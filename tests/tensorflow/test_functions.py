@@ -201,6 +201,21 @@ def test_higher_and_mixed_derivatives(spec, way):
         close(got, numerically(gradient(loss, *[0] * argnums.count(0)), 1, x, inner), 1e-4, 1e-5)
 
 
+@pytest.mark.parametrize("way", [WAYS["eager"], WAYS["graph"]], ids=["eager", "graph"])
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_second_derivatives_in_the_label_are_exact_at_saturation(gamma, way):
+    saturated = [(-45.0, 0.0), (50.0, 1.0), (-80.0, 0.0), (np.inf, 1.0), (-np.inf, 0.0)]
+    x, y = (tf.constant(column, tf.float32) for column in zip(*saturated, strict=True))
+    loss = loss_of(FOCAL(True, gamma=gamma, from_logits=True))
+    orders = {(0, 2): [(1, 1)], (1, 1): [(0, 1), (1, 0)]}
+    for order, ways in orders.items():
+        want = [oracle.focal_derivative(gamma, *point, order) for point in saturated[:3]]
+        for argnums in ways:
+            got = way(gradient(loss, *argnums))(x, y)
+            close(got[:3], want, 1e-5, 1e-19)  # no subnormal numbers
+            assert not np.isnan(got).any()
+
+
 @each_way
 def test_a_logit_is_the_slope_in_the_label(way):
     z = tf.constant([-np.inf, -3.0, 0.0, 2.0, np.inf] * 3)

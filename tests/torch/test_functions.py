@@ -10,6 +10,7 @@ from support import oracle
 from support.accuracy import ULPS, accurate, case
 from support.cases import points
 from support.compare import close
+from support.oracle import focal_derivative
 
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
@@ -115,6 +116,42 @@ def test_infinities_cost_nothing_or_everything_and_nan_stays(name, route):
     if name != "probabilities":  # which a NaN is not
         for arguments in [(torch.tensor([nan, nan]), y[:2]), (torch.zeros(1), torch.tensor([nan]))]:
             assert all(result.isnan().all() for result in derivatives(FAMILY[name], *arguments, route=route))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("gamma", [None, 0, 0.5, 1, 2], ids=str)
+def test_the_target_of_an_extreme_input_may_be_differentiated(gamma, dtype):
+    """Value and slope are those for a target without a gradient, and nothing is NaN, in two derivatives."""
+    if gamma is None:
+        functions = [FAMILY["bce"], partial(FAMILY["bce"], pos_weight=2.5), FAMILY["asymmetric"], FAMILY["poly"]]
+    else:
+        functions = [partial(FAMILY["focal"], gamma=gamma)]
+    points = [(z, label) for z in (-inf, -1e30, -800.0, -45.0, 50.0, 120.0, inf) for label in (0.0, 1.0, 0.3)]
+    x, y = torch.tensor(points, dtype=dtype).T
+    for function in functions:
+        want = derivatives(function, x, y, route="plain formula", order=2)
+        leaves = x.clone().requires_grad_(), y.clone().requires_grad_()
+        value = function(*leaves, reduction="none")
+        close(value.detach(), want[0], 1e-5, 1e-30)
+        slopes = torch.autograd.grad(value.sum(), leaves, create_graph=True)
+        close(slopes[0].detach(), want[1], 1e-5, 1e-30)
+        assert not slopes[1].isnan().any()
+        for slope in slopes:
+            for second in torch.autograd.grad(slope.sum(), leaves, retain_graph=True, materialize_grads=True):
+                assert not second.isnan().any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("gamma", [0.5, 1, 2])
+def test_second_derivatives_in_the_target_are_exact_at_saturation(gamma, dtype):
+    x = torch.tensor([-45.0, 50.0, -80.0], dtype=dtype, requires_grad=True)
+    y = torch.tensor([0.0, 1.0, 0.0], dtype=dtype, requires_grad=True)
+    value = door.sigmoid_focal_loss(x, y, gamma=gamma, reduction="sum")
+    slopes = torch.autograd.grad(value, (x, y), create_graph=True)
+    of_target, mixed = (torch.autograd.grad(slope.sum(), y, retain_graph=True)[0].double() for slope in slopes[::-1])
+    for got, orders in [(of_target, (0, 2)), (mixed, (1, 1))]:
+        want = [focal_derivative(gamma, *point, orders) for point in zip(x.tolist(), y.tolist(), strict=True)]
+        close(got, want, 1e-5, 1e-37)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, *HALVES.values()], ids=str)

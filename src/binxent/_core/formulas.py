@@ -112,8 +112,13 @@ def poly(f: SimpleNamespace) -> Callable[..., Any]:
 def focal_in_label(m, a, b, y, constants):
     """(y alpha + (1 - y) beta) u^gamma h, u = y q + (1 - y) p and h = y a + (1 - y) b, which is 0 where u is."""
     alpha, beta, gamma = constants
-    error = m.maximum(y * m.exp(-b) + (1 - y) * m.exp(-a), 1e-30)
-    return (y * alpha + (1 - y) * beta) * m.exp(gamma * m.log(error)) * (y * a + (1 - y) * b)
+    error, entropy = y * m.exp(-b) + (1 - y) * m.exp(-a), y * a + (1 - y) * b
+    return (y * alpha + (1 - y) * beta) * getattr(m, "power_times", power_times(m))(error, gamma, entropy)
+
+
+def power_times(m):
+    """The function (u, gamma, h) -> u^gamma h; a hook, for drivers whose derivatives of it would divide by u twice."""
+    return lambda u, gamma, h: m.exp(gamma * m.log(m.maximum(u, 1e-30))) * h
 
 
 @formula("alpha", "alpha", "gamma", in_label=focal_in_label)

@@ -41,13 +41,15 @@ def derivative(formula_key, prediction_kind, epsilon, order):
     def by_label(x, y, constants):
         if in_label(build) is LINEAR:
             return value(x, jnp.ones_like(y), constants) - value(x, jnp.zeros_like(y), constants)
-        return through_costs(lambda a, b: _differentiate(lambda y: in_label(build)(jnp, a, b, y, constants), y), x)
+        return through_costs(
+            lambda a, b: _differentiate(lambda y: in_label(build)(_maths.in_label, a, b, y, constants), y), x
+        )
 
     def by_constant(k, x, y, constants):
         if in_label(build) is not LINEAR:
 
             def in_constant(a, b, constant):
-                return in_label(build)(jnp, a, b, y, (*constants[:k], constant, *constants[k + 1 :]))
+                return in_label(build)(_maths.in_label, a, b, y, (*constants[:k], constant, *constants[k + 1 :]))
 
             return through_costs(lambda a, b: _differentiate(functools.partial(in_constant, a, b), constants[k]), x)
         if build.constant_names[k] == "pos_weight":
@@ -58,9 +60,7 @@ def derivative(formula_key, prediction_kind, epsilon, order):
         """A rate that is a function of the costs, with as many derivatives in the prediction as the order says."""
 
         def of_prediction(x):
-            bce = derivative((unweighted_bce,), prediction_kind, epsilon, 0)
-            # Infinite costs are made finite, as 0 * inf is NaN.
-            return rate(*(jnp.minimum(bce(x, jnp.full_like(x, label), ()), 1e30) for label in (1.0, 0.0)))
+            return rate(*(finite_cost(prediction_kind, epsilon, label)(x) for label in (1.0, 0.0)))
 
         for _ in range(order):
             of_prediction = functools.partial(_differentiate, of_prediction)
@@ -76,6 +76,19 @@ def derivative(formula_key, prediction_kind, epsilon, order):
 
     value.defjvp(rule, symbolic_zeros=True)
     return value
+
+
+@functools.lru_cache
+def finite_cost(prediction_kind, epsilon, label):
+    """What a label costs, as a function of the prediction: finite, as is its slope, because 0 * inf is NaN."""
+
+    def bce(x, order):
+        value = derivative((unweighted_bce,), prediction_kind, epsilon, order)(x, jnp.full_like(x, label), ())
+        return jnp.clip(value, -_maths.HUGE, _maths.HUGE)
+
+    cost = jax.custom_jvp(functools.partial(bce, order=0))
+    cost.defjvp(lambda primals, tangents: (cost(*primals), bce(*primals, 1) * tangents[0]))
+    return cost
 
 
 def _set_apart(array):

@@ -3,7 +3,7 @@
 On a CPU, XLA computes and sums a loss in one parallel pass, many times faster than otherwise, unless it contains a
 `where` or a clip, and it makes a clip of the `minimum` of a `maximum`. So `values` does without these. In that pass
 `minimum` and `maximum` lose a NaN that is their first argument, which therefore takes another way to the sum.
-`derivatives` is safe to differentiate.
+`derivatives` is safe to differentiate. `in_label` is the maths module of a loss as a function of its label.
 """
 
 import math
@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from binxent._core.formulas import define
+
+HUGE = 1e28  # stands in for infinity where a product with 0 must be 0
 
 
 @jax.custom_jvp
@@ -25,6 +27,29 @@ def _log_rule(primals, tangents):
     """The slope is 0 at 0: the formulas take log(0) only where an asymmetric loss is flat, below its margin."""
     (x,), (dx,) = primals, tangents
     return jnp.log(x), jnp.where(x == 0, 0, dx / x)
+
+
+@jax.custom_jvp
+def _power_times(u, gamma, h):
+    """u^gamma h, in its derivatives, too: their factors 1 / u and 1 / u^2 alone would leave the range of the dtype.
+
+    Finite, also times any cost up to `HUGE`, because 0 * inf is NaN.
+    """
+    root, kind = jnp.exp(gamma / 2 * _log_of_normal(u)), jnp.finfo(u.dtype)
+    most = jnp.where(u < kind.tiny, float(kind.max) ** 0.25, float(kind.max) ** 0.9).astype(u.dtype)
+    return jnp.minimum(root * h * root, most)
+
+
+@_power_times.defjvp
+def _power_times_rule(primals, tangents):
+    (u, gamma, h), (du, dgamma, dh) = primals, tangents
+    value = _power_times(u, gamma, h)
+    by_power = gamma * _power_times(u, gamma - 1, h)
+    return value, by_power * du + value * _log_of_normal(u) * dgamma + _power_times(u, gamma, jnp.ones_like(h)) * dh
+
+
+def _log_of_normal(u):
+    return jnp.log(jnp.maximum(u, jnp.finfo(u.dtype).tiny))
 
 
 MATHS = {
@@ -88,6 +113,7 @@ def _minus_log_error_probability(u, y, minus_log_p, minus_log_q):
     return -jnp.log(u)
 
 
+in_label = SimpleNamespace(**MATHS, power_times=_power_times)
 derivatives = define(SimpleNamespace(**MATHS))
 values = define(
     SimpleNamespace(

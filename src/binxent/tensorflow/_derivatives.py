@@ -160,13 +160,34 @@ def by_pos_weight(loss, order, x, y, pos_weight, upstream, known=True):
 
 
 def _rate_in_label(loss, y, known, x):
-    """The derivative in the label of a loss that is not linear in it."""
-    bce = Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon)
-    # Infinite costs are made finite, as 0 * inf is NaN.
-    hard = tf.ones_like(x), tf.zeros_like(x)
-    a, b = (tf.minimum(derivative(bce, 0, x, label, known=known), 1e30) for label in hard)
+    """Compute the derivative in the label of a loss that is not linear in it.
+
+    Its power has the derivatives of its expansion about the label, with coefficients to be differentiated further.
+    """
+    a, b = (_finite_cost(loss, x, label, known) for label in (tf.ones_like(x), tf.zeros_like(x)))
     constants = tuple(tf.constant(constant, x.dtype) for constant in loss.constants)
-    return _differentiate(lambda y: in_label(loss.formula_key[0])(_maths.words(x.dtype), a, b, y, constants), y)
+    rule, centre = in_label(loss.formula_key[0]), []
+
+    def at_centre(u, gamma, h):
+        centre.append((u, gamma, h, _maths.power_times(u, gamma, h)))
+        return centre[-1][-1]
+
+    def near(u, gamma, h):
+        u0, _, h0, power = next(expansions)
+        by_u, by_h = gamma * _maths.power_times(u0, gamma - 1, h0), _maths.power_times(u0, gamma, tf.ones_like(h0))
+        return power + by_u * (u - u0) + by_h * (h - h0)
+
+    rule(_maths.words(x.dtype, power_times=at_centre), a, b, y, constants)
+    expansions = itertools.cycle(centre)
+    return _differentiate(lambda y: rule(_maths.words(x.dtype, power_times=near), a, b, y, constants), y)
+
+
+def _finite_cost(loss, x, label, known):
+    """Compute what a label costs, finite: 0 * inf is NaN."""
+    bce = Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon)
+    infinite = tf.math.is_inf(derivative(bce, 0, x, label, known=known))
+    cost = derivative(bce, 0, tf.where(infinite, tf.cast(masking.PLACEHOLDER, x.dtype), x), label, known=known)
+    return tf.minimum(tf.where(infinite, tf.cast(_maths.HUGE, x.dtype), cost), _maths.HUGE)
 
 
 def _differentiate(function, x):

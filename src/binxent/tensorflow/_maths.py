@@ -8,10 +8,13 @@ import functools
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from binxent._core.formulas import define
 from binxent._core.polynomials import COST_OF_REST, LOG1P
+
+HUGE = 1e28  # stands in for infinity where a product with 0 must be 0
 
 
 def words(dtype, **others) -> Any:
@@ -61,6 +64,17 @@ def _sigmoids(z):
 def _log(x):
     """The logarithm, with a slope of 0 at 0: the formulas take log(0) only where an asymmetric loss is flat."""
     return tf.math.log(x), lambda up: tf.math.divide_no_nan(up, x)
+
+
+def power_times(u, gamma, h):
+    """Compute u^gamma h without leaving the range of the dtype on the way.
+
+    Finite, also times any cost up to `HUGE`, because 0 * inf is NaN.
+    """
+    kind = np.finfo(u.dtype.as_numpy_dtype)
+    root = tf.exp(gamma / 2 * tf.math.log(tf.maximum(u, kind.tiny)))
+    most = tf.where(u < kind.tiny, kind.max**0.25, kind.max**0.9)
+    return tf.minimum(root * h * root, tf.cast(most, u.dtype))
 
 
 def _times_polynomial(table):

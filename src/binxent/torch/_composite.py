@@ -14,6 +14,8 @@ from binxent._core.formulas import LINEAR, define, in_label, unweighted_bce
 from binxent.losses import Pointwise
 from binxent.torch._private import has_tangent, is_differentiated_by_transform, nested_tangents, transforms_active
 
+NEAR_ZERO = 1e-30
+HUGE = 1e28  # stands in for infinity where a product with 0 must be 0
 SINGLE_ONLY = ("mps",)  # devices without float64
 
 
@@ -29,6 +31,13 @@ def _maximum(a, b):
     return torch.maximum(a, b) if isinstance(b, torch.Tensor) else torch.clamp(a, min=b)
 
 
+def _power_times(u, gamma, h):
+    """Compute u^gamma h, by operations where a `Function` cannot go."""
+    if torch.compiler.is_dynamo_compiling() or nested_tangents():
+        return PowerTimes.forward(u, gamma, h)
+    return PowerTimes.apply(u, gamma, h)
+
+
 _maths = SimpleNamespace(
     abs=torch.abs,
     where=torch.where,
@@ -37,6 +46,7 @@ _maths = SimpleNamespace(
     exp=torch.exp,
     log=torch.log,
     log1p=torch.log1p,
+    power_times=_power_times,
 )
 _formulas = define(_maths)
 
@@ -114,22 +124,19 @@ def _elementwise(loss, x, y, pos_weight):
         return _derivative(loss, x, y, pos_weight, 0)
     rule = in_label(loss.formula_key[0])
     if rule is LINEAR:
-        positive, negative = _costs(loss, x)
-        if pos_weight is not None:
-            positive = positive * pos_weight
-        return y * _without_weight(y, positive) + (1 - y) * _without_weight(1 - y, negative)
-    a, b = _costs(Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon), x)
-    return rule(_maths, _without_weight(y, a), _without_weight(1 - y, b), y, _constants(loss, x, pos_weight))
+        a, b = _costs(loss, x)
+        value = (y if pos_weight is None else y * pos_weight) * a + (1 - y) * b
+    else:
+        a, b = _costs(Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon), x)
+        value = rule(_maths, a, b, y, _constants(loss, x, pos_weight))
+    # Where a cost was bounded, the value is put right; the derivatives are right already.
+    exact = _formula_value(loss, *(one if one is None else one.detach() for one in (x, y, pos_weight)), 0)
+    return value + torch.where((a == HUGE) | (b == HUGE), exact - value.detach(), 0.0)
 
 
 def _costs(loss, x):
-    """Compute the loss of each entry with the target 1, and with the target 0."""
-    return _derivative(loss, x, torch.ones_like(x), None, 0), _derivative(loss, x, torch.zeros_like(x), None, 0)
-
-
-def _without_weight(weight, cost):
-    """A cost, which is 0 where it is infinite and has no weight: 0 * inf is NaN. Elsewhere it has its derivatives."""
-    return torch.where((weight == 0) & cost.isinf(), 0.0, cost)
+    """Compute the loss of each entry with the target 1, and with the target 0, both bounded: 0 * inf is NaN."""
+    return tuple(_derivative(loss, x, torch.full_like(x, label), None, 0, True) for label in (1.0, 0.0))
 
 
 def _constants(loss, x, pos_weight):
@@ -153,19 +160,23 @@ def _is_differentiated(tensor):
     return has_tangent(tensor) or tensor.requires_grad
 
 
-def _derivative(loss, x, y, pos_weight, order):
-    """The loss of each entry (order 0), its slope (1) or its curvature (2), differentiable in x."""
+def _derivative(loss, x, y, pos_weight, order, bounded=False):
+    """Compute the loss of each entry (order 0), its slope (1) or its curvature (2), differentiable in x.
+
+    A bounded one is at most `HUGE`, and has the derivative that it would have without the bound.
+    """
     compiling = torch.compiler.is_dynamo_compiling()
     if order == 2 or (transforms_active() if compiling else nested_tangents()):
         # Third and higher derivatives use autodiff. max(z, 0) has its only kink at 0, so z = 0 is evaluated at 1e-30.
-        return _formula_value(loss, x + (x == 0) * 1e-30, y, pos_weight, order)
+        return _formula_value(loss, x + (x == 0) * NEAR_ZERO, y, pos_weight, order, bounded)
     kind = Derivative if compiling else DerivativeWithTangents
-    return kind.apply(x, y, pos_weight, loss, order)
+    return kind.apply(x, y, pos_weight, loss, order, bounded)
 
 
-def _formula_value(loss, x, y, pos_weight, order):
+def _formula_value(loss, x, y, pos_weight, order, bounded=False):
     formula = _formulas(loss.prediction_kind, *loss.formula_key)
-    return formula(x, y, loss.epsilon or 0.0, _constants(loss, x, pos_weight))[order]
+    value = formula(x, y, loss.epsilon or 0.0, _constants(loss, x, pos_weight))[order]
+    return value.clamp(max=HUGE) if bounded else value
 
 
 class Derivative(torch.autograd.Function):
@@ -174,12 +185,12 @@ class Derivative(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x, y, pos_weight, loss, order):
-        return _formula_value(loss, x, y, pos_weight, order)
+    def forward(x, y, pos_weight, loss, order, bounded):
+        return _formula_value(loss, x, y, pos_weight, order, bounded)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        x, y, pos_weight, ctx.loss, ctx.order = inputs
+        x, y, pos_weight, ctx.loss, ctx.order, _ = inputs
         ctx.save_for_backward(x, y, pos_weight)
         ctx.save_for_forward(x, y, pos_weight)
 
@@ -189,7 +200,7 @@ class Derivative(torch.autograd.Function):
         step = (
             _formula_value if torch.compiler.is_compiling() else _derivative
         )  # compiled graphs are differentiated once
-        return upstream * step(ctx.loss, x, y, pos_weight, ctx.order + 1), None, None, None, None
+        return upstream * step(ctx.loss, x, y, pos_weight, ctx.order + 1), None, None, None, None, None
 
 
 class DerivativeWithTangents(Derivative):
@@ -199,6 +210,43 @@ class DerivativeWithTangents(Derivative):
     def jvp(ctx, tangent, *_):  # pyright: ignore[reportIncompatibleMethodOverride]
         x, y, pos_weight = ctx.saved_tensors
         return tangent * _derivative(ctx.loss, x, y, pos_weight, ctx.order + 1)
+
+
+class PowerTimes(torch.autograd.Function):
+    """u^gamma h, in its derivatives, too: their factors 1 / u and 1 / u^2 alone would leave the range of the dtype.
+
+    Finite, also times any cost up to `HUGE`, because 0 * inf is NaN.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(u, gamma, h):
+        kind = torch.finfo(u.dtype)
+        root = torch.exp(gamma / 2 * torch.log(u.clamp(kind.tiny)))
+        most = torch.full_like(u, kind.max**0.9).masked_fill(u < kind.tiny, kind.max**0.25)
+        return torch.minimum(root * h * root, most)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        u, ctx.gamma, h = inputs
+        ctx.save_for_backward(u, h)
+        ctx.save_for_forward(u, h)
+
+    @staticmethod
+    def backward(ctx, upstream):  # pyright: ignore[reportIncompatibleMethodOverride]
+        by_u, by_h = _slopes_of_power(ctx)
+        return upstream * by_u, None, upstream * by_h
+
+    @staticmethod
+    def jvp(ctx, du, _, dh):  # pyright: ignore[reportIncompatibleMethodOverride]
+        by_u, by_h = _slopes_of_power(ctx)
+        return by_u * du + by_h * dh
+
+
+def _slopes_of_power(ctx):
+    u, h = ctx.saved_tensors
+    return ctx.gamma * _power_times(u, ctx.gamma - 1, h), _power_times(u, ctx.gamma, torch.ones_like(h))
 
 
 def share(divisor, process_group, device):
