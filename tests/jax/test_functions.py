@@ -168,6 +168,18 @@ def test_infinite_logits(spec):
             assert not np.isnan(derivative(spec, *argnums)(z, y)).any(), argnums
 
 
+@pytest.mark.parametrize("spec", [FAMILY[n] for n in (0, 1, 5, 7, 9, 10)], ids=lambda spec: spec.pointwise.name)
+def test_a_label_beside_its_range_is_taken_as_it_is(spec):
+    """Rounding leaves labels an ulp outside of [0, 1]; the share of the other label in the loss is negative then."""
+    beside = [(z, np.nextafter(np.float32(y), np.float32(y * 3 - 1))) for z in LOGITS[1:-1] for y in (0, 1)]
+    points = np.resize(np.array(beside, "float32"), POINTS.shape)  # for which the derivatives are compiled
+    close(derivative(spec)(*points.T), truth(spec, points), tolerance(spec), 1e-6)
+    p = np.linspace(0.01, 0.99, len(points), dtype="float32")
+    probable = BCE(epsilon=None)
+    want = -points[:, 1] * np.log(p.astype(float)) - (1 - points[:, 1].astype(float)) * np.log1p(-p.astype(float))
+    close(door.pointwise(probable, p, points[:, 1]), want, 1e-6, 1e-7)
+
+
 @pytest.mark.parametrize("from_logits", [True, False])
 @pytest.mark.parametrize("define", [BCE, FOCAL, ASYMMETRIC, POLY])
 def test_nan_in_is_nan_out(define, from_logits):

@@ -68,8 +68,8 @@ def _finite(x):
 
 
 def _to_infinity(share, beyond):
-    """Add the excess of an infinite cost over the largest number, unless the share in it is 0."""
-    return share + jnp.minimum(share * jnp.finfo(share.dtype).max, beyond)
+    """Add what an infinite cost has beyond the largest number, with the sign of its share, unless that is 0."""
+    return share + jnp.maximum(jnp.minimum(share * jnp.finfo(share.dtype).max, beyond), -beyond)
 
 
 def _multiply_cost_no_nan(weight, cost):
