@@ -13,6 +13,7 @@ from support.compare import close
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 
+import binxent as bx  # noqa: E402
 import binxent.jax as door  # noqa: E402
 
 LOSSES = {name: getattr(door, name) for name in door.__all__ if name.startswith(("sigmoid_", "binary_"))}
@@ -113,7 +114,7 @@ def test_numbers_for_each_label_of_any_kind_are_those_numbers(option):
     for traced in (lambda c: loss(X, Y, **{option: c}), lambda c: loss(X, Y, **{option: [c[0], 0.5, c[2]]})):
         close(jax.jit(traced)(jnp.array(values)), want, 1e-6)
     for wrong in ([1.0], [1.0, 1.0], [[1.0, 1.0, 1.0]]):
-        with pytest.raises(ValueError, match=f"`{option}` must be a number or hold one number per label of the last"):
+        with pytest.raises(ValueError, match=f"`{option}` must be a number or hold one number"):
             loss(X, Y, **{option: wrong})
 
 
@@ -149,3 +150,11 @@ def test_variables_of_flax_are_followed_where_they_are_traced():
     close(loss(weight), loss([1.0, 2.0, 3.0]), 1e-6)
     slope = nnx.grad(loss)(weight)
     close(slope[...], (Y * jax.nn.softplus(-X)).sum(0), 1e-6)
+
+
+def test_a_loss_on_numpy_arrays_names_this_door_for_a_traced_array():
+    loss = bx.BinaryCrossentropy(from_logits=True)
+    for transform in (jax.jit, jax.grad, jax.vmap):
+        with pytest.raises(TypeError, match=r"`y_pred` is a \w*Tracer, .*\. Take the loss from `binxent\.jax`\."):
+            transform(lambda x: loss(np.ones(3), x))(jnp.ones(3))
+    close(loss(jnp.ones(3), jnp.zeros(3)), np.float64(math.log(2)))

@@ -161,10 +161,26 @@ def _from_torch(name, value):
     return np.asarray(value)
 
 
+def _from_framework(name, value):
+    try:
+        return np.asarray(value)
+    except Exception as error:  # each framework has a type of its own for a tensor without a value
+        modules = [base.__module__.partition(".")[0] for base in type(value).__mro__]
+        door = next(module for module in modules if f"{module}." in READERS)
+        raise TypeError(
+            f"`{name}` is a {type(value).__name__}, whose values NumPy cannot read, as those of traced and symbolic "
+            f"tensors. Take the loss from `binxent.{door}`."
+        ) from error
+
+
 READERS = {
     "pandas.": _from_pandas,
     "polars.": _from_polars,
     "pyarrow.": _from_arrow,
     "scipy.sparse.": _from_sparse,
     "torch.": _from_torch,
+    "jax.": _from_framework,
+    "tensorflow.": _from_framework,
+    "keras.": _from_framework,
+    "tf_keras.": _from_framework,
 }
