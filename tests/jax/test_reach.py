@@ -137,7 +137,7 @@ def test_impossible_arrays_of_focal_options_are_refused():
         door.sigmoid_focal_loss(z, y, [0.5, 2.0])
     with pytest.raises(ValueError, match=r"`gamma` must lie in \[0, inf\]"):
         door.sigmoid_focal_loss(z, y, gamma=[-1.0, 2.0])
-    with pytest.raises(ValueError, match="`gamma` must be a number or hold one number per label of the last axis"):
+    with pytest.raises(ValueError, match="`gamma` must be a number or hold one number for each label"):
         door.sigmoid_focal_loss(z, y, gamma=[1.0, 2.0, 3.0])
 
 

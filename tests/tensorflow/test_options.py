@@ -8,6 +8,7 @@ import tensorflow as tf
 from support import option_kinds
 from support.compare import close
 
+import binxent as bx
 import binxent.tensorflow as door
 
 LOSSES = {name: getattr(door, name) for name in door.__all__ if "entropy" in name}
@@ -96,7 +97,9 @@ def test_weights_of_unknown_number_are_counted_when_the_graph_runs(xla):
     unknown = [tf.TensorSpec([None, None])] * 2 + [tf.TensorSpec([None])]
     loss = tf.function(weighted, unknown, autograph=False, jit_compile=xla)
     close(loss(Y, X, WEIGHTS), weighted(Y, X, WEIGHTS))
-    message = "pos_weight_must_hold_one_per_label" if xla else "`pos_weight` must hold one number per label of the last"
+    message = (
+        "pos_weight_must_hold_one_per_label" if xla else "`pos_weight` must hold one number for each label on the last"
+    )
     for wrong in ([2.0], [2.0, 2.0]):
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             loss(Y, X, wrong)
@@ -159,3 +162,12 @@ def test_tensors_of_another_kind_are_refused_by_name(kind):
         for name, arguments in ((labels, (values, X[0])), (predictions, (Y[0], values))):
             with pytest.raises(TypeError, match=f"`{name}` must be an array of real numbers; got .*{advice}"):
                 loss(*arguments)
+
+
+def test_a_loss_on_numpy_arrays_names_this_door_for_a_traced_tensor():
+    loss = bx.BinaryCrossentropy(from_logits=True)
+    with pytest.raises(
+        TypeError, match=r"`y_pred` is a SymbolicTensor, .*\. Take the loss from `binxent\.tensorflow`\."
+    ):
+        tf.function(lambda x: loss(np.ones(3), x), autograph=False)(tf.ones(3))
+    close(loss(tf.ones(3), tf.zeros(3)), np.float64(np.log(2)))

@@ -24,6 +24,8 @@ from binxent._core.formula_parts import Maths, parts, prediction_kinds, primitiv
 LINEAR = "linear"
 """How most formulas depend on the label: y times the loss of label 1, plus 1 - y times that of label 0."""
 WHOLE_POWERS = (0, 1, 2, 3, 4)
+NEAR_ZERO = 1e-30  # takes the place of a logit of 0, where autodiff would meet the kink of max(z, 0)
+HUGE = 1e28  # stands in for an infinite cost where a product with 0 must be 0
 
 Build = TypeVar("Build", bound=Callable[..., Any])
 

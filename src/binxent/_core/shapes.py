@@ -10,7 +10,7 @@ Everything here works on shapes and names, not on arrays, so that every door fol
 `resolve` applies them all to the arguments of one call; the other functions are its parts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 Shape = tuple[Any, ...]  # of numbers, and None for a dimension that is unknown
@@ -163,17 +163,21 @@ def require_same_shape(true_name: str, true_shape: Sequence, pred_name: str, pre
         )
 
 
-def require_one_per_label(names, constants, pred_shape):
-    """A constant that is a tuple has one number for each label of the last axis, and is never broadcast from length 1.
+def require_one_per_label(names: Iterable[str], constants: Iterable[Any], pred_shape: Sequence) -> None:
+    """Refuse constants, tuples or arrays, that are neither a number nor one for each label of the last axis.
+
+    A constant is never broadcast from length 1.
 
     Raises:
         ValueError: The number of numbers is another.
     """
     for name, constant in zip(names, constants, strict=True):
-        if isinstance(constant, tuple) and (len(constant),) != tuple(pred_shape[-1:]):
+        shape = (len(constant),) if isinstance(constant, tuple) else tuple(getattr(constant, "shape", ()))
+        if shape and shape != tuple(pred_shape[-1:]):
+            got = f"{shape[0]} numbers" if len(shape) == 1 else f"an array of shape {shape}"
             raise ValueError(
                 f"`{name}` must be a number or hold one number for each label on the last axis of the predictions, "
-                f"whose shape is {tuple(pred_shape)}; got {len(constant)} numbers."
+                f"whose shape is {tuple(pred_shape)}; got {got}."
             )
 
 

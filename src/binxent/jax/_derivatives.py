@@ -12,10 +12,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
-from binxent._core.formulas import LINEAR, in_label, unweighted_bce
+from binxent._core.formulas import HUGE, LINEAR, NEAR_ZERO, in_label, unweighted_bce
 from binxent.jax import _maths
-
-NEAR_ZERO = 1e-30
 
 
 @functools.lru_cache
@@ -84,7 +82,7 @@ def finite_cost(prediction_kind, epsilon, label):
 
     def bce(x, order):
         value = derivative((unweighted_bce,), prediction_kind, epsilon, order)(x, jnp.full_like(x, label), ())
-        return jnp.clip(value, -_maths.HUGE, _maths.HUGE)
+        return jnp.clip(value, -HUGE, HUGE)
 
     cost = jax.custom_jvp(functools.partial(bce, order=0))
     cost.defjvp(lambda primals, tangents: (cost(*primals), bce(*primals, 1) * tangents[0]))

@@ -36,8 +36,8 @@ def sigmoid_binary_cross_entropy(
         >>> print(sigmoid_binary_cross_entropy(jnp.array([-20.0, 0.0]), jnp.array([0, 1])))
         [2.0611537e-09 6.9314718e-01]
     """
-    spec = losses.BinaryCrossentropy(True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec.pointwise, logits, labels, pos_weight)
+    loss = losses.BinaryCrossentropy(True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(loss.pointwise, logits, labels, pos_weight)
 
 
 def binary_cross_entropy(
@@ -70,8 +70,8 @@ def binary_cross_entropy(
         >>> print(binary_cross_entropy(jnp.array([0.9, 0.0]), jnp.array([1, 1])).round(4))
         [ 0.1054 16.1181]
     """
-    spec = losses.BinaryCrossentropy(False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
-    return elementwise(spec.pointwise, probabilities, labels, pos_weight)
+    loss = losses.BinaryCrossentropy(False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
+    return elementwise(loss.pointwise, probabilities, labels, pos_weight)
 
 
 def sigmoid_focal_loss(
@@ -185,8 +185,8 @@ def sigmoid_asymmetric_loss(
         >>> print(sigmoid_asymmetric_loss(jnp.array([2.0, -3.5]), jnp.array([1, 0])).round(4))
         [0.0151 0.    ]
     """
-    spec = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, margin, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec.pointwise, logits, labels)
+    loss = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, margin, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(loss.pointwise, logits, labels)
 
 
 def binary_asymmetric_loss(
@@ -226,10 +226,10 @@ def binary_asymmetric_loss(
         >>> print(binary_asymmetric_loss(jnp.array([0.9, 0.03]), jnp.array([1, 0])).round(4))
         [0.0105 0.    ]
     """
-    spec = losses.AsymmetricCrossentropy(
+    loss = losses.AsymmetricCrossentropy(
         gamma_pos, gamma_neg, margin, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
     )
-    return elementwise(spec.pointwise, probabilities, labels)
+    return elementwise(loss.pointwise, probabilities, labels)
 
 
 def sigmoid_poly_loss(
@@ -262,8 +262,8 @@ def sigmoid_poly_loss(
         >>> print(sigmoid_poly_loss(jnp.array([0.0]), jnp.array([1])).round(4))
         [1.1931]
     """
-    spec = losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec.pointwise, logits, labels)
+    loss = losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(loss.pointwise, logits, labels)
 
 
 def binary_poly_loss(
@@ -298,5 +298,5 @@ def binary_poly_loss(
         >>> print(binary_poly_loss(jnp.array([0.5]), jnp.array([1])).round(4))
         [1.1931]
     """
-    spec = losses.PolyBinaryCrossentropy(epsilon_1, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
-    return elementwise(spec.pointwise, probabilities, labels)
+    loss = losses.PolyBinaryCrossentropy(epsilon_1, False, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
+    return elementwise(loss.pointwise, probabilities, labels)

@@ -14,8 +14,6 @@ import jax.numpy as jnp
 
 from binxent._core.formulas import define
 
-HUGE = 1e28  # stands in for infinity where a product with 0 must be 0
-
 
 @jax.custom_jvp
 def _log(x):

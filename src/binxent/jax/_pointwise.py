@@ -79,8 +79,8 @@ def focal(predictions, labels, alpha, gamma, *common, **options):
     alpha = -1 if alpha is None else _per_label("alpha", alpha)
     gamma = _per_label("gamma", gamma)
     balance = (True, 0.25) if _varies(alpha) else (False, 0.25) if alpha == -1 else (True, alpha)
-    spec = losses.BinaryFocalCrossentropy(*balance, 2.0 if _varies(gamma) else gamma, *common, **options)
-    loss = spec.pointwise
+    choice = 2.0 if _varies(gamma) else gamma
+    loss = losses.BinaryFocalCrossentropy(*balance, choice, *common, **options).pointwise
     formula_key, (positive, negative, power) = loss.formula_key, loss.constants
     if _varies(alpha):
         _check("alpha", alpha, 1)
@@ -145,16 +145,8 @@ def _elementwise(loss, predictions, labels, constants):
     dtype = compute_dtype(predictions.dtype)  # not `promote_types`, which strict promotion turns into an error
     x, y, valid = masking.prepare(jnp, loss, predictions.astype(dtype), labels.astype(dtype))
     names = losses.Pointwise(loss.prediction_kind, loss.formula_key, constants).constant_names
-    constants = tuple(_along_last_axis(*pair, x.shape) for pair in zip(names, constants, strict=True))
-    constants = tuple(constant.astype(dtype) for constant in constants)
+    require_one_per_label(names, constants, x.shape)
+    # Axes of one in front: strict rank promotion refuses to add them.
+    constants = tuple(c.reshape((1,) * (x.ndim - 1) + c.shape if c.ndim else ()).astype(dtype) for c in constants)
     value = derivative(loss.formula_key, loss.prediction_kind, loss.epsilon or 0.0, 0)(x, y, constants)
     return (value if valid is None else jnp.where(valid, value, 0)).astype(predictions.dtype)
-
-
-def _along_last_axis(name, constant, shape):
-    if constant.shape not in ((), shape[-1:]):
-        raise ValueError(
-            f"`{name}` must be a number or hold one number per label of the last axis; "
-            f"got shape {constant.shape} for predictions of shape {shape}."
-        )
-    return constant.reshape((1,) * (len(shape) - 1) + constant.shape) if constant.ndim else constant

@@ -16,7 +16,7 @@ import itertools
 import tensorflow as tf
 
 from binxent._core import masking
-from binxent._core.formulas import LINEAR, in_label, unweighted_bce
+from binxent._core.formulas import HUGE, LINEAR, NEAR_ZERO, in_label, unweighted_bce
 from binxent.losses import Pointwise
 from binxent.tensorflow import _eager, _maths
 from binxent.tensorflow import _ops as operations
@@ -24,7 +24,6 @@ from binxent.tensorflow._maths import differentiable, fused, single
 from binxent.tensorflow._private import record
 from binxent.tensorflow._shapes import is_left_to_xla
 
-NEAR_ZERO = 1e-30
 WORTH_COMPILING = 1 << 15  # elements; below, calling what XLA has compiled costs more than it saves
 
 
@@ -187,7 +186,7 @@ def _finite_cost(loss, x, label, known):
     bce = Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon)
     infinite = tf.math.is_inf(derivative(bce, 0, x, label, known=known))
     cost = derivative(bce, 0, tf.where(infinite, tf.cast(masking.PLACEHOLDER, x.dtype), x), label, known=known)
-    return tf.minimum(tf.where(infinite, tf.cast(_maths.HUGE, x.dtype), cost), _maths.HUGE)
+    return tf.minimum(tf.where(infinite, tf.cast(HUGE, x.dtype), cost), HUGE)
 
 
 def _differentiate(function, x):

@@ -42,8 +42,8 @@ def sigmoid_cross_entropy_with_logits(
         >>> print(sigmoid_cross_entropy_with_logits(labels=[0.0, 1.0], logits=[-20.0, 0.0]).numpy())
         [2.0611537e-09 6.9314718e-01]
     """
-    spec = losses.BinaryCrossentropy(True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec.pointwise, logits, labels, pos_weight, name=name)
+    loss = losses.BinaryCrossentropy(True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(loss.pointwise, logits, labels, pos_weight, name=name)
 
 
 def weighted_cross_entropy_with_logits(
@@ -127,8 +127,8 @@ def sigmoid_focal_cross_entropy_with_logits(
     """
     alpha = -1 if alpha is None else number("alpha", alpha)
     balancing = (False, 0.25) if alpha == -1 else (True, alpha)
-    spec = losses.BinaryFocalCrossentropy(*balancing, gamma, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec.pointwise, logits, labels, name=name)
+    loss = losses.BinaryFocalCrossentropy(*balancing, gamma, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(loss.pointwise, logits, labels, name=name)
 
 
 def sigmoid_asymmetric_cross_entropy_with_logits(
@@ -169,8 +169,8 @@ def sigmoid_asymmetric_cross_entropy_with_logits(
         >>> print(sigmoid_asymmetric_cross_entropy_with_logits([1, 0], [2.0, -3.5]).numpy().round(4))
         [0.0151 0.    ]
     """
-    spec = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, margin, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec.pointwise, logits, labels, name=name)
+    loss = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, margin, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(loss.pointwise, logits, labels, name=name)
 
 
 def sigmoid_poly_cross_entropy_with_logits(
@@ -206,8 +206,8 @@ def sigmoid_poly_cross_entropy_with_logits(
         >>> print(sigmoid_poly_cross_entropy_with_logits([1], [0.0]).numpy().round(4))
         [1.1931]
     """
-    spec = losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_label)
-    return elementwise(spec.pointwise, logits, labels, name=name)
+    loss = losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_label)
+    return elementwise(loss.pointwise, logits, labels, name=name)
 
 
 def binary_crossentropy(
@@ -245,8 +245,8 @@ def binary_crossentropy(
         >>> print(binary_crossentropy([1.0, 1.0], [0.9, 0.0]).numpy().round(4))
         [ 0.1054 16.1181]
     """
-    spec = losses.BinaryCrossentropy(from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
-    return elementwise(spec.pointwise, output, target, pos_weight)
+    loss = losses.BinaryCrossentropy(from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon)
+    return elementwise(loss.pointwise, output, target, pos_weight)
 
 
 def binary_focal_crossentropy(
@@ -290,10 +290,10 @@ def binary_focal_crossentropy(
         >>> print(binary_focal_crossentropy([1.0, 0.0], [0.9, 0.4]).numpy().round(4))
         [0.0011 0.0817]
     """
-    spec = losses.BinaryFocalCrossentropy(
+    loss = losses.BinaryFocalCrossentropy(
         apply_class_balancing, alpha, gamma, from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
     )
-    return elementwise(spec.pointwise, output, target)
+    return elementwise(loss.pointwise, output, target)
 
 
 def asymmetric_crossentropy(
@@ -337,10 +337,10 @@ def asymmetric_crossentropy(
         >>> print(asymmetric_crossentropy([1.0, 0.0], [0.9, 0.03]).numpy().round(4))
         [0.0105 0.    ]
     """
-    spec = losses.AsymmetricCrossentropy(
+    loss = losses.AsymmetricCrossentropy(
         gamma_pos, gamma_neg, margin, from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
     )
-    return elementwise(spec.pointwise, output, target)
+    return elementwise(loss.pointwise, output, target)
 
 
 def poly_binary_crossentropy(
@@ -379,7 +379,7 @@ def poly_binary_crossentropy(
         >>> print(poly_binary_crossentropy([1.0], [0.5]).numpy().round(4))
         [1.1931]
     """
-    spec = losses.PolyBinaryCrossentropy(
+    loss = losses.PolyBinaryCrossentropy(
         epsilon_1, from_logits, label_smoothing, ignore_label=ignore_label, epsilon=epsilon
     )
-    return elementwise(spec.pointwise, output, target)
+    return elementwise(loss.pointwise, output, target)

@@ -14,8 +14,6 @@ import tensorflow as tf
 from binxent._core.formulas import define
 from binxent._core.polynomials import COST_OF_REST, LOG1P
 
-HUGE = 1e28  # stands in for infinity where a product with 0 must be 0
-
 
 def words(dtype, **others) -> Any:
     """The maths module for a dtype, with other functions in place of TensorFlow's or beside them."""

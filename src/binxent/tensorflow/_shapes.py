@@ -68,25 +68,24 @@ def broadcasting_to(pos_weight, name, predictions):
             with record.stop_recording():
                 extents = tf.shape(pos_weight), tf.shape(predictions)[-1:]
                 same = tf.reduce_all(tf.equal(*extents))
-            wanted = f"`pos_weight` must hold one number per label of the last axis of `{name}`; got these numbers."
+            wanted = (
+                f"`pos_weight` must hold one number for each label on the last axis of `{name}`; got these numbers."
+            )
             pos_weight = _unless_different(same, pos_weight, *extents, wanted, "pos_weight_must_hold_one_per_label")
-        elif own[0] != shape[-1]:
-            raise _not_per_label(own, name, shape)
+        else:
+            require_one_per_label(["pos_weight"], [pos_weight], shape)
     if own.rank is not None and shape.rank is not None:
         beside = list(zip(own[::-1], shape[::-1], strict=False))
         differing = [(one, other) for one, other in beside if one != 1 and (one != other or one is None)]
         if own.rank > shape.rank or any(one is not None and other is not None for one, other in differing):
-            raise _not_per_label(own, name, shape)
+            raise ValueError(
+                "`pos_weight` must be a number, hold one number for each label on the last axis, or have as many axes "
+                f"as the predictions and broadcast to them; got shape {tuple(own)} for `{name}` of shape "
+                f"{tuple(shape)}."
+            )
         if not differing:
             return pos_weight
     return tf.broadcast_to(pos_weight, tf.shape(predictions))
-
-
-def _not_per_label(own, name, shape):
-    return ValueError(
-        "`pos_weight` must be a number, hold one number per label of the last axis, or have as many axes as the "
-        f"predictions and broadcast to them; got shape {tuple(own)} for `{name}` of shape {tuple(shape)}."
-    )
 
 
 def with_a_constant_per_label(loss, predictions):

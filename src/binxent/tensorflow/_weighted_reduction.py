@@ -11,12 +11,12 @@ from binxent.tensorflow._replicas import whole_mean
 from binxent.tensorflow._shapes import in_the_same_shape
 
 
-def reduced(cost, spec, reduction, y_true, y_pred, sample_weight=None, mask=None) -> Any:
+def reduced(cost, loss, reduction, y_true, y_pred, sample_weight=None, mask=None) -> Any:
     """Reduce as `weighted_reduction.reduced` does, with labels whose rank may differ by a last axis of one.
 
     Args:
         cost: The loss of each element, a function of (predictions, labels).
-        spec: A loss of `binxent.losses`.
+        loss: A loss of `binxent.losses`.
         reduction: One of `shapes.REDUCTIONS`.
         y_true: Labels, perhaps ragged, in the dtype of `y_pred`.
         y_pred: Predictions, perhaps ragged, in the dtype to compute in.
@@ -24,21 +24,21 @@ def reduced(cost, spec, reduction, y_true, y_pred, sample_weight=None, mask=None
         mask: None, or the same of truth values, for tensors that are not ragged.
     """
     if isinstance(y_true, tf.RaggedTensor) or isinstance(y_pred, tf.RaggedTensor):
-        return _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight)
+        return _reduced_rows(cost, loss, reduction, y_true, y_pred, sample_weight)
     operands = _prepared(y_true, y_pred, sample_weight)
-    return weighted_reduction.reduced(operations, cost, spec, reduction, *operands, mask, whole_mean)
+    return weighted_reduction.reduced(operations, cost, loss, reduction, *operands, mask, whole_mean)
 
 
-def per_sample(cost, spec, y_true, y_pred) -> Any:
+def per_sample(cost, loss, y_true, y_pred) -> Any:
     """Compute the mean over the axis of a loss, with labels in the shape of the predictions."""
     if isinstance(y_true, tf.RaggedTensor) or isinstance(y_pred, tf.RaggedTensor):
-        return _reduced_rows(cost, spec, "none", y_true, y_pred, None)
-    return weighted_reduction.reduced(operations, cost, spec, "none", _ranked(y_true, y_pred), y_pred)
+        return _reduced_rows(cost, loss, "none", y_true, y_pred, None)
+    return weighted_reduction.reduced(operations, cost, loss, "none", _ranked(y_true, y_pred), y_pred)
 
 
-def totals(cost, spec, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
+def totals(cost, loss, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
     """Compute the sum of the weighted losses, and that of the weights, of tensors that are not ragged."""
-    return weighted_reduction.totals(operations, cost, spec, *_prepared(y_true, y_pred, sample_weight), mask)
+    return weighted_reduction.totals(operations, cost, loss, *_prepared(y_true, y_pred, sample_weight), mask)
 
 
 def _prepared(y_true, y_pred, sample_weight) -> tuple[Any, Any, Any]:
@@ -74,7 +74,7 @@ def _ranked(values, y_pred, leading=False):
         return tf.broadcast_to(values, wanted)
 
 
-def _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight):
+def _reduced_rows(cost, loss, reduction, y_true, y_pred, sample_weight):
     """Reduce the loss of ragged tensors, one sample per row; means leave out empty rows."""
     ragged: Any = y_pred if isinstance(y_pred, tf.RaggedTensor) else y_true
     if isinstance(y_true, tf.RaggedTensor) and isinstance(y_pred, tf.RaggedTensor):
@@ -86,7 +86,7 @@ def _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight):
     y_true, y_pred = weighted_reduction.with_matching_ranks(operations, y_true, y_pred)
 
     def samples(cost, sample_weight):
-        return weighted_reduction.reduced(operations, cost, spec, "none", y_true, y_pred, sample_weight, inside)
+        return weighted_reduction.reduced(operations, cost, loss, "none", y_true, y_pred, sample_weight, inside)
 
     def ones(y_pred, y_true):
         return tf.ones_like(y_pred)
@@ -94,7 +94,7 @@ def _reduced_rows(cost, spec, reduction, y_true, y_pred, sample_weight):
     values = samples(cost, sample_weight)
     if reduction == "none":
         rank = y_pred.shape.rank
-        deepest = min(ragged.ragged_rank, min(reduced_axes(spec.axis, rank), default=rank) - 1)
+        deepest = min(ragged.ragged_rank, min(reduced_axes(loss.axis, rank), default=rank) - 1)
         lengths = ragged.nested_row_lengths()[: max(deepest, 0)]
         ragged_from = tf.RaggedTensor.from_tensor  # pyright: ignore[reportAttributeAccessIssue]
         return ragged_from(values, lengths) if lengths else values

@@ -10,12 +10,10 @@ from types import SimpleNamespace
 import torch
 
 from binxent._core import masking
-from binxent._core.formulas import LINEAR, define, in_label, unweighted_bce
+from binxent._core.formulas import HUGE, LINEAR, NEAR_ZERO, define, in_label, unweighted_bce
 from binxent.losses import Pointwise
 from binxent.torch._private import has_tangent, is_differentiated_by_transform, nested_tangents, transforms_active
 
-NEAR_ZERO = 1e-30
-HUGE = 1e28  # stands in for infinity where a product with 0 must be 0
 SINGLE_ONLY = ("mps",)  # devices without float64
 
 

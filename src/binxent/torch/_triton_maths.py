@@ -2,7 +2,7 @@
 
 Triton's own exp and log are approximate in float32 (exp(-80) is off by 1e-6), its minimum and maximum drop NaN, and its
 float64 functions come from a library that its interpreter does not have. So these are the functions of
-`_kernels/maths.py`, with the same polynomials, spelled for Triton.
+`_kernels/maths.py`, with the same polynomials, written for Triton.
 """
 
 # pyright: reportCallIssue=false, reportIndexIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false
