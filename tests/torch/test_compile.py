@@ -17,7 +17,10 @@ import binxent.torch as door  # noqa: E402
 from binxent.torch import _dispatch, _options  # noqa: E402
 from binxent.torch._dynamo import encode  # noqa: E402
 
-pytestmark = pytest.mark.slow  # each test compiles
+pytestmark = [
+    pytest.mark.slow,  # each test compiles
+    pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning"),  # torch's compiler uses it
+]
 COMPILED = ("bce, positives 2.5", "poly", "focal 2, balanced", "asymmetric")
 needs_a_compiler = pytest.mark.skipif(
     not any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++"))), reason="Inductor needs a C++ compiler"

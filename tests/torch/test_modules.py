@@ -32,6 +32,7 @@ def torch_tests():
     return common_methods_invocations, common_modules
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning")
 @pytest.mark.slow
 @each_twin
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -50,6 +51,7 @@ def test_torchs_cases_for_modules(torch_tests, name, dtype):
         torch.testing.assert_close(*gradients)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TWIN_FUNCTIONS)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str)
@@ -96,6 +98,7 @@ def test_states_move_between_twins(name, direction):
     assert list(TWINS[name][0]().state_dict()) == []
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning")
 def test_the_state_of_a_scripted_twin_is_taken():
     scripted = torch.jit.script(nn.BCEWithLogitsLoss(pos_weight=torch.tensor([2.0, 3.0])))
     file = io.BytesIO()

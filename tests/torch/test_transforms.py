@@ -302,6 +302,8 @@ def test_tensors_without_numbers(name):
         assert isinstance(fake.grad, torch._subclasses.FakeTensor) and fake.grad.shape == (3, 4)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("error::torch.jit.TracerWarning")
 @each_function
 def test_traces(name):
     x, y = interior(name, 6)
@@ -309,8 +311,9 @@ def test_traces(name):
     graph = torch.fx.experimental.proxy_tensor.make_fx(slope)(x, y)
     assert "binxent" not in graph.code
     close(graph(x / 2, y), slope(x / 2, y), 1e-13)
-    scripted = torch.jit.trace(called(name, "mean"), (x, y), check_trace=False)
-    close(scripted(x / 2, y), called(name, "mean")(x / 2, y), 1e-13)
+    weight = torch.rand(6, dtype=torch.float64)
+    scripted = torch.jit.trace(called(name, "mean"), (x, y, weight), check_trace=False)
+    close(scripted(x / 2, y, weight), called(name, "mean")(x / 2, y, weight), 1e-13)
 
 
 def test_a_fresh_head_starts_in_the_right_direction():

@@ -11,6 +11,7 @@ be wrong at z = 0.
 """
 
 import functools
+import warnings
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from binxent.torch import _composite as composite
 from binxent.torch._drivers import Driver, Operands, Reduction
 from binxent.torch._dynamo import decode, encode
 from binxent.torch._options import PLAIN_TENSORS, check_pos_weight, check_reduction, check_tensor, described
-from binxent.torch._private import has_no_transform, is_batched, transforms_active, untransformed_apply
+from binxent.torch._private import has_no_transform, is_batched, is_traced, transforms_active, untransformed_apply
 
 FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 DENSE = (torch.strided, torch.jagged)
@@ -45,7 +46,12 @@ def evaluate(loss, operands, kind="mean", process_group=None):
         ValueError: Shapes do not match, a value or an option is impossible.
         TypeError: An argument is no tensor, or one of numbers that are not real.
     """
-    _check(operands, kind, process_group)
+    if not torch.compiler.is_dynamo_compiling() and is_traced():
+        with warnings.catch_warnings():  # of shapes that are compared: they are constants of a trace
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            _check(operands, kind, process_group)
+    else:
+        _check(operands, kind, process_group)
     input = operands.input
     dtype = input.dtype
     if dtype.itemsize == 2 and torch.is_autocast_enabled(input.device.type):
@@ -136,19 +142,26 @@ def _suits_the_kernels(operands):
     return (
         type(input) in PLAIN_TENSORS
         and input.layout is torch.strided
-        and input.numel() > 0
-        and driver_of(input) is not None
         and has_no_transform()
+        and input.numel() > 0  # a tensor while torch.jit traces
+        and _driver(_device_of(input)) is not None
     )
 
 
-def driver_of(tensor: torch.Tensor) -> Driver | None:
-    """The driver for where a tensor lies; None if there is none."""
-    return _driver("cpu" if tensor.is_cpu else tensor.device.type)
+def driver_of(tensor: torch.Tensor) -> Driver:
+    """Return the driver for where a tensor lies, which `_suits_the_kernels` has found."""
+    driver = _driver(_device_of(tensor))
+    assert driver is not None
+    return driver
+
+
+def _device_of(tensor):
+    return "cpu" if tensor.is_cpu else tensor.device.type
 
 
 @functools.cache
 def _driver(device: str) -> Driver | None:
+    """Return the driver for a type of device; None if there is none."""
     if device == "cpu":
         from binxent.torch import _cpu
 
@@ -184,8 +197,7 @@ class Fused(torch.autograd.Function):
             gradient = _gradient_by_kernels(ctx.loss, Operands(*ctx.saved_tensors), ctx.divisor, upstream)
         else:
             ctx.slope = None
-            driver: Any = driver_of(slope)
-            gradient = driver.scale_(slope, upstream) if upstream.dim() == 0 else slope.mul_(upstream)
+            gradient = driver_of(slope).scale_(slope, upstream) if upstream.dim() == 0 else slope.mul_(upstream)
         return gradient, None
 
 
@@ -198,7 +210,7 @@ def _by_kernels(loss, operands, reduction, slope=False):
     kind, process_group, dtype = reduction
     if pos_weight is not None and input.is_cpu:
         check_pos_weight(pos_weight)
-    driver: Any = driver_of(input)
+    driver = driver_of(input)
     if kind == "weighted_mean" and weight is not None:
         divisor = driver.tally(loss, target, weight)
     elif kind == "sum" or kind == "none":
@@ -214,12 +226,12 @@ def _by_kernels(loss, operands, reduction, slope=False):
 def _gradient_by_kernels(loss, operands, divisor, upstream):
     """Compute upstream times slope, in one pass."""
     input = operands.input
-    driver: Any = driver_of(input)
-    fuse = functools.partial(driver.fuse, loss, operands, slope=True)
+    fuse = functools.partial(driver_of(input).fuse, loss, operands, slope=True)
     if upstream.dim() == 0:
         return fuse(divisor=divisor, upstream=upstream)[1]
     if input.element_size() > 2:
-        return fuse()[1].mul_(upstream)
+        slope: Any = fuse()[1]
+        return slope.mul_(upstream)
     return composite.gradient(loss, operands, divisor, upstream)
 
 
@@ -293,15 +305,15 @@ def _(upstream, input, target, weight, pos_weight, loss):
 
 
 def _remember(ctx, inputs, output):
-    *tensors, ctx.spec, _ = inputs
+    *tensors, ctx.loss, _ = inputs
     ctx.save_for_backward(*tensors)
 
 
 def _differentiate(ctx, upstream):
     if torch.is_grad_enabled():
-        gradient = composite.gradient(decode(ctx.spec), Operands(*ctx.saved_tensors), 1, upstream)
+        gradient = composite.gradient(decode(ctx.loss), Operands(*ctx.saved_tensors), 1, upstream)
     else:
-        gradient = torch.ops.binxent.slope(upstream, *ctx.saved_tensors, ctx.spec)
+        gradient = torch.ops.binxent.slope(upstream, *ctx.saved_tensors, ctx.loss)
     return gradient, None, None, None, None, None
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "has_tangent",
     "is_batched",
     "is_differentiated_by_transform",
+    "is_traced",
     "legacy_reduction",
     "nested_tangents",
     "transforms_active",
@@ -43,6 +44,11 @@ def has_no_transform():
         or forward_ad._current_level >= 0
         or _get_tracing_state() is not None
     )
+
+
+def is_traced():
+    """Whether torch.jit is tracing."""
+    return _get_tracing_state() is not None
 
 
 def is_batched(tensor):
