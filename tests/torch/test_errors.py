@@ -52,7 +52,7 @@ LOGITS = bx.BinaryCrossentropy(from_logits=True)
         ),
         (lambda: bce(x, y, [1.0, 2, 3]), TypeError, "`weight` must be a tensor; got a list."),
         (lambda: bce([0.0], [1.0]), TypeError, "`input` and `target` must be tensors; got a list and a list."),
-        (lambda: door.pointwise(LOGITS, [0.0], [1.0]), TypeError, "must be tensors; got a list and a list."),
+        (lambda: door.pointwise(LOGITS, [0.0], [1.0]), TypeError, "`predictions` must be a tensor; got a list."),
         (lambda: door.pointwise(LOGITS, x, y, reduction="avg"), ValueError, "'avg' is not a valid value for reduction"),
         (
             lambda: bce(y.int(), x),
