@@ -20,6 +20,7 @@ from binxent.torch._dynamo import encode  # noqa: E402
 pytestmark = [
     pytest.mark.slow,  # each test compiles
     pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning"),  # torch's compiler uses it
+    pytest.mark.filterwarnings("ignore:.* should not be instantiated:DeprecationWarning"),  # which that compiler does
 ]
 COMPILED = ("bce, positives 2.5", "poly", "focal 2, balanced", "asymmetric")
 needs_a_compiler = pytest.mark.skipif(
