@@ -7,7 +7,7 @@ import pytest
 from support import option_kinds
 
 from binxent import losses
-from binxent._core.options import number, numbers
+from binxent._core.options import class_balance, number, numbers
 
 
 def _torch(make):
@@ -104,6 +104,15 @@ def test_several_numbers_of_any_kind_are_an_array_of_float64():
 def test_what_are_no_numbers_is_refused_by_name(kind):
     with pytest.raises(TypeError, match="`pos_weight` must (be a (plain )?number|hold a number for each label)"):
         numbers("pos_weight", option_kinds.REFUSED[kind])
+
+
+@pytest.mark.parametrize("alpha", [None, -1, -1.0, np.float32(-1), np.array(-1)], ids=repr)
+def test_classes_are_balanced_by_an_alpha_alone(alpha):
+    assert class_balance(alpha) == (False, 0.25)
+    assert class_balance(np.float32(0.5)) == (True, 0.5)
+    assert class_balance(0) == (True, 0)
+    with pytest.raises(TypeError, match="`alpha` must be a number"):
+        class_balance("auto")
 
 
 OPTIONS = {

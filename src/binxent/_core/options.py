@@ -134,6 +134,23 @@ def standard_pos_weight(pos_weight: Any) -> float | tuple[float, ...] | None:
     return weights if isinstance(weights, tuple) else float(weights)
 
 
+def class_balance(alpha: Any) -> tuple[bool, float]:
+    """Return the `apply_class_balancing` and `alpha` of a focal loss, for doors where alpha alone says both.
+
+    Args:
+        alpha: What positives count; None or -1 counts positives and negatives fully.
+
+    Raises:
+        TypeError: `alpha` is neither a number nor None.
+
+    Example:
+        >>> class_balance(0.4), class_balance(-1), class_balance(None)
+        ((True, 0.4), (False, 0.25), (False, 0.25))
+    """
+    alpha = -1 if alpha is None else number("alpha", alpha)
+    return (False, 0.25) if alpha == -1 else (True, alpha)  # 0.25 is the default, which needs no warning
+
+
 def _rank(value):
     try:
         return len(getattr(value, "shape", ()))

@@ -14,7 +14,7 @@ from jax.core import Tracer
 from binxent import losses
 from binxent._core import masking
 from binxent._core.dtypes import compute_dtype
-from binxent._core.options import numbers
+from binxent._core.options import class_balance, numbers
 from binxent._core.pointwise import element_part
 from binxent._core.refusals import refusal
 from binxent._core.shapes import require_one_per_label, require_same_shape
@@ -76,9 +76,9 @@ def elementwise(
 
 def focal(predictions, labels, alpha, gamma, *common, **options):
     """The focal loss; plain numbers choose the formula, and arrays and traced values are arguments of it."""
-    alpha = -1 if alpha is None else _per_label("alpha", alpha)
+    alpha = None if alpha is None else _per_label("alpha", alpha)
     gamma = _per_label("gamma", gamma)
-    balance = (True, 0.25) if _varies(alpha) else (False, 0.25) if alpha == -1 else (True, alpha)
+    balance = (True, 0.25) if _varies(alpha) else class_balance(alpha)
     choice = 2.0 if _varies(gamma) else gamma
     loss = losses.BinaryFocalCrossentropy(*balance, choice, *common, **options).pointwise
     formula_key, (positive, negative, power) = loss.formula_key, loss.constants

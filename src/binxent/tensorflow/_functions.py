@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from binxent import losses
-from binxent._core.options import number
+from binxent._core.options import class_balance
 from binxent.tensorflow._arguments import PosWeight, TensorLike
 from binxent.tensorflow._pointwise import elementwise
 
@@ -125,9 +125,8 @@ def sigmoid_focal_cross_entropy_with_logits(
         >>> print(sigmoid_focal_cross_entropy_with_logits([1, 1], [0.0, 2.0], alpha=0.25).numpy().round(5))
         [0.04332 0.00045]
     """
-    alpha = -1 if alpha is None else number("alpha", alpha)
-    balancing = (False, 0.25) if alpha == -1 else (True, alpha)
-    loss = losses.BinaryFocalCrossentropy(*balancing, gamma, True, label_smoothing, ignore_label=ignore_label)
+    balance = class_balance(alpha)
+    loss = losses.BinaryFocalCrossentropy(*balance, gamma, True, label_smoothing, ignore_label=ignore_label)
     return elementwise(loss.pointwise, logits, labels, name=name)
 
 

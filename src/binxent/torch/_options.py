@@ -173,9 +173,8 @@ def _binary_cross_entropy(from_logits, label_smoothing, is_weighted, ignore_inde
 @_made_once
 def focal_loss_of(gamma, label_smoothing, alpha=None, ignore_index=None):
     """The loss; an `alpha` of None or -1 balances nothing."""
-    balanced = alpha is not None and alpha != -1
-    alpha = alpha if alpha is not None and alpha != -1 else 0.25
-    loss = losses.BinaryFocalCrossentropy(balanced, alpha, gamma, True, label_smoothing, ignore_label=ignore_index)
+    balance = options.class_balance(alpha)
+    loss = losses.BinaryFocalCrossentropy(*balance, gamma, True, label_smoothing, ignore_label=ignore_index)
     return loss.pointwise
 
 
