@@ -117,6 +117,29 @@ def test_nullable_columns_without_a_missing_value_are_what_they_hold(dtype):
     assert LOGITS(x > 0, column).dtype == ("float64" if "double" in dtype else "float32")
 
 
+def test_a_table_of_several_dtypes_has_the_one_that_all_can_have():
+    pandas, x = pytest.importorskip("pandas"), np.float64([[0.3, -1], [2, 0]])
+    mixed = [
+        pandas.DataFrame({"a": [1, 0], "b": [True, False]}),
+        pandas.DataFrame({"a": pandas_series([1, 0], dtype="Int64"), "b": [True, False]}),
+        [pandas_series([1, 1], dtype="Int64"), np.array([False, False])],
+        pytest.importorskip("polars").DataFrame({"a": [1, 0], "b": [True, False]}),
+    ]
+    for y in mixed:
+        close(LOGITS(y, x), LOGITS(np.array([[1, 1], [0, 0]]), x), ulps=0)
+    numbers = pandas.DataFrame({"a": [0.25, 0.5], "b": [1, 0]})
+    close(bx.BinaryCrossentropy()(mixed[0], numbers), bx.BinaryCrossentropy()(mixed[0], numbers.to_numpy()), ulps=0)
+
+
+@pytest.mark.parametrize("make", [list, tuple, lambda values: [(values[0],), [values[1]]]])
+def test_missing_values_in_lists_are_refused_where_they_are(make):
+    series = [pandas_series([1, 0], dtype="Int64"), pandas_series([1, None], dtype="Int64")]
+    message = re.escape("`y_true[1]") + r"(\[0\])?" + re.escape("` has 1 missing values. Drop them")
+    for last in (series[1], series[1].to_frame(), pytest.importorskip("polars").Series([1, None])):
+        with pytest.raises(ValueError, match=message):
+            LOGITS(make([series[0], last]), np.zeros((2, 2)))
+
+
 MISSING = {
     "pandas": lambda: pandas_series([1, 0, None], dtype="Int64"),
     "pandas Float64": lambda: pandas_series([1, 0, None], dtype="Float64"),
@@ -165,6 +188,16 @@ def test_missing_values_are_refused(make):
         (lambda: [1, 0, None], "got an array of object. Convert it"),
         (lambda: {1, 0}, "got a set."),
         (lambda: pytest.importorskip("pandas").NA, "got a NAType."),
+        (
+            lambda: pytest.importorskip("polars").LazyFrame({"y": [1, 0, 1]}),
+            "`y_true` must be an array; got a LazyFrame of polars. Pass `y_true.collect()`.",
+        ),
+        (lambda: pytest.importorskip("polars").col("y"), "`y_true` must be an array; got a Expr of polars."),
+        (
+            lambda: [pytest.importorskip("torch").zeros(1, requires_grad=True)] * 3,
+            "`y_true[0]` is a tensor that requires a gradient",
+        ),
+        (lambda: [pytest.importorskip("pandas").NA, 1, 0], "got an array of object. Convert it"),
         (lambda: np.array(["2020-01-01"] * 3, "M8[D]"), "got an array of datetime64[D]."),
         (lambda: np.zeros(3, [("a", "f4")]), "got an array of [('a', '<f4')]."),
         (lambda: np.array(["0", "1", "1"]), "got an array of <U1."),

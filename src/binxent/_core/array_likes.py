@@ -70,10 +70,21 @@ def _read(name, value):
     if isinstance(value, np.ndarray):
         return np.asarray(value), _mask(value)
     if isinstance(value, (list, tuple)):
-        if not _is_plain(value) and not all(map(_is_maskless, _leaf_types(value))):
+        kinds = _leaf_types(value)
+        if not all(map(_is_maskless, kinds)):
             raise TypeError(f"`{name}` is a {type(value).__name__} of masked arrays. Join them first, by np.ma.stack.")
+        if any(_reader(kind) is not _from_any for kind in kinds):
+            value = _read_each(name, value)
         return np.asarray(value), None
     return _reader(type(value))(name, value), None
+
+
+def _read_each(name, values):
+    """Convert what nested lists hold, each value as it would be converted by itself."""
+    return [
+        _read_each(f"{name}[{k}]", each) if type(each) in (list, tuple) else _reader(type(each))(f"{name}[{k}]", each)
+        for k, each in enumerate(values)
+    ]
 
 
 def _is_plain(value):
@@ -111,25 +122,34 @@ def _reader(kind: type) -> Callable[[str, Any], np.ndarray]:
     for prefix, reader in READERS.items():
         if any(f"{module}.".startswith(prefix) for module in modules):
             return reader
-    return lambda name, value: np.asarray(value)
+    return _from_any
+
+
+def _from_any(name, value):
+    return np.asarray(value)
 
 
 def _from_pandas(name, value):
-    """Convert nullable columns to the dtype that they hold, where NumPy might make objects or turn NA into NaN."""
+    """Convert columns to the dtype that all can have; NumPy would make objects of several, or turn NA into NaN."""
     if not hasattr(value, "isna"):  # a single value
         return np.asarray(value)
-    dtypes = [value.dtype] if value.ndim == 1 else list(value.dtypes)
-    if all(isinstance(dtype, np.dtype) for dtype in dtypes):
+    dtypes = {value.dtype} if value.ndim == 1 else set(value.dtypes)
+    are_numpys = all(isinstance(dtype, np.dtype) for dtype in dtypes)
+    if are_numpys and len(dtypes) < 2:
         return np.asarray(value)
-    _refuse_missing(name, np.count_nonzero(value.isna()))
+    if not are_numpys:
+        _refuse_missing(name, np.count_nonzero(value.isna()))
     try:
         dtype = np.result_type(*(getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes))
-    except TypeError:  # a category, a date
+    except TypeError:  # categories, dates
         return np.asarray(value)
     return value.to_numpy(dtype=dtype)
 
 
 def _from_polars(name, value):
+    if not hasattr(value, "to_numpy"):
+        advice = f" Pass `{name}.collect()`." if hasattr(value, "collect") else ""
+        raise TypeError(f"`{name}` must be an array; got a {type(value).__name__} of polars.{advice}")
     _refuse_missing(name, np.sum(np.asarray(value.null_count())))
     return np.asarray(value)
 
