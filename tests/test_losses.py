@@ -242,6 +242,7 @@ def test_the_warning_points_at_the_caller():
         ({"epsilon": 0.5}, ValueError, r"`epsilon` must lie in \[0, 0.5\), or be None for no clip; got 0.5\."),
         ({"epsilon": -1e-7}, ValueError, r"`epsilon` must lie in \[0, 0.5\)"),
         ({"reduction": "average"}, ValueError, "Invalid value for argument `reduction`: expected one of 'sum_over_"),
+        ({"reduction": ["sum"]}, ValueError, "Invalid value for argument `reduction`: .* got \\['sum'\\]"),
         ({"axis": 1.5}, TypeError, r"`axis` must be an int, several ints, or None; got 1.5\."),
         ({"axis": "last"}, TypeError, "`axis` must be an int, several ints, or None; got 'last'"),
         ({"axis": [None]}, TypeError, "`axis` must be an int, several ints, or None"),

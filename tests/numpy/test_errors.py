@@ -186,6 +186,11 @@ def read_only(*shape):
         ),
         (lambda: bx.balanced_pos_weight(zeros(2, 12)), ValueError, "for label 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..., so"),
         (lambda: bx.balanced_pos_weight([0, 3]), ValueError, "`y_true` must lie in [0, 1]; got 1 of 2 outside"),
+        (
+            lambda: bx.balanced_pos_weight([0, 1], ignore_label="x"),
+            TypeError,
+            "`ignore_label` must be a number; got 'x'",
+        ),
         (lambda: bx.prior_logit([0, 0]), ValueError, "`y_true` has no positive entry, so its prior logit is infinite."),
         (lambda: bx.prior_logit([1, 1]), ValueError, "`y_true` has no negative entry, so its prior logit is infinite."),
         *(

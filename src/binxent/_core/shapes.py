@@ -92,8 +92,8 @@ def standard_reduction(reduction: str | None) -> str:
     Raises:
         ValueError: There is no such reduction.
     """
-    standard = {None: "none", "auto": "sum_over_batch_size"}.get(reduction, reduction)
-    if standard not in REDUCTIONS:
+    standard = "none" if reduction is None else "sum_over_batch_size" if reduction == "auto" else reduction
+    if not isinstance(standard, str) or standard not in REDUCTIONS:
         raise ValueError(
             f"Invalid value for argument `reduction`: expected one of {', '.join(map(repr, REDUCTIONS))} or None; "
             f"got {reduction!r}."

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from binxent._core.array_likes import ABOUT_LABELS, as_numbers, check_range
 from binxent._core.masking import both, not_ignored
+from binxent._core.options import number
 
 
 def balanced_pos_weight(y_true: ArrayLike, *, ignore_label: float | None = None) -> np.float64 | NDArray[np.float64]:
@@ -20,6 +21,7 @@ def balanced_pos_weight(y_true: ArrayLike, *, ignore_label: float | None = None)
 
     Raises:
         ValueError: A label has only one class, or a value lies outside [0, 1].
+        TypeError: `y_true` holds no real numbers, or `ignore_label` is no number.
 
     Example:
         >>> print(balanced_pos_weight([1, 0, 0, 0]))
@@ -45,6 +47,7 @@ def prior_logit(y_true: ArrayLike, *, ignore_label: float | None = None) -> np.f
 
     Raises:
         ValueError: A label has only one class, or a value lies outside [0, 1].
+        TypeError: `y_true` holds no real numbers, or `ignore_label` is no number.
 
     Example:
         >>> print(prior_logit([1, 0, 0, 0]).round(6))
@@ -58,7 +61,8 @@ def prior_logit(y_true: ArrayLike, *, ignore_label: float | None = None) -> np.f
 
 
 def _count_classes(y_true, ignore_label):
-    """Positives and negatives of each label, as sums of labels and of their complements."""
+    """Count positives and negatives of each label, as sums of labels and of their complements."""
+    ignore_label = None if ignore_label is None else number("ignore_label", ignore_label)
     labels, mask = as_numbers("y_true", y_true)
     shape = -1, labels.shape[-1] if labels.ndim > 1 else 1
     labels = labels.reshape(shape).astype(np.float64)
