@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 from support import oracle
-from support.hill import HillLoss, Scaled, SquaredError, Undeclared
+from support.hill import HillLoss, Scaled, SquaredError, Undeclared, hill
 from support.oracle import plus, scaled, times
 from support.peers import bx_jax, bx_tf, bx_torch, jax, tf, torch
 
@@ -159,6 +159,10 @@ def test_errors_of_pointwise_have_its_own_words(door):
         pointwise(bx.BinaryCrossentropy(), two, one)
     with pytest.raises(TypeError, match="`loss` must be a loss of `binxent.losses`.* It comes first"):
         pointwise(two, two, two)
+    with pytest.raises(TypeError, match=r"`loss` must be a loss; got the class. Make one of it: HillLoss\(\)"):
+        pointwise(HillLoss, two, two)
+    with pytest.raises(TypeError, match="`loss` must be a loss; got its attribute `pointwise`. Pass the loss itself"):
+        pointwise(HillLoss().pointwise, two, two)
     if door in ("NumPy", "PyTorch"):  # where values are looked at
         with pytest.raises(ValueError, match=r"`labels`.*1 of 2.*Map the two classes"):
             pointwise(bx.BinaryCrossentropy(True), two, array([0.0, 3.0]))
@@ -174,6 +178,13 @@ class Variant(HillLoss):
     limits: tuple = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Noted(bx.BinaryCrossentropy):
+    """A loss of the family with a parameter more."""
+
+    notes: object = ()
+
+
 class Costly(bx.BinaryCrossentropy):
     """A subclass with an `__init__` of its own."""
 
@@ -185,6 +196,7 @@ OWN = [
     HillLoss((1.5, math.nan), from_logits=True, ignore_label=math.nan),
     HillLoss(np.float32(1.5), name="hill"),
     Variant([1.5, 2], variant="other", limits=[[1, 2.5], math.nan]),
+    Noted(notes=[1, np.array([2.5, math.nan])]),
     Costly(3.0),
 ]
 
@@ -193,14 +205,21 @@ OWN = [
 def test_a_loss_of_ones_own_equals_its_copies(loss):
     for other in (copy.copy(loss), copy.deepcopy(loss), pickle.loads(pickle.dumps(loss))):
         assert other == loss and hash(other) == hash(loss) and other.pointwise == loss.pointwise
-    if not isinstance(loss, Costly):
+    if isinstance(loss, Costly):
+        with pytest.raises(TypeError, match="`Costly` cannot be made of this config: .*own needs a `get_config`"):
+            Costly.from_config(loss.get_config())
+    else:
         config = json.loads(json.dumps(loss.get_config()))
         assert type(loss).from_config(config) == loss
     y, x = np.array([[1.0, 0.0]]), np.array([[0.5, 0.25]])
     np.testing.assert_array_equal(bx.pointwise(loss, x, y).shape, (1, 2))
 
 
-@pytest.mark.parametrize("value", [object(), {1.5}, np.zeros((2, 2)), b"1", 1j, tf.Variable("1")], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    ["1", None, (), object(), {1.5}, np.zeros((2, 2)), b"1", 1j, (1.5, "1"), [1.5, None], tf.Variable("1")],
+    ids=repr,
+)
 def test_a_parameter_of_ones_own_is_plain(value):
     with pytest.raises((TypeError, ValueError), match="`limit` must "):
         HillLoss(value)
@@ -212,6 +231,16 @@ def built(build, *constants):
     class Own(ElementwiseLoss):
         def define(self):
             return (build, *constants) if build is None else ((build,), constants)
+
+    return Own
+
+
+def chosen(*choices):
+    """A loss that chooses its formula by these."""
+
+    class Own(ElementwiseLoss):
+        def define(self):
+            return choices, ()
 
     return Own
 
@@ -228,6 +257,23 @@ MISTAKES = {
     "two results": (built(giving((1.0, 2.0)), 1.0), "must give three numbers; got "),
     "an exception": (built(lambda f: lambda state, y, constants: state.p, 1.0), "cannot be computed: AttributeError"),
     "no parts": (built(lambda: None, 1.0), "cannot be computed: TypeError"),
+    "a part that is none": (built(lambda f: f.entropie, 1.0), "The formula .* of `Own` cannot be computed: AttributeE"),
+    "another state": (built(lambda f: lambda state, y, constants: state[6], 1.0), "cannot be computed: IndexError"),
+    "an array": (built(lambda f: lambda state, y, constants: (np.ones(2), 1, 1)), "must give three numbers; got .*arr"),
+    "a formula of the family": (
+        chosen(bx.BinaryCrossentropy(pos_weight=2).pointwise.formula_key[0]),
+        "names 1: pos_we",
+    ),
+    "a list of choices": (chosen(lambda f, choices: None, [1]), r"choices of `Own.define` must be hashable; got \(\[1"),
+    "a partial function": (chosen(partial(giving)), "`Own.define` must return two tuples: the function that builds"),
+    "a label function of two": (
+        chosen(formula(in_label=lambda a, b: a)(lambda f: lambda state, y, constants: (y, y, y))),
+        r"depends on the label by a function that cannot be computed: .* It takes \(m, a, b, y, constants\)",
+    ),
+    "a label function of nothing": (
+        chosen(formula(in_label=lambda *_: None)(lambda f: lambda state, y, constants: (y, y, y))),
+        "depends on the label by a function that must give a number; got None",
+    ),
 }
 
 
@@ -236,6 +282,19 @@ def test_mistakes_in_a_formula_are_found_when_the_loss_is_made(mistake):
     own, words = MISTAKES[mistake]
     with pytest.raises(TypeError, match=words):
         own()
+
+
+def test_constants_of_any_kind_are_plain_numbers():
+    for constant in (np.array([1.5, 2]), [np.float32(1.5), 2], torch.tensor([1.5, 2])):
+        assert built(hill, constant)().pointwise.constants == ((1.5, 2.0),)
+
+
+@pytest.mark.parametrize("wrong", ["liner", None])
+def test_a_formula_is_declared_by_names_and_a_rule(wrong):
+    with pytest.raises(TypeError, match="`in_label` must be LINEAR, or a function"):
+        formula("limit", in_label=wrong)
+    with pytest.raises(TypeError, match="@formula takes the names of parameters"):
+        formula(1.5, in_label=LINEAR)
 
 
 def test_a_loss_that_does_not_finish_its_base_is_no_loss():

@@ -167,10 +167,17 @@ def test_pos_weight_may_be_any_sequence_of_numbers():
 
 @each_kind
 def test_losses_are_frozen(kind):
-    loss = kind()
-    for name in ("from_logits", "epsilon", "anything"):
-        with pytest.raises(AttributeError):
-            setattr(loss, name, 1)
+    for each in (kind, type("Mine", (kind,), {}), dataclasses.dataclass(frozen=True)(type("Mine", (kind,), {}))):
+        loss = each()
+        for name in ("from_logits", "epsilon"):
+            words = f"`{name}` of a '{each.__name__}' cannot be set afterwards.* Make a new one with {name}=1"
+            with pytest.raises(AttributeError, match=words):
+                setattr(loss, name, 1)
+        with pytest.raises(AttributeError, match=f"A '{each.__name__}' has no parameter `anything`"):
+            loss.anything = 1
+        with pytest.raises(AttributeError, match=f"`axis` of a '{each.__name__}' cannot be deleted"):
+            del loss.axis
+        assert loss == each()
 
 
 @pytest.mark.parametrize(

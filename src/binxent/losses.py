@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from binxent._core import formulas
 from binxent._core.dtypes import standard_dtype
 from binxent._core.formulas import LINEAR, formula, power_kind
-from binxent._core.options import number, standard_parameter, standard_pos_weight
-from binxent._core.pointwise import Pointwise, checked_choice, identity
+from binxent._core.options import number, standard_pos_weight
+from binxent._core.own_losses import Frozen, check_config, checked_choice, standard_parameters, use_own_words
+from binxent._core.pointwise import Pointwise, identity
 from binxent._core.public_names import claim
 from binxent._core.shapes import standard_axis, standard_reduction
 from binxent._core.types import Axis, Reduced, Reduction
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 
-class Loss:
+class Loss(Frozen):
     """What the losses have in common.
 
     Attributes:
@@ -72,6 +73,10 @@ class Loss:
 
     def __post_init__(self) -> None:
         """Refuse impossible parameters and bring the others into one form, so that equal losses compare equal."""
+        if type(self).__setattr__ is not Frozen.__setattr__:
+            use_own_words(type(self))
+        if type(self) not in FAMILY:
+            self._set(**standard_parameters(self, Loss.__annotations__))
         self._check("label_smoothing", 0, 1)
         if self.epsilon is not None and not 0 <= self._make_number("epsilon") < 0.5:
             raise ValueError(f"`epsilon` must lie in [0, 0.5), or be None for no clip; got {self.epsilon!r}.")
@@ -87,7 +92,9 @@ class Loss:
         self._choose_formula()
 
     def _choose_formula(self):
-        chosen = checked_choice(type(self).__name__, self.define())
+        kind, chosen = type(self), self.define()
+        if not kind.define.__module__.startswith("binxent."):
+            chosen = checked_choice(kind, chosen)
         common = self.label_smoothing, self.ignore_label, self.epsilon
         self._set(pointwise=Pointwise(self.prediction_kind, *chosen, *common))
 
@@ -175,6 +182,7 @@ class Loss:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Make the loss of a `get_config`, from here or from Keras 2 or 3."""
+        check_config(cls, config)
         return cls(**config)
 
 
@@ -211,13 +219,6 @@ class ElementwiseLoss(Loss):
     dtype: DTypeLike | None = None
     ignore_label: float | None = None
     epsilon: float | None = 1e-7
-
-    def __post_init__(self) -> None:
-        """Bring the subclass's own parameters into one form, too: numbers, tuples of numbers, strings, or None."""
-        common = {field.name for field in fields(ElementwiseLoss)}
-        own = [field.name for field in fields(self) if field.name not in common]
-        self._set(**{name: standard_parameter(name, getattr(self, name)) for name in own})
-        super().__post_init__()
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,14 @@ def formula(*constants: str, in_label: str | Callable[..., Any]) -> Callable[[Bu
             pos_weight multiplies what label 1 costs.
         in_label: `LINEAR`, or the loss as a function (m, a, b, y, constants), a = -log p and b = -log(1 - p), which
             drivers differentiate in the label y and in the constants. A cost of a label without weight is finite there.
+
+    Raises:
+        TypeError: `in_label` is something else, or a name is no string.
     """
+    if not (callable(in_label) or in_label == LINEAR):
+        raise TypeError(f"`in_label` must be LINEAR, or a function (m, a, b, y, constants); got {in_label!r}.")
+    if not all(isinstance(name, str) for name in constants):
+        raise TypeError(f"@formula takes the names of parameters, as @formula('limit', ...); got {constants!r}.")
 
     def declare(build: Build) -> Build:
         vars(build).update(constant_names=constants, in_label=in_label)

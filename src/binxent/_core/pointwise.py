@@ -2,10 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from binxent._core import formulas
 
@@ -88,18 +85,22 @@ def element_part(loss: Any) -> Pointwise:
     Raises:
         TypeError: It is no loss.
     """
-    found = getattr(loss, "pointwise", None)
-    if not isinstance(found, Pointwise):
-        if hasattr(loss, "define") and not isinstance(loss, type):
-            raise TypeError(
-                f"`{type(loss).__name__}` has chosen no formula: its own `__init__` or `__post_init__` must call that "
-                "of the class above it."
-            )
+    found = None if isinstance(loss, type) else getattr(loss, "pointwise", None)
+    if isinstance(found, Pointwise):
+        return found
+    if isinstance(loss, type) and hasattr(loss, "define"):
+        raise TypeError(f"`loss` must be a loss; got the class. Make one of it: {loss.__name__}().")
+    if isinstance(loss, Pointwise):
+        raise TypeError("`loss` must be a loss; got its attribute `pointwise`. Pass the loss itself.")
+    if hasattr(loss, "define"):
         raise TypeError(
-            f"`loss` must be a loss of `binxent.losses`, as BinaryCrossentropy(from_logits=True); got {loss!r}. It "
-            "comes first, then predictions and labels."
+            f"`{type(loss).__name__}` has chosen no formula: its own `__init__` or `__post_init__` must call that "
+            "of the class above it."
         )
-    return found
+    raise TypeError(
+        f"`loss` must be a loss of `binxent.losses`, as BinaryCrossentropy(from_logits=True); got {loss!r}. It "
+        "comes first, then predictions and labels."
+    )
 
 
 def identity(values: Iterable[Any]) -> tuple[Any, ...]:
@@ -107,54 +108,3 @@ def identity(values: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(
         identity(value) if isinstance(value, tuple) else "NaN" if value != value else value for value in values
     )
-
-
-def checked_choice(kind: str, chosen: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Check what the method `define` of a loss returns, so that no compiler meets a mistake first.
-
-    Args:
-        kind: The name of the loss, for errors.
-        chosen: What was returned.
-
-    Returns:
-        `Pointwise.formula_key` and `Pointwise.constants`.
-
-    Raises:
-        TypeError: It is something else than two tuples, the formula cannot be computed, or it gives something else than
-            three numbers.
-    """
-    match chosen:
-        case ((build, *_) as key, tuple(constants)) if isinstance(key, tuple) and callable(build):
-            pass
-        case _:
-            raise TypeError(
-                f"`{kind}.define` must return two tuples: the function that builds the formula with its choices, and "
-                f"the constants, as ((hill,), (1.5,)); got {chosen!r}."
-            )
-    if build.__module__ != formulas.__name__:
-        _try(kind, key, tuple(constant[0] if isinstance(constant, tuple) else constant for constant in constants))
-    return key, constants
-
-
-@lru_cache
-def _try(kind, key, constants):
-    """Compute a formula once, on plain numbers."""
-    name = getattr(key[0], "__name__", key[0])
-    advice = "It is made from the parts `f`, takes (state, y, constants), and returns loss, slope and curvature."
-    names = getattr(key[0], "constant_names", ())
-    if names and len(names) != len(constants):
-        raise TypeError(
-            f"`{kind}.define` returns {len(constants)} constants, and the formula `{name}` names {len(names)}: "
-            f"{', '.join(names)}. Return one for each name."
-        )
-    try:
-        with np.errstate(all="ignore"):
-            results = formulas.define(np)("logit", *key)(np.float64(0.5), np.float64(1), 0.0, constants)
-    except Exception as error:
-        raise TypeError(f"The formula `{name}` of `{kind}` cannot be computed: {error!r}. {advice}") from error
-    if (
-        not isinstance(results, tuple)
-        or len(results) != 3
-        or not all(np.isreal(one) and np.ndim(one) == 0 for one in results)
-    ):
-        raise TypeError(f"The formula `{name}` of `{kind}` must give three numbers; got {results!r}. {advice}")

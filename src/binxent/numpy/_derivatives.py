@@ -4,6 +4,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from binxent._core.pointwise import element_part
 from binxent._core.types import FloatArray, Reduced
 from binxent.losses import Loss
 
@@ -87,7 +88,8 @@ def value_grad_hess(
     return value, grad, hess
 
 
-def _differentiate(*arguments):
+def _differentiate(loss, *arguments):
     from binxent._kernels.arrays import differentiate  # loads the compiler
 
-    return differentiate(*arguments)
+    element_part(loss)  # refuses what is no loss
+    return differentiate(loss, *arguments)

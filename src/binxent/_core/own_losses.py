@@ -1,0 +1,141 @@
+"""What a loss of one's own has to fulfil, checked when it is made, before a driver or a compiler meets a mistake."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
+from functools import lru_cache
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from binxent._core import formulas
+from binxent._core.options import PLAIN, number_or_tuple, standard_parameter
+
+ADVICE = "It is made from the parts `f`, takes (state, y, constants), and returns loss, slope and curvature."
+
+
+class Frozen:
+    """An object whose attributes are parameters, which nobody can set afterwards: the base of frozen dataclasses."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = type(self).__name__
+        if name in getattr(self, "__dataclass_fields__", ()):
+            words = (
+                f"`{name}` of a '{kind}' cannot be set afterwards, as losses are compared and kept by their "
+                f"parameters. Make a new one with {name}={value!r}, as dataclasses.replace does."
+            )
+        else:
+            words = f"A '{kind}' has no parameter `{name}`. A subclass declares it, as a field of a frozen dataclass."
+        raise AttributeError(words, name=name, obj=self)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"`{name}` of a '{type(self).__name__}' cannot be deleted.", name=name, obj=self)
+
+
+def use_own_words(kind: type) -> None:
+    """Remove the methods of `Frozen` that `dataclass` has added to a class and its bases in other words."""
+    for each in kind.__mro__:
+        if "__dataclass_params__" in vars(each):
+            for name in {"__setattr__", "__delattr__"} & set(vars(each)):
+                delattr(each, name)
+
+
+def standard_parameters(loss: Any, common: Collection[str]) -> dict[str, Any]:
+    """Return the parameters that a subclass has beside the common ones: numbers, tuples of them, strings, or None."""
+    own = (field.name for field in fields(loss) if field.name not in common)
+    return {name: standard_parameter(name, getattr(loss, name)) for name in own}
+
+
+def check_config(kind: Callable[..., Any], config: Mapping[str, Any]) -> None:
+    """Refuse a configuration that a class does not take.
+
+    Raises:
+        TypeError: The class takes other arguments.
+    """
+    try:
+        signature(kind).bind(**config)
+    except TypeError as error:
+        raise TypeError(
+            f"`{kind.__name__}` cannot be made of this config: {error}. A subclass with an `__init__` of its own needs "
+            "a `get_config` or `from_config` that fits it."
+        ) from None
+
+
+def checked_choice(kind: Any, chosen: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Check what the method `define` of a loss returns.
+
+    Args:
+        kind: The class of the loss.
+        chosen: What was returned.
+
+    Returns:
+        `Pointwise.formula_key` and `Pointwise.constants`, these as numbers and tuples of numbers.
+
+    Raises:
+        TypeError: It is something else than two tuples, a constant is no number, the formula cannot be computed, or it
+            gives something else than three numbers.
+    """
+    match chosen:
+        case ((build, *_) as key, tuple(constants)) if isinstance(key, tuple) and hasattr(build, "__name__"):
+            pass
+        case _:
+            raise TypeError(
+                f"`{kind.__name__}.define` must return two tuples: the function that builds the formula with its "
+                f"choices, and the constants, as ((hill,), (1.5,)); got {chosen!r}."
+            )
+    declared = getattr(build, "constant_names", ())
+    names = declared + tuple(f"constant {k}" for k in range(len(declared), len(constants)))
+    constants = tuple(map(_checked_constant, names, constants))
+    try:
+        _try(kind, key, len(constants))
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        raise TypeError(f"The choices of `{kind.__name__}.define` must be hashable; got {key[1:]!r}.") from error
+    return key, constants
+
+
+def _checked_constant(name, constant):
+    if type(constant) in PLAIN or (type(constant) is tuple and constant and {*map(type, constant)} <= {*PLAIN}):
+        return constant
+    found = number_or_tuple(name, constant)
+    if found == ():
+        raise TypeError(f"`{name}` must be a number or hold one number per label of the last axis; got {constant!r}.")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _try(kind, key, count):
+    """Compute a formula once, on plain numbers."""
+    build = key[0]
+    which = f"The formula `{build.__name__}` of `{kind.__name__}`"
+    names, rule = getattr(build, "constant_names", ()), getattr(build, "in_label", None)
+    if names and len(names) != count:
+        raise TypeError(
+            f"`{kind.__name__}.define` returns {count} constants, and the formula `{build.__name__}` names "
+            f"{len(names)}: {', '.join(names)}. Return one for each name."
+        )
+    y, constants = np.float64(1), (np.float64(1),) * count
+    try:
+        with np.errstate(all="ignore"):
+            results = formulas.define(np, real=np.float64)("logit", *key)(np.float64(0.5), y, np.float64(0), constants)
+    except Exception as error:
+        raise TypeError(f"{which} cannot be computed: {error!r}. {ADVICE}") from error
+    if not isinstance(results, tuple) or len(results) != 3 or not all(map(_is_number, results)):
+        raise TypeError(f"{which} must give three numbers; got {results!r}. {ADVICE}")
+    if not callable(rule):
+        return
+    try:
+        with np.errstate(all="ignore"):
+            result = rule(np, np.float64(0.5), np.float64(0.9), y, constants)
+    except Exception as error:
+        raise TypeError(
+            f"{which} depends on the label by a function that cannot be computed: {error!r}. It takes (m, a, b, y, "
+            "constants) and returns the loss."
+        ) from error
+    if not _is_number(result):
+        raise TypeError(f"{which} depends on the label by a function that must give a number; got {result!r}.")
+
+
+def _is_number(value):
+    return np.ndim(value) == 0 and np.isrealobj(value) and isinstance(value, (*PLAIN, np.number, np.ndarray))
