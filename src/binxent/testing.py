@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from binxent._core.formulas import LINEAR, define, in_label
+from binxent._core.formulas import LINEAR, build_formulas, in_label
 from binxent._core.pointwise import Pointwise, element_part
 from binxent.losses import Loss
 
@@ -156,7 +156,7 @@ class _Case:
         self.of_logit = prediction_kind == "logit"
         self.epsilon = 1e-7 if prediction_kind == "clipped_probability" else 0.0
         self.exact = cache(self._exact)
-        self.formula = define(_maths(context), real=context.mpf)(prediction_kind, *self.key)
+        self.formula = build_formulas(_maths(context), real=context.mpf)(prediction_kind, *self.key)
 
     def points(self) -> Iterator[tuple[float, float]]:
         """Return predictions where the formula has derivatives (a clip has none at its ends), with labels."""
@@ -208,7 +208,9 @@ class _Case:
         x, y = np.array(points, real).T
         constants = tuple(map(real, self.constants))
         with np.errstate(all="ignore"):
-            results = define(np, real=real)(self.prediction_kind, *self.key)(x, y, real(self.epsilon), constants)
+            results = build_formulas(np, real=real)(self.prediction_kind, *self.key)(
+                x, y, real(self.epsilon), constants
+            )
         return zip(*(np.broadcast_to(one, x.shape).tolist() for one in results), strict=True)
 
     def place(self, x: float, y: float) -> str:

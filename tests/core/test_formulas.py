@@ -59,7 +59,7 @@ def test_probabilities_as_keras_2_reads_them(name):
     """In float32, where 1 - epsilon leaves more than epsilon; in float64 rounding makes a cost of 0 negative."""
     real, loss = np.float32, LOSSES[name](**ELEMENTWISE)
     x, y = points(loss.from_logits, real)
-    formula = formulas.define(np, real=real)("keras2_probability", *loss.pointwise.formula_key)
+    formula = formulas.build_formulas(np, real=real)("keras2_probability", *loss.pointwise.formula_key)
     with np.errstate(divide="ignore", invalid="ignore"):  # log 0, of terms that are not chosen
         results = formula(x, y, real(loss.epsilon), tuple(map(real, loss.pointwise.constants)))
     accurate(results, oracle.truth(loss, x, y, added=loss.epsilon), ULPS[name])

@@ -66,7 +66,7 @@ def formulas_are_exact(formulas, name, prediction_kind):
     loss, x, y, truth = case(name, prediction_kind, np.float64)
     finite = np.isfinite(x)  # NumPy's own sums have no answer to infinity minus infinity
     build, *choices = loss.pointwise.formula_key
-    formula = formulas.define(np)(loss.prediction_kind, getattr(formulas, build.__name__), *choices)
+    formula = formulas.build_formulas(np)(loss.prediction_kind, getattr(formulas, build.__name__), *choices)
     with np.errstate(all="ignore"):
         results = formula(x[finite], y[finite], loss.epsilon or 0.0, loss.pointwise.constants)
     results = [np.broadcast_to(result, x[finite].shape) for result in results]

@@ -100,7 +100,7 @@ def interpreted_driver():
         vars(module).update(tl=tl)  # by which it recognises Triton's functions
     del _triton._triton_maths.reciprocal  # which is PTX
     # Nor can it take a tensor from a constant, but it can from a number.
-    _triton.formulas_for_blocks = cache(lambda: formulas.define(_triton._triton_maths, triton.jit, float))
+    _triton.formulas_for_blocks = cache(lambda: formulas.build_formulas(_triton._triton_maths, triton.jit, float))
     return _triton
 
 

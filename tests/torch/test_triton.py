@@ -66,7 +66,7 @@ def expected(loss, x, y, weight=None, pos_weight=None, divisor=1):
     hidden = ignored | (weight == 0)
     x, y, weight = np.where(hidden, 0.5, x), np.where(hidden, 0, y), np.where(hidden, 0, weight)
     y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
-    formula = formulas.define(np)(loss.prediction_kind, *loss.formula_key)
+    formula = formulas.build_formulas(np)(loss.prediction_kind, *loss.formula_key)
     with np.errstate(divide="ignore", invalid="ignore"):  # of a branch below the margin that is not taken
         value, slope, _ = formula(x, y, loss.epsilon or 0.0, loss.constants)
     return value * weight, slope * weight / divisor

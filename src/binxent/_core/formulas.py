@@ -5,7 +5,7 @@ derivative with respect to the prediction. It is a closure over a maths module `
 so NumPy, Numba, Triton, JAX, TensorFlow and PyTorch run the same lines:
 
     >>> import numpy as np
-    >>> formula = define(np)("logit", unweighted_bce)
+    >>> formula = build_formulas(np)("logit", unweighted_bce)
     >>> loss, slope, curvature = formula(np.array([0.0, 2.0]), np.array([1.0, 0.0]), 0.0, ())
     >>> loss.round(6).tolist(), slope.round(6).tolist(), curvature.round(6).tolist()
     ([0.693147, 2.126928], [-0.5, 0.880797], [0.25, 0.104994])
@@ -55,7 +55,7 @@ def formula(*constants: str, in_label: str | Callable[..., Any]) -> Callable[[Bu
 
 
 def in_label(build: Callable[..., Any]) -> Any:
-    """How a formula depends on the label: `LINEAR`, or a function.
+    """Return how a formula depends on the label: `LINEAR`, or a function.
 
     Raises:
         TypeError: The formula does not declare it.
@@ -70,13 +70,13 @@ def in_label(build: Callable[..., Any]) -> Any:
 
 
 def power_kind(gamma: float) -> int | str:
-    """How u^gamma is computed: as a product where gamma is a small whole number, else by one more exponential."""
+    """Return how to compute u^gamma: as a product where gamma is a small whole number, else by one more exponential."""
     return int(gamma) if gamma in WHOLE_POWERS else "any"
 
 
 @formula(in_label=LINEAR)
 def unweighted_bce(f: SimpleNamespace) -> Callable[..., Any]:
-    """y a + (1 - y) b: the weights of the labels add up to 1."""
+    """Build y a + (1 - y) b: the weights of the labels add up to 1."""
     one, entropy = f.one, f.entropy
 
     @f.jit
@@ -88,7 +88,7 @@ def unweighted_bce(f: SimpleNamespace) -> Callable[..., Any]:
 
 @formula("pos_weight", in_label=LINEAR)
 def bce(f: SimpleNamespace) -> Callable[..., Any]:
-    """c y a + (1 - y) b."""
+    """Build c y a + (1 - y) b."""
     one, entropy = f.one, f.entropy
 
     @f.jit
@@ -102,7 +102,7 @@ def bce(f: SimpleNamespace) -> Callable[..., Any]:
 
 @formula("epsilon_1", in_label=LINEAR)
 def poly(f: SimpleNamespace) -> Callable[..., Any]:
-    """y a + (1 - y) b + epsilon_1 (1 - p_t)."""
+    """Build y a + (1 - y) b + epsilon_1 (1 - p_t)."""
     one, two, entropy = f.one, f.two, f.entropy
 
     @f.jit
@@ -119,7 +119,7 @@ def poly(f: SimpleNamespace) -> Callable[..., Any]:
 
 
 def focal_in_label(m, a, b, y, constants):
-    """(y alpha + (1 - y) beta) u^gamma h, u = y q + (1 - y) p and h = y a + (1 - y) b, which is 0 where u is."""
+    """Compute (y alpha + (1 - y) beta) u^gamma h, u = y q + (1 - y) p and h = y a + (1 - y) b, 0 where u is."""
     alpha, beta, gamma = constants
     error, entropy = y * m.exp(-b) + (1 - y) * m.exp(-a), y * a + (1 - y) * b
     return (y * alpha + (1 - y) * beta) * getattr(m, "power_times", power_times(m))(error, gamma, entropy)
@@ -132,7 +132,7 @@ def power_times(m):
 
 @formula("alpha", "alpha", "gamma", in_label=focal_in_label)
 def focal(f: SimpleNamespace, gamma_kind: int | str) -> Callable[..., Any]:
-    """(1 - p_t)^gamma BCE, times y alpha + (1 - y) beta."""
+    """Build (1 - p_t)^gamma BCE, times y alpha + (1 - y) beta."""
     m, one, zero, two, equal, divide_no_nan = f.m, f.one, f.zero, f.two, f.equal, f.divide_no_nan
     entropy, logarithms, cost_share, slope_share = f.entropy, f.logarithms, f.cost_share, f.slope_share
     minus_log_error_probability, modulated = f.minus_log_error_probability, f.modulation(gamma_kind)
@@ -159,7 +159,7 @@ def focal(f: SimpleNamespace, gamma_kind: int | str) -> Callable[..., Any]:
 def asymmetric(
     f: SimpleNamespace, positive_kind: int | str, negative_kind: int | str, shifted: bool
 ) -> Callable[..., Any]:
-    """y q^gamma_pos a + (1 - y) p_m^gamma_neg (-log(1 - p_m)), p_m = max(p - margin, 0)."""
+    """Build y q^gamma_pos a + (1 - y) p_m^gamma_neg (-log(1 - p_m)), p_m = max(p - margin, 0)."""
     m, one, zero, divide_no_nan, beyond_margin = f.m, f.one, f.zero, f.divide_no_nan, f.beyond_margin
     logarithms, cost_share, slope_share = f.logarithms, f.cost_share, f.slope_share
     positive_modulated, negative_modulated = f.modulation(positive_kind), f.modulation(negative_kind)
@@ -197,15 +197,15 @@ def asymmetric(
     return asymmetric
 
 
-def identity(function):
-    """Compile nothing: the `jit` of drivers that run or trace Python as it stands."""
+def uncompiled(function):
+    """Return the function as it is: the `jit` of drivers that run or trace Python."""
     return function
 
 
-def define(
-    m: Maths | SimpleNamespace, jit: Callable[..., Any] = identity, real: Callable[..., Any] = float
+def build_formulas(
+    m: Maths | SimpleNamespace, jit: Callable[..., Any] = uncompiled, real: Callable[..., Any] = float
 ) -> Callable[..., Any]:
-    """Write the formulas in the words of one maths module.
+    """Build the formulas over one maths module.
 
     Args:
         m: Module or namespace as `formula_parts.py` describes it.

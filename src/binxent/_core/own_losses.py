@@ -118,7 +118,9 @@ def _try(kind, key, count):
     y, constants = np.float64(1), (np.float64(1),) * count
     try:
         with np.errstate(all="ignore"):
-            results = formulas.define(np, real=np.float64)("logit", *key)(np.float64(0.5), y, np.float64(0), constants)
+            results = formulas.build_formulas(np, real=np.float64)("logit", *key)(
+                np.float64(0.5), y, np.float64(0), constants
+            )
     except Exception as error:
         raise TypeError(f"{which} cannot be computed: {error!r}. {ADVICE}") from error
     if not isinstance(results, tuple) or len(results) != 3 or not all(map(_is_number, results)):

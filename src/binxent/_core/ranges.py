@@ -30,10 +30,10 @@ def range_error(
         outside &= valid
     if not outside.any():
         return None
-    shown = values.reshape(-1) if valid is None else values[valid]
-    total, shown = len(shown), shown[shown == shown]
-    least, most = (float(shown.min()), float(shown.max())) if len(shown) else (float("nan"),) * 2
-    counts = {"outside": int(outside.sum()), "total": total, "least": f"{least:.9g}", "most": f"{most:.9g}"}
+    counted = values.reshape(-1) if valid is None else values[valid]
+    numbers = counted[counted == counted]  # without NaN
+    least, most = (float(numbers.min()), float(numbers.max())) if len(numbers) else (float("nan"),) * 2
+    counts = {"outside": int(outside.sum()), "total": len(counted), "least": f"{least:.9g}", "most": f"{most:.9g}"}
     found = error(words.format(**counts))
     found.counts = counts  # pyright: ignore[reportAttributeAccessIssue]
     return found

@@ -158,7 +158,7 @@ def weigher(real, arity):
 @cache
 def formulas_for(real):
     # A function that is not inlined stops vectorisation, and LLVM would leave some of these out of line.
-    return formulas.define(maths, register_jitable(forceinline=True), real)  # pyright: ignore[reportArgumentType]
+    return formulas.build_formulas(maths, register_jitable(forceinline=True), real)  # pyright: ignore[reportArgumentType]
 
 
 def constants_of(real, per_label, name):

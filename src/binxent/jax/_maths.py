@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import jax
 import jax.numpy as jnp
 
-from binxent._core.formulas import define
+from binxent._core.formulas import build_formulas
 
 
 @jax.custom_jvp
@@ -112,8 +112,8 @@ def _minus_log_error_probability(u, y, minus_log_p, minus_log_q):
 
 
 in_label = SimpleNamespace(**MATHS, power_times=_power_times)
-derivatives = define(SimpleNamespace(**MATHS))
-values = define(
+derivatives = build_formulas(SimpleNamespace(**MATHS))
+values = build_formulas(
     SimpleNamespace(
         **MATHS,
         multiply_cost_no_nan=_multiply_cost_no_nan,

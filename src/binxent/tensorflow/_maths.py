@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from binxent._core.formulas import define
+from binxent._core.formulas import build_formulas
 from binxent._core.polynomials import COST_OF_REST, LOG1P
 
 
@@ -39,19 +39,19 @@ def words(dtype, **others) -> Any:
 @functools.cache
 def fused(dtype):
     """The formulas for XLA."""
-    return define(words(dtype, log1p=_times_polynomial(LOG1P), cost_of_rest=_times_polynomial(COST_OF_REST)))
+    return build_formulas(words(dtype, log1p=_times_polynomial(LOG1P), cost_of_rest=_times_polynomial(COST_OF_REST)))
 
 
 @functools.cache
 def single(dtype):
     """The formulas as single operations."""
-    return define(words(dtype, sigmoids=_sigmoids))
+    return build_formulas(words(dtype, sigmoids=_sigmoids))
 
 
 @functools.cache
 def differentiable(dtype):
     """The formulas to be differentiated."""
-    return define(words(dtype, log=_log, sigmoids=_sigmoids, divide_no_nan=tf.math.divide_no_nan))
+    return build_formulas(words(dtype, log=_log, sigmoids=_sigmoids, divide_no_nan=tf.math.divide_no_nan))
 
 
 def _sigmoids(z):

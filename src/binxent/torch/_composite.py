@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import torch
 
 from binxent._core import masking
-from binxent._core.formulas import HUGE, LINEAR, NEAR_ZERO, define, in_label, unweighted_bce
+from binxent._core.formulas import HUGE, LINEAR, NEAR_ZERO, build_formulas, in_label, unweighted_bce
 from binxent.losses import Pointwise
 from binxent.torch._private import has_tangent, is_differentiated_by_transform, nested_tangents, transforms_active
 
@@ -46,7 +46,7 @@ _maths = SimpleNamespace(
     log1p=torch.log1p,
     power_times=_power_times,
 )
-_formulas = define(_maths)
+_formulas = build_formulas(_maths)
 
 
 def compute(loss, operands, reduction):

@@ -49,7 +49,7 @@ def jit(function):
 
 @cache
 def formulas_for_blocks():
-    return formulas.define(_triton_maths, jit, tl.constexpr)
+    return formulas.build_formulas(_triton_maths, jit, tl.constexpr)
 
 
 # Kernels. An operand is a tuple, its address and its strides along one to three axes, or None. The sizes beside it are
