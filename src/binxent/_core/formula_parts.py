@@ -42,65 +42,65 @@ class PredictionKind(NamedTuple):
 
 
 def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callable[..., Any]) -> SimpleNamespace:
-    """The small functions that predictions and losses share, compiled by `jit`."""
+    """Build the small functions that predictions and losses share, compiled by `jit`."""
     zero, half, one, two, infinity = real(0), real(0.5), real(1), real(2), real(math.inf)
 
     def offered(default):
-        """What the maths module has under the name of the default, or else the default."""
+        """Return what the maths module has under the name of the default, or else the default."""
         return getattr(m, default.__name__, default)
 
     @offered
     @jit
     def equal(a, b):
-        """Element-wise a == b; a hook, because TensorFlow needs tf.equal."""
+        """Compute a == b element by element; a hook, because TensorFlow needs tf.equal."""
         return a == b
 
     @offered
     @jit
     def cost_of_rest(x):
-        """-log(1 - x) for 0 <= x <= 1/2."""
+        """Compute -log(1 - x) for 0 <= x <= 1/2."""
         return zero - m.log1p(-x)
 
     @offered
     @jit
     def reciprocal(x):
-        """1 / x for 1 <= x <= 2."""
+        """Compute 1 / x for 1 <= x <= 2."""
         return one / x
 
     @offered
     @jit
     def divide_no_nan(a, b):
-        """a / b; both may be 0 where the result is not used."""
+        """Compute a / b; both may be 0 where the result is not used."""
         return a / b
 
     @offered
     @jit
     def multiply_no_nan(weight, value):
-        """weight * value, which is 0 if the weight is, even for an infinite value."""
+        """Compute weight * value, which is 0 if the weight is, even for an infinite value."""
         return m.where(equal(weight, zero), zero, weight * value)
 
     @offered
     @jit
     def multiply_cost_no_nan(weight, cost):
-        """The same for a cost, which is not negative."""
+        """Compute the same for a cost, which is not negative."""
         return multiply_no_nan(weight, cost)
 
     @offered
     @jit
     def multiply_positive(factor, value):
-        """factor * value for a factor > 0, which may have underflowed: an infinite value stays infinite."""
+        """Compute factor * value for a factor > 0, which may have underflowed: an infinite value stays infinite."""
         return m.where(equal(m.abs(value), infinity), value, factor * value)
 
     @offered
     @jit
     def linear_part(z, positive, negative):
-        """The linear part of the loss: |z| times the weight of the label opposite the sign of z."""
+        """Compute the linear part of the loss: |z| times the weight of the label opposite the sign of z."""
         return multiply_no_nan(m.where(z >= zero, negative, positive), m.abs(z))
 
     @offered
     @jit
     def sigmoids(z):
-        """sigmoid(z), sigmoid(-z), each computed without subtraction from 1, and log1p(exp(-|z|))."""
+        """Compute sigmoid(z) and sigmoid(-z), each without subtraction from 1, and log1p(exp(-|z|))."""
         e = m.exp(-m.abs(z))
         big = reciprocal(one + e)
         small = e * big
@@ -111,13 +111,13 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
     @offered
     @jit
     def clipped(x, low, high):
-        """x, but at least low and at most high."""
+        """Return x, but at least low and at most high."""
         return m.maximum(m.minimum(x, high), low)
 
     @offered
     @jit
     def costs(p, q):
-        """-log p and -log q for q = 1 - p."""
+        """Compute -log p and -log q for q = 1 - p."""
         left = p < half
         less = m.minimum(p, q)  # exact: 1 - p loses no digit from 1/2 on
         high, low = zero - m.log(less), cost_of_rest(less)
@@ -126,7 +126,7 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
     @offered
     @jit
     def beyond_margin(p, q, margin):
-        """u = max(p - margin, 0), 1 - u and -log(1 - u)."""
+        """Compute u = max(p - margin, 0), 1 - u and -log(1 - u)."""
         u = m.where(p <= margin, zero, p - margin)
         small = u < half
         rest = m.where(small, one - u, q + margin)
@@ -137,7 +137,7 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
     @offered
     @jit
     def minus_log_error_probability(u, y, minus_log_p, minus_log_q):
-        """-log u for u = y q + (1 - y) p; for a hard label it is given, which also covers u = 0."""
+        """Compute -log u for u = y q + (1 - y) p; for a hard label it is given, which also covers u = 0."""
         return m.where(equal(y, one), minus_log_q, m.where(equal(y, zero), minus_log_p, zero - m.log(u)))
 
     return SimpleNamespace(
@@ -164,7 +164,7 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
 
 
 def prediction_kinds(f: SimpleNamespace) -> dict[str, PredictionKind]:
-    """The ways to read a prediction into a state: (p, q), (a, b), (a', b'), (a'', b''), (w, bend), (z, tail).
+    """Build what reads a prediction into a state: (p, q), (a, b), (a', b'), (a'', b''), (w, bend), (z, tail).
 
     Here p = P(label 1), q = 1 - p, a = -log p, b = -log q, w = p' = -q', bend = p'' / p'; z and tail are a logit and
     log1p(exp(-|z|)), both 0 for probabilities. Primes are derivatives with respect to the prediction.
@@ -175,14 +175,14 @@ def prediction_kinds(f: SimpleNamespace) -> dict[str, PredictionKind]:
 
     @jit
     def from_logit(z, epsilon):
-        """Both labels cost the tail; the label opposite the sign of the logit costs |z| more."""
+        """Read a logit: both labels cost the tail; the label opposite its sign costs |z| more."""
         p, q, tail = sigmoids(z)
         w = p * q
         return (p, q), (m.maximum(-z, zero) + tail, m.maximum(z, zero) + tail), (-q, p), (w, w), (w, q - p), (z, tail)
 
     @jit
     def from_probability(x, epsilon):
-        """Clips to [epsilon, 1 - epsilon], as Keras does; the slope beyond is the clipped point's, never zero."""
+        """Clip to [epsilon, 1 - epsilon], as Keras does; the slope beyond is the clipped point's, never zero."""
         p = clipped(x, epsilon, one - epsilon)
         q = one - p
         over_p, over_q = one / p, one / q
@@ -191,7 +191,7 @@ def prediction_kinds(f: SimpleNamespace) -> dict[str, PredictionKind]:
 
     @jit
     def from_clamped_probability(x, epsilon):
-        """Costs end at 100 and slopes are those of (p - y) / max(p q, 1e-12), as in PyTorch."""
+        """End costs at 100, and take the slopes of (p - y) / max(p q, 1e-12), as PyTorch does."""
         probabilities, costs_of_both, _, _, change, logit = from_probability(x, zero)
         p, q = probabilities
         a, b = costs_of_both
@@ -203,7 +203,7 @@ def prediction_kinds(f: SimpleNamespace) -> dict[str, PredictionKind]:
 
     @jit
     def from_keras2_probability(x, epsilon):
-        """Clips, and adds epsilon again, as Keras 2 does: a = -log(p + epsilon), b = -log(q + epsilon)."""
+        """Clip, and add epsilon again, as Keras 2 does: a = -log(p + epsilon), b = -log(q + epsilon)."""
         probabilities, _, _, _, change, logit = from_probability(x, epsilon)
         p, q = probabilities
         over_p, over_q = one / (p + epsilon), one / (q + epsilon)
@@ -223,9 +223,9 @@ def prediction_kinds(f: SimpleNamespace) -> dict[str, PredictionKind]:
 
 
 def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
-    """The primitives, and what formulas of one prediction kind are built from, with guards only where they are needed.
+    """Build what formulas of one prediction kind consist of, with guards only where they are needed.
 
-    Adds to the primitives `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `logarithms` and
+    To the primitives come `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `logarithms` and
     `modulation`.
     """
     m, jit, zero = f.m, f.jit, f.zero
@@ -243,7 +243,7 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
 
     @jit
     def entropy(positive, negative, total, state):
-        """The weights of the two labels, which add up to `total`, times what the labels cost; with two derivatives."""
+        """Compute the labels' weights, which add up to `total`, times what the labels cost; with two derivatives."""
         _, costs, slopes, curvatures, _, logit = state  # unpacked step by step, as Triton asks for
         a, b = costs
         a1, b1 = slopes
@@ -259,7 +259,7 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
 
     @jit
     def logarithms(state):
-        """-log p, -log q, p' / p and q' / q, for powers of p and q."""
+        """Compute -log p, -log q, p' / p and q' / q, for powers of p and q."""
         probabilities, costs, slopes, _, change, _ = state
         p, q = probabilities
         a, b = costs
@@ -304,7 +304,7 @@ def _modulations(f, kind):
 
         @jit
         def times_power(u, x):
-            """u^n x for n >= 2, factor by factor: u^n alone could be 0 where x is infinite."""
+            """Compute u^n x for n >= 2, factor by factor: u^n alone could be 0 where x is infinite."""
             scaled = u * (u * x)
             if n > 2:
                 scaled = u * scaled
@@ -333,18 +333,18 @@ def _modulations(f, kind):
 
     @jit
     def scaled(f, value):
-        """f value, where f is a square root if slopes can be infinite: f itself could be 0 beside a large value."""
+        """Multiply by f, a square root if slopes can be infinite: the factor itself could be 0 beside a large value."""
         return f * (f * value) if infinite_slopes else f * value
 
     @jit
     def leading(f, value, rest):
-        """f value + rest, where an infinite value outweighs the rest, and an f that has underflowed."""
+        """Compute f value + rest, where an infinite value outweighs the rest, and an f that has underflowed."""
         total = scaled(f, value) + rest
         return m.where(equal(m.abs(value), infinity), value, total) if infinite_slopes else total
 
     @jit
     def any_modulated(u, u1, bend, ratio, minus_log_u, gamma, h, h1, h2):
-        """u^gamma h for f = exp(-gamma * -log u), f' = gamma r f, f'' = gamma r ((gamma - 1) r + bend) f, r = u1 / u.
+        """Compute u^gamma h: f = exp(gamma log u), f' = gamma r f, f'' = gamma r ((gamma - 1) r + bend) f, r = u1 / u.
 
         The exponential keeps its digits in the tails; r h is multiplied out first, as u^(gamma - 2) could overflow.
         """

@@ -79,7 +79,7 @@ class ConfiguredLoss(Configured):
 
     @staticmethod
     def _function_of(spec: Callable[..., Any]) -> Callable[..., Any]:
-        """A function of (y_true, y_pred) and options that computes the loss per sample."""
+        """Return a function of (y_true, y_pred) and options that computes the loss per sample."""
         raise NotImplementedError
 
     @property
@@ -98,7 +98,7 @@ def arguments(namespace: dict[str, Any]) -> dict[str, Any]:
 
 
 def _holds(spec, name, value):
-    """Whether an option has a value already, in any form in which it can be given."""
+    """Return whether an option has a value already, in any form in which it can be given."""
     try:
         return replace(spec, **{name: value}) == spec
     except (TypeError, ValueError):

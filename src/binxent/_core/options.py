@@ -9,7 +9,7 @@ PLAIN = (bool, int, float)
 
 
 def number(name: str, value: Any) -> float:
-    """The plain number that an option holds now: a later change of a variable it came from changes nothing.
+    """Return the plain number that an option holds now: a later change of a variable it came from changes nothing.
 
     Args:
         name: The option, for messages.
@@ -44,7 +44,7 @@ def number(name: str, value: Any) -> float:
 
 
 def numbers(name: str, values: Any) -> float | np.ndarray:
-    """The plain numbers that an option holds now, one or several.
+    """Return the plain numbers that an option holds now, one or several.
 
     Args:
         name: The option, for messages.
@@ -159,12 +159,12 @@ def _rank(value):
 
 
 def _is_not_real(value):
-    """Whether it is a tensor of strings or complex numbers, of which TensorFlow makes a float."""
+    """Return whether it is a tensor of strings or complex numbers, which TensorFlow converts to floats."""
     return any(kind in str(getattr(value, "dtype", "")) for kind in ("string", "complex"))
 
 
 def _detached(value: Any) -> Any:
-    """The value without a gradient: torch warns of parameters that become numbers, and refuses them as arrays."""
+    """Return the value without a gradient: torch warns of parameters made numbers, and refuses them as arrays."""
     if hasattr(value, "detach"):
         return value.detach()
     return value.numpy() if hasattr(value, "numpy") else value  # a variable of Keras may hold such a parameter

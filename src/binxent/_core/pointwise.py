@@ -9,7 +9,7 @@ from binxent._core import formulas
 
 @dataclass(frozen=True, eq=False)
 class Pointwise:
-    """The part of a loss that concerns a single prediction and label: all that a driver has to know of it.
+    """The part of a loss that concerns a single prediction and label: all that a driver needs of it.
 
     Attributes:
         prediction_kind: How predictions are read, a name of `_core.formula_parts.prediction_kinds`.
@@ -39,7 +39,7 @@ class Pointwise:
         return identity(self.values())
 
     def values(self) -> tuple[Any, ...]:
-        """The attributes in their order."""
+        """Return the attributes in their order."""
         return (
             self.prediction_kind,
             self.formula_key,
@@ -50,11 +50,11 @@ class Pointwise:
         )
 
     def read_as(self, prediction_kind: str | None) -> "Pointwise":
-        """The same with another prediction kind; None changes nothing."""
+        """Return the same with another prediction kind; None changes nothing."""
         return self if prediction_kind is None else replace(self, prediction_kind=prediction_kind)
 
     def with_pos_weight(self, pos_weight: Any) -> "Pointwise":
-        """The same with another `pos_weight`, a number, a tuple, or what stands for it in a driver.
+        """Return the same with another `pos_weight`, a number, a tuple, or what stands for it in a driver.
 
         Raises:
             TypeError: The loss has no `pos_weight`.
@@ -64,7 +64,7 @@ class Pointwise:
         return replace(self, formula_key=(formulas.bce,), constants=(pos_weight,))
 
     def plain(self) -> "Pointwise":
-        """The same for labels that are smoothed already, none of them ignored."""
+        """Return the same for labels that are smoothed already, none of them ignored."""
         return replace(self, label_smoothing=0.0, ignore_label=None)
 
     @property

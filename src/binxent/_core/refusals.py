@@ -6,7 +6,7 @@ import numpy as np
 
 
 def refusal(name: str, values: Any) -> TypeError:
-    """The error to raise.
+    """Return the error to raise.
 
     Args:
         name: The argument.
@@ -20,7 +20,7 @@ def refusal(name: str, values: Any) -> TypeError:
 
 
 def is_masked(values: Any) -> bool:
-    """Whether values are a NumPy masked array, whose mask a conversion to a framework's arrays would drop."""
+    """Return whether values are a NumPy masked array, whose mask a conversion to a framework's arrays would drop."""
     return isinstance(values, np.ma.MaskedArray)
 
 

@@ -206,7 +206,7 @@ def weight_shape(shape: Sequence, pred_shape: Sequence, name: str = "sample_weig
 
 
 def _may_lead(shape, pred_shape):
-    """Whether a shape may be that of leading axes; None is an unknown dimension."""
+    """Return whether a shape may be that of leading axes; None is an unknown dimension."""
     leading = tuple(pred_shape[: len(shape)])
     return len(shape) == len(leading) and all(
         own == extent or own is None or extent is None for own, extent in zip(shape, leading, strict=True)
