@@ -19,7 +19,7 @@ from binxent._core.formulas import LINEAR, formula, power_kind
 from binxent._core.options import number, standard_pos_weight
 from binxent._core.own_losses import Frozen, check_config, checked_choice, standard_parameters, use_own_words
 from binxent._core.pointwise import Pointwise, identity
-from binxent._core.public_names import claim
+from binxent._core.public_names import publish
 from binxent._core.shapes import standard_axis, standard_reduction
 from binxent._core.types import Axis, Reduced, Reduction
 
@@ -394,4 +394,4 @@ FAMILY: tuple[type[Loss], ...] = (
 """The losses that have names in every framework's dialect."""
 
 
-claim(globals())
+publish(globals())

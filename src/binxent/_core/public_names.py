@@ -4,7 +4,7 @@ from types import ModuleType
 from typing import Any
 
 
-def claim(namespace: dict[str, Any]) -> None:
+def publish(namespace: dict[str, Any]) -> None:
     """Set `__module__` of everything in `__all__` that a private module defines to the door that re-exports it.
 
     Pickles, reprs and Keras's configs then name the public path, and survive when definitions move.

@@ -18,7 +18,7 @@ All functions work in `jit`, `vmap`, `grad` and `hessian`, in forward and in rev
 Derivatives are exact, to any order and in every argument.
 """
 
-from binxent._core.public_names import claim
+from binxent._core.public_names import publish
 from binxent.jax._functions import (
     binary_asymmetric_loss,
     binary_cross_entropy,
@@ -43,4 +43,4 @@ __all__ = [
     "sigmoid_poly_loss",
 ]
 
-claim(globals())
+publish(globals())

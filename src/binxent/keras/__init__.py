@@ -28,7 +28,7 @@ layer without activation. Only on torch, and outside of compiled steps, are valu
 outside [0, 1] raise. The NumPy door, `import binxent`, checks both.
 """
 
-from binxent._core.public_names import claim
+from binxent._core.public_names import publish
 from binxent.keras import losses, metrics
 from binxent.keras._functions import (
     asymmetric_crossentropy,
@@ -65,4 +65,4 @@ __all__ = [
     "with_sigmoid",
 ]
 
-claim(globals())
+publish(globals())

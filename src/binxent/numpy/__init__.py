@@ -1,6 +1,6 @@
 """The losses on NumPy arrays, with the names, arguments and numbers of Keras; `import binxent` has the same names."""
 
-from binxent._core.public_names import claim
+from binxent._core.public_names import publish
 from binxent.losses import (
     AsymmetricCrossentropy,
     BinaryCrossentropy,
@@ -40,4 +40,4 @@ __all__ = [
     "weighted_cross_entropy_with_logits",
 ]
 
-claim(globals())
+publish(globals())

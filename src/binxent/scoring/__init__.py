@@ -7,11 +7,11 @@
 Weights say how much a row counts, not how often it was seen: statistics do not depend on their scale.
 """
 
-from binxent._core.public_names import claim
+from binxent._core.public_names import publish
 from binxent.scoring._calibration import CalibrationBins, calibration_bins, fit_correction
 from binxent.scoring._ranking import Ranking, rank
 from binxent.scoring._statistics import evaluate
 
 __all__ = ["CalibrationBins", "Ranking", "calibration_bins", "evaluate", "fit_correction", "rank"]
 
-claim(globals())
+publish(globals())

@@ -22,7 +22,7 @@ everywhere:
 Derivatives are exact, of any order, backwards and forwards, and nothing but the inputs is kept for them.
 """
 
-from binxent._core.public_names import claim
+from binxent._core.public_names import publish
 from binxent.tensorflow._functions import (
     asymmetric_crossentropy,
     binary_crossentropy,
@@ -51,4 +51,4 @@ __all__ = [
     "weighted_cross_entropy_with_logits",
 ]
 
-claim(globals())
+publish(globals())

@@ -24,7 +24,7 @@ Where Keras 2 is known to be wrong, these differ:
   ignored labels and weights are spread over replicas.
 """
 
-from binxent._core.public_names import claim
+from binxent._core.public_names import publish
 from binxent.tf_keras._functions import (
     asymmetric_crossentropy,
     binary_crossentropy,
@@ -53,4 +53,4 @@ __all__ = [
     "poly_binary_crossentropy",
 ]
 
-claim(globals())
+publish(globals())

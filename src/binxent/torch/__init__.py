@@ -23,7 +23,7 @@
 - All is differentiable in the input, the target and the weights, twice and in forward mode, too.
 """
 
-from binxent._core.public_names import claim
+from binxent._core.public_names import publish
 from binxent.torch._functions import (
     asymmetric_loss,
     binary_cross_entropy,
@@ -54,4 +54,4 @@ __all__ = [
     "sigmoid_focal_loss",
 ]
 
-claim(globals())
+publish(globals())
