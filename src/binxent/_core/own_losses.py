@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
-from functools import lru_cache
 from inspect import signature
 from typing import Any
 
@@ -86,12 +85,14 @@ def checked_choice(kind: Any, chosen: Any) -> tuple[tuple[Any, ...], tuple[Any, 
     declared = getattr(build, "constant_names", ())
     names = declared + tuple(f"constant {k}" for k in range(len(declared), len(constants)))
     constants = tuple(map(_checked_constant, names, constants))
+    attempt = kind, key, len(constants)
     try:
-        _try(kind, key, len(constants))
+        is_new = attempt not in _tried
     except TypeError as error:
-        if "unhashable" not in str(error):
-            raise
         raise TypeError(f"The choices of `{kind.__name__}.define` must be hashable; got {key[1:]!r}.") from error
+    if is_new:
+        _try(*attempt)
+        _tried.add(attempt)
     return key, constants
 
 
@@ -104,7 +105,9 @@ def _checked_constant(name, constant):
     return found
 
 
-@lru_cache(maxsize=256)
+_tried: set[tuple[Any, ...]] = set()  # torch.compile warns of an lru_cache
+
+
 def _try(kind, key, count):
     """Compute a formula once, on plain numbers."""
     build = key[0]
