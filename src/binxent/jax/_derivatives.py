@@ -85,7 +85,7 @@ def finite_cost(prediction_kind, epsilon, label):
         return jnp.clip(value, -HUGE, HUGE)
 
     cost = jax.custom_jvp(functools.partial(bce, order=0))
-    cost.defjvp(lambda primals, tangents: (cost(*primals), bce(*primals, 1) * tangents[0]))
+    cost.defjvp(lambda primals, tangents: (cost(*primals), bce(primals[0], 1) * tangents[0]))
     return cost
 
 

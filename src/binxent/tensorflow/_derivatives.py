@@ -7,9 +7,6 @@ A function is evaluated in one of three ways: eagerly on a CPU by the CPU kernel
 number is known, by XLA, which makes one loop of all operations; else operation by operation.
 """
 
-# pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false
-# (what `tf.custom_gradient` decorates no longer returns a pair)
-
 import functools
 import itertools
 

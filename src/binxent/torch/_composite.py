@@ -128,7 +128,8 @@ def _elementwise(loss, x, y, pos_weight):
         a, b = _costs(Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon), x)
         value = rule(_maths, a, b, y, _constants(loss, x, pos_weight))
     # Where a cost was bounded, the value is put right; the derivatives are right already.
-    exact = _formula_value(loss, *(one if one is None else one.detach() for one in (x, y, pos_weight)), 0)
+    weight = None if pos_weight is None else pos_weight.detach()
+    exact = _formula_value(loss, x.detach(), y.detach(), weight, 0)
     return value + torch.where((a == HUGE) | (b == HUGE), exact - value.detach(), 0.0)
 
 

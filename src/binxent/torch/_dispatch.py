@@ -20,7 +20,14 @@ from binxent.torch import _composite as composite
 from binxent.torch._drivers import Driver, Operands, Reduction
 from binxent.torch._dynamo import decode, encode
 from binxent.torch._options import PLAIN_TENSORS, check_pos_weight, check_reduction, check_tensor, described
-from binxent.torch._private import has_no_transform, is_batched, is_traced, transforms_active, untransformed_apply
+from binxent.torch._private import (
+    TracerWarning,
+    has_no_transform,
+    is_batched,
+    is_traced,
+    transforms_active,
+    untransformed_apply,
+)
 
 FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 DENSE = (torch.strided, torch.jagged)
@@ -48,7 +55,7 @@ def evaluate(loss, operands, kind="mean", process_group=None):
     """
     if not torch.compiler.is_dynamo_compiling() and is_traced():
         with warnings.catch_warnings():  # of shapes that are compared: they are constants of a trace
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            warnings.simplefilter("ignore", TracerWarning)
             _check(operands, kind, process_group)
     else:
         _check(operands, kind, process_group)
@@ -288,7 +295,7 @@ def slope_operator(
 ) -> torch.Tensor:
     """Compute the gradient of `binxent::loss`."""
     operands = Operands(input, target, weight, pos_weight)
-    run = _gradient_by_kernels if _suits_the_kernels(operands) else composite.gradient
+    run: Any = _gradient_by_kernels if _suits_the_kernels(operands) else composite.gradient
     return run(decode(loss), operands, 1, upstream)
 
 

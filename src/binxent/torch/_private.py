@@ -17,9 +17,11 @@ from torch._C._functorch import (  # pyright: ignore[reportMissingImports]
     is_legacy_batchedtensor,
 )
 from torch.autograd import Function, forward_ad
+from torch.jit._trace import TracerWarning
 from torch.nn._reduction import legacy_get_string as legacy_reduction
 
 __all__ = [
+    "TracerWarning",
     "constant_when_compiled",
     "guarded_number",
     "has_no_transform",
