@@ -144,6 +144,7 @@ MISSING = {
     "pandas": lambda: pandas_series([1, 0, None], dtype="Int64"),
     "pandas Float64": lambda: pandas_series([1, 0, None], dtype="Float64"),
     "DataFrame": lambda: pytest.importorskip("pandas").DataFrame({"y": pandas_series([1, 0, None], dtype="boolean")}),
+    "list of Series": lambda: [pandas_series([1, 0, None], dtype="Float64")],
     "pyarrow": lambda: pytest.importorskip("pyarrow").array([1.0, 0.0, None]),
     "table": lambda: pytest.importorskip("pyarrow").table({"y": [1, 0, None]}),
     "polars": lambda: pytest.importorskip("polars").Series([1.0, 0.0, None]),
@@ -177,7 +178,7 @@ def test_missing_values_are_refused(make):
         ),
         (
             lambda: pytest.importorskip("torch").zeros(3, requires_grad=True),
-            "requires a gradient, which does not pass through NumPy. Take the loss from `binxent.torch`, or pass",
+            "requires a gradient, which does not pass through NumPy. Take the loss from `binxent.torch`, and in a",
         ),
         (lambda: [np.ma.array([1.0], mask=[1])] * 3, "`y_true` is a list of masked arrays. Join them first"),
         (lambda: ([0.0, 1.0, np.ma.masked],), "`y_true` is a tuple of masked arrays. Join them first"),

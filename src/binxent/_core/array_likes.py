@@ -8,9 +8,11 @@ import numpy as np
 
 from binxent._core.dtypes import DOUBLE, DTYPES, SINGLE, is_readable
 from binxent._core.ranges import range_error
+from binxent._core.refusals import refusal
 
 OUTSIDE = "`{name}` must lie in [0, 1]; got {{outside}} of {{total}} outside, from {{least}} to {{most}}. {advice}"
 ABOUT_LABELS = "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."
+FRAMEWORKS = ("jax", "jaxlib", "keras", "tensorflow", "tf_keras", "torch")
 PLAIN = {bool, int, float}  # the numbers that have no dtype to keep
 
 
@@ -48,6 +50,49 @@ def as_predictions(name: str, value: Any) -> tuple[np.ndarray, np.ndarray | None
     return array, mask
 
 
+def read_foreign(name: str, value: Any) -> tuple[Any, np.ndarray | None]:
+    """Convert the array-likes whose masks and missing values a framework's conversion would drop.
+
+    Args:
+        name: The argument's name, for errors.
+        value: Anything that a framework takes for a tensor.
+
+    Returns:
+        Objects of NumPy, pandas, polars, Arrow and SciPy, and lists of them, as `as_numbers` returns them; anything
+        else, a tensor above all, as it is, and None.
+
+    Raises:
+        TypeError: The value holds no real numbers, or is a sparse matrix.
+        ValueError: Values are missing.
+    """
+    if value is None or hasattr(value, "requires_grad"):  # torch.compile traces this, and not what follows
+        return value, None
+    kinds = _leaf_types(value) if isinstance(value, (list, tuple)) else {type(value)}
+    return as_numbers(name, value) if kinds - PLAIN and all(map(_is_foreign, kinds)) else (value, None)
+
+
+def read_all_foreign(**values: Any) -> tuple[tuple[Any, ...], list[np.ndarray]]:
+    """Convert several arguments by `read_foreign`.
+
+    Returns:
+        The values in their order; and, for each that is masked, where it is not.
+    """
+    pairs = [read_foreign(name, value) for name, value in values.items()]
+    return tuple(value for value, _ in pairs), [~mask for _, mask in pairs if mask is not None]
+
+
+def without_mask(name: str, value: Any) -> Any:
+    """Convert a value by `read_foreign`, for a computation that has no place for a mask.
+
+    Raises:
+        TypeError: The value is masked.
+    """
+    array, mask = read_foreign(name, value)
+    if mask is not None:
+        raise refusal(name, value)
+    return array
+
+
 def check_range(name: str, array: np.ndarray, valid: np.ndarray | None, advice: str) -> None:
     """Refuse values outside [0, 1].
 
@@ -73,7 +118,7 @@ def _read(name, value):
         kinds = _leaf_types(value)
         if not all(map(_is_maskless, kinds)):
             raise TypeError(f"`{name}` is a {type(value).__name__} of masked arrays. Join them first, by np.ma.stack.")
-        if any(_reader(kind) is not _from_any for kind in kinds):
+        if not all(_reader(kind) is _from_anything for kind in kinds):
             value = _read_each(name, value)
         return np.asarray(value), None
     return _reader(type(value))(name, value), None
@@ -90,6 +135,12 @@ def _read_each(name, values):
 def _is_plain(value):
     """Return whether a value is a Python number or a nested list of them."""
     return (_leaf_types(value) if isinstance(value, (list, tuple)) else {type(value)}) <= PLAIN
+
+
+@cache
+def _is_foreign(kind: type) -> bool:
+    """Return whether values of this type are numbers or arrays outside of the frameworks."""
+    return issubclass(kind, (*PLAIN, np.generic, np.ndarray)) or _reader(kind) not in NOT_FOREIGN
 
 
 @cache
@@ -122,10 +173,10 @@ def _reader(kind: type) -> Callable[[str, Any], np.ndarray]:
     for prefix, reader in READERS.items():
         if any(f"{module}.".startswith(prefix) for module in modules):
             return reader
-    return _from_any
+    return _from_anything
 
 
-def _from_any(name, value):
+def _from_anything(name, value):
     return np.asarray(value)
 
 
@@ -176,20 +227,21 @@ def _from_torch(name, value):
     if value.requires_grad:
         raise TypeError(
             f"`{name}` is a tensor that requires a gradient, which does not pass through NumPy. Take the loss from "
-            f"`binxent.torch`, or pass `{name}.detach()`."
+            f"`binxent.torch`, and in a Keras model from `binxent.keras`; or pass `{name}.detach()`."
         )
-    return np.asarray(value)
+    return _from_tensor(name, value)
 
 
-def _from_framework(name, value):
+def _from_tensor(name, value):
     try:
         return np.asarray(value)
-    except Exception as error:  # each framework has a type of its own for a tensor without a value
+    except Exception as error:  # each framework has a type of its own for a tensor without values
         modules = [base.__module__.partition(".")[0] for base in type(value).__mro__]
-        door = next(module for module in modules if f"{module}." in READERS)
+        door = next(module for module in modules if module in FRAMEWORKS).removesuffix("lib")
+        in_keras = "" if "keras" in door else ", and in a Keras model from `binxent.keras`"
         raise TypeError(
             f"`{name}` is a {type(value).__name__}, whose values NumPy cannot read, as those of traced and symbolic "
-            f"tensors. Take the loss from `binxent.{door}`."
+            f"tensors. Take the loss from `binxent.{door}`{in_keras}."
         ) from error
 
 
@@ -199,8 +251,6 @@ READERS = {
     "pyarrow.": _from_arrow,
     "scipy.sparse.": _from_sparse,
     "torch.": _from_torch,
-    "jax.": _from_framework,
-    "tensorflow.": _from_framework,
-    "keras.": _from_framework,
-    "tf_keras.": _from_framework,
+    **{f"{framework}.": _from_tensor for framework in FRAMEWORKS if framework != "torch"},
 }
+NOT_FOREIGN = (_from_anything, _from_torch, _from_tensor)
