@@ -1,4 +1,4 @@
-"""What the classes of both Keras doors share: a loss of `binxent.losses` for their options; no Keras is imported."""
+"""What the classes of both Keras doors share: the options of a loss of `binxent.losses`, and how users extend them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -69,6 +69,8 @@ class ConfiguredLoss(Configured):
 
     fn: Callable[..., Any]
     _own_fn: ClassVar[Callable[..., Any]]
+    # The module that computes the losses of a door's tensors: `sample_losses` and `with_matching_ranks`.
+    _evaluation: ClassVar[Any]
 
     def __init_subclass__(
         cls, spec: Callable[..., Any] | None = None, fn: Callable[..., Any] | None = None, **keywords: Any
@@ -77,10 +79,22 @@ class ConfiguredLoss(Configured):
         if spec is not None:
             cls.fn = cls._own_fn = staticmethod(fn or cls._function_of(spec))
 
-    @staticmethod
-    def _function_of(spec: Callable[..., Any]) -> Callable[..., Any]:
+    @classmethod
+    def _function_of(cls, spec):
         """Return a function of (y_true, y_pred) and options that computes the loss per sample."""
-        raise NotImplementedError
+        return lambda y_true, y_pred, **options: cls._evaluation.sample_losses(spec(**options), y_true, y_pred)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Compute the loss per sample, without weights."""
+        if self.fn is self._own_fn:
+            return self._evaluation.sample_losses(self.spec, y_true, y_pred, may_lack_last=True)
+        return self.fn(*self._evaluation.with_matching_ranks(y_true, y_pred), **self._fn_kwargs)
+
+    _own_call = call
+
+    def _is_extended(self):
+        """Return whether a subclass, or somebody after it, has brought another way to compute losses per sample."""
+        return getattr(self.call, "__func__", None) is not type(self)._own_call or self.fn is not self._own_fn
 
     @property
     def _fn_kwargs(self):

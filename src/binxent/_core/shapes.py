@@ -26,7 +26,7 @@ class Shapes(NamedTuple):
         axes: The axes to average over, sorted, counted from 0.
         samples: Shape of the samples' losses: `pred` without `axes`.
         weight: Shape to give to the weight, which then broadcasts to `pred`; None without a weight.
-        mask: The same for the mask.
+        masks: The same for each mask.
         per_sample: Number of elements in the mean of one sample; None where a dimension is unknown.
     """
 
@@ -35,7 +35,7 @@ class Shapes(NamedTuple):
     axes: tuple[int, ...]
     samples: Shape
     weight: Shape | None
-    mask: Shape | None
+    masks: tuple[Shape, ...]
     per_sample: int | None
 
 
@@ -44,7 +44,7 @@ def resolve(
     pred: Sequence[int | None],
     axis: int | Sequence[int] | None = -1,
     weight: Sequence[int | None] | None = None,
-    mask: Sequence[int | None] | None = None,
+    masks: Sequence[Sequence[int | None]] = (),
     *,
     names: tuple[str, str] = ("y_true", "y_pred"),
     may_lack_last: bool = True,
@@ -56,7 +56,7 @@ def resolve(
         pred: Shape of the predictions.
         axis: The axis or axes to average over, as `standard_axis` returns them.
         weight: Shape of the weight, or None.
-        mask: Shape of the mask, or None.
+        masks: Shape of each mask.
         names: The names of labels and predictions, for errors.
         may_lack_last: Whether labels and predictions may differ by a last axis of one, as `match_ranks` allows.
 
@@ -81,7 +81,7 @@ def resolve(
         axes,
         samples,
         None if weight is None else weight_shape(weight, pred),
-        None if mask is None else weight_shape(mask, pred, "mask"),
+        tuple(weight_shape(mask, pred, "mask") for mask in masks),
         per_sample,
     )
 

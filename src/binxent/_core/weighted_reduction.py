@@ -11,10 +11,13 @@ weight is reshaped to the dimensions of the predictions, which fails where it do
 import functools
 import math
 import operator
+import types
 from typing import Any
 
 from binxent._core.masking import both, hide, not_ignored
 from binxent._core.shapes import Shapes, match_ranks, resolve, weight_shape
+
+SAMPLES = types.SimpleNamespace(axis=(), ignore_label=None)  # a loss whose elements are losses per sample
 
 
 def with_matching_ranks(m, y_true, y_pred) -> tuple[Any, Any]:
@@ -28,19 +31,21 @@ def with_matching_ranks(m, y_true, y_pred) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def reduced(m, elementwise, loss, reduction, y_true, y_pred, sample_weight=None, mask=None, whole_mean=None) -> Any:
+def weighted_loss(
+    m, elementwise, loss, reduction, y_true, y_pred, sample_weight=None, masks=(), whole_mean=None
+) -> Any:
     """Compute the weighted, reduced loss.
 
     Args:
         m: The operations.
         elementwise: The loss of each element: a function of (predictions, labels) that refuses, at run time,
             labels in another shape than the predictions.
-        loss: A loss of `binxent.losses`.
+        loss: A loss of `binxent.losses`, or `SAMPLES`.
         reduction: One of `shapes.REDUCTIONS`, which takes the place of the loss's own.
         y_true: Tensor of labels, in the dtype of `y_pred`.
         y_pred: Tensor of predictions, in the dtype to compute and to sum in.
         sample_weight: None, or values in the shape of `y_pred` or of its leading axes.
-        mask: None, or the same of truth values: False hides an entry, which does not count in means either.
+        masks: Arrays of truth values in such shapes: False hides an entry, which does not count in means either.
         whole_mean: None, or a function of a sum and its divisor that takes the place of their quotient, where other
             replicas hold further entries of the batch.
 
@@ -50,7 +55,7 @@ def reduced(m, elementwise, loss, reduction, y_true, y_pred, sample_weight=None,
     Raises:
         ValueError: Shapes do not match.
     """
-    costs, weight, valid, shapes = _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, mask)
+    costs, weight, valid, shapes = _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, masks)
     if reduction in ("none", "sum"):
         samples = _over(m, _sum(m, costs, shapes.axes), _count(m, valid, y_pred, shapes.axes))
         return samples if reduction == "none" else _sum(m, samples)
@@ -61,33 +66,52 @@ def reduced(m, elementwise, loss, reduction, y_true, y_pred, sample_weight=None,
     return _over(m, _sum(m, costs), divisor)
 
 
-def totals(m, elementwise, loss, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
+def weighted_samples(m, reduce, reduction, samples, sample_weight=None, masks=()) -> Any:
+    """Compute the weighted, reduced loss from losses per sample that somebody's own function computed.
+
+    Args:
+        m: The operations.
+        reduce: `weighted_loss`, or a function that takes its arguments from `elementwise` on.
+        reduction: As there.
+        samples: Tensor of losses per sample, or a single number that stands for all of them.
+        sample_weight: As there, in the shape of `samples` or of its leading axes.
+        masks: As there, likewise.
+    """
+    for other in (sample_weight, *masks):
+        if other is not None and len(samples.shape) == 0:
+            samples = m.broadcast_to(samples, m.shape(m.convert_to_tensor(other, samples.dtype)))
+    return reduce(lambda samples, _: samples, SAMPLES, reduction, samples, samples, sample_weight, masks)
+
+
+def totals(m, elementwise, loss, y_true, y_pred, sample_weight=None, masks=()) -> tuple[Any, Any]:
     """Compute what a mean over many batches adds up: the sum of the weighted losses, and that of the weights.
 
-    The arguments are those of `reduced`. Without weights, each entry that is neither masked nor ignored weighs 1.
+    The arguments are those of `weighted_loss`. Without weights, each entry that is neither masked nor ignored weighs 1.
     """
-    costs, weight, valid, _ = _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, mask)
+    costs, weight, valid, _ = _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, masks)
     weights = _count(m, valid, y_pred) if weight is None else _sum(m, _spread(m, weight, y_pred))
     return _sum(m, costs), m.cast(weights, y_pred.dtype)
 
 
-def _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, mask) -> tuple[Any, Any, Any, Shapes]:
+def _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, masks) -> tuple[Any, Any, Any, Shapes]:
     """Compute each element's weighted loss; also return the weight, where elements are valid, and the shapes.
 
     The weight is 0 where an element is not valid. It is None without weights, as is the condition where all are valid.
     """
     weight = None if sample_weight is None else m.convert_to_tensor(sample_weight, y_pred.dtype)
-    mask = None if mask is None else m.convert_to_tensor(mask, "bool")
+    masks = [m.convert_to_tensor(mask, "bool") for mask in masks]
     shapes = resolve(
         y_true.shape,
         y_pred.shape,
         loss.axis,
         None if weight is None else weight.shape,
-        None if mask is None else mask.shape,
+        [mask.shape for mask in masks],
         may_lack_last=False,
     )
-    weight, mask = _reshaped(m, weight, shapes.weight, y_pred), _reshaped(m, mask, shapes.mask, y_pred)
-    valid = both(m, mask, not_ignored(m, loss.ignore_label, y_true))
+    weight = _reshaped(m, weight, shapes.weight, y_pred)
+    valid = not_ignored(m, loss.ignore_label, y_true)
+    for mask, shape in zip(masks, shapes.masks, strict=True):
+        valid = both(m, _reshaped(m, mask, shape, y_pred), valid)
     visible = valid if weight is None else both(m, valid, m.not_equal(weight, 0))
     y_true, y_pred = hide(m, visible, y_true, y_pred)
     costs = elementwise(y_pred, y_true)

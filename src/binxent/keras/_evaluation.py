@@ -7,11 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from binxent import losses
 from binxent._core import weighted_reduction
-from binxent._core.masking import both
+from binxent._core.array_likes import read_all_foreign, read_foreign, without_mask
 from binxent._core.ranges import renamed
-from binxent._core.shapes import reduced_axes, require_same_shape, standard_reduction, weight_shape
+from binxent._core.shapes import resolve, standard_reduction
 from binxent.keras._logit_tracing import logits_behind
 from binxent.keras._private import get_keras_mask, scale_loss_for_distribution
 
@@ -30,7 +29,6 @@ elif BACKEND == "torch":
 # The reductions to means, and what torch's door calls them.
 MEANS = {"sum_over_batch_size": "mean", "mean": "mean", "mean_with_sample_weight": "weighted_mean"}
 LARGEST_FLOAT16 = 65504.0
-SAMPLES = losses.BinaryCrossentropy(axis=())  # whose elements are losses per sample already
 # What torch's driver, which looks at values where they can be seen, calls the arguments, and what to do about them.
 ARGUMENTS = {
     "target": ("y_true", "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."),
@@ -38,76 +36,99 @@ ARGUMENTS = {
 }
 
 
-def reduced_loss(loss, y_true, y_pred, sample_weight, mask) -> Any:
-    """The reduced value of a `Loss`."""
-    spec, reduction = loss.spec, standard_reduction(loss.reduction)
-    cost, y_true, y_pred = _prepared(spec, y_true, y_pred, loss.dtype)
+def reduced_loss(keras_loss, y_true, y_pred, sample_weight) -> Any:
+    """Compute the reduced value of a `Loss`."""
+    loss, reduction = keras_loss.spec, standard_reduction(keras_loss.reduction)
+    layer_mask = get_keras_mask(y_pred)
+    (y_true, y_pred, sample_weight), masks = read_all_foreign(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
+    masks += [] if layer_mask is None else [layer_mask]
+    pointwise, y_true, y_pred = _prepared(loss, y_true, y_pred, keras_loss.dtype)
     if on_tensorflow:
-        value = on_tensorflow.reduced(cost, spec, reduction, y_true, y_pred, sample_weight, mask)
+        value = on_tensorflow.weighted_loss(_elements(pointwise), loss, reduction, y_true, y_pred, sample_weight, masks)
     else:
         y_true, y_pred = weighted_reduction.with_matching_ranks(ops, y_true, y_pred)
-        if BACKEND == "torch" and mask is None and reduction in MEANS and math.prod(y_pred.shape):
-            value = _mean_in_one_pass(cost, spec, reduction, y_true, y_pred, sample_weight)
+        if BACKEND == "torch" and not masks and reduction in MEANS and math.prod(y_pred.shape):
+            value = _mean_in_one_pass(pointwise, loss.axis, reduction, y_true, y_pred, sample_weight)
         else:
-            value = weighted_reduction.reduced(ops, cost, spec, reduction, y_true, y_pred, sample_weight, mask)
-    return _delivered(value, loss, reduction)
+            value = weighted_reduction.weighted_loss(
+                ops, _elements(pointwise), loss, reduction, y_true, y_pred, sample_weight, masks
+            )
+    return _delivered(value, keras_loss, reduction)
 
 
-def reduced_samples(loss, y_true, y_pred, sample_weight, mask) -> Any:
-    """The reduced value of a `Loss` whose losses per sample a subclass computes, in `call` or `fn`.
+def reduced_samples(keras_loss, y_true, y_pred, sample_weight) -> Any:
+    """Compute the reduced value of a `Loss` whose losses per sample a subclass computes, in `call` or `fn`.
 
     As in Keras, weights, masks and the reduction are applied to what `call` returns.
     """
-    reduction, computed = standard_reduction(loss.reduction), _computed(loss.dtype)
-    y_true, y_pred = (keras.tree.map_structure(lambda one: _tensor(one, computed), one) for one in (y_true, y_pred))
-    returned = loss.call(y_true, y_pred)
-    mask, samples = both(ops, mask, get_keras_mask(returned)), _tensor(returned, computed)
-    for other in (sample_weight, mask):
-        if other is not None and samples.shape == ():  # one loss for all samples
-            samples: Any = ops.broadcast_to(samples, ops.shape(_tensor(other)))
-    reduce = on_tensorflow.reduced if on_tensorflow else functools.partial(weighted_reduction.reduced, ops)
-    value = reduce(lambda samples, _: samples, SAMPLES, reduction, samples, samples, sample_weight, mask)
-    return _delivered(value, loss, reduction)
+    reduction, dtype = standard_reduction(keras_loss.reduction), _computed(keras_loss.dtype)
+    sample_weight, weight_mask = read_foreign("sample_weight", sample_weight)
+    masks = [None if weight_mask is None else ~weight_mask, get_keras_mask(y_pred)]
+    y_true = keras.tree.map_structure(lambda each: _tensor(without_mask("y_true", each), dtype), y_true)
+    y_pred = keras.tree.map_structure(lambda each: _tensor(without_mask("y_pred", each), dtype), y_pred)
+    returned = keras_loss.call(y_true, y_pred)
+    masks = [mask for mask in (*masks, get_keras_mask(returned)) if mask is not None]
+    reduce = on_tensorflow.weighted_loss if on_tensorflow else functools.partial(weighted_reduction.weighted_loss, ops)
+    value = weighted_reduction.weighted_samples(ops, reduce, reduction, _tensor(returned, dtype), sample_weight, masks)
+    return _delivered(value, keras_loss, reduction)
 
 
-def _delivered(value, loss, reduction):
-    return _cast(scale_loss_for_distribution(value) if reduction in MEANS else value, loss.dtype)
+def _delivered(value, keras_loss, reduction):
+    return _cast(scale_loss_for_distribution(value) if reduction in MEANS else value, keras_loss.dtype)
 
 
-def sample_losses(spec, y_true, y_pred) -> Any:
-    """The mean over the axis of a loss, in the dtype of the predictions."""
+def sample_losses(loss, y_true, y_pred, may_lack_last=False) -> Any:
+    """Compute the mean over the axis of a loss, in the dtype of the predictions.
+
+    Args:
+        loss: A loss of `binxent.losses`.
+        y_true: Labels.
+        y_pred: Predictions.
+        may_lack_last: Whether their ranks may differ by a last axis of one.
+    """
+    (y_true, y_pred), masks = read_all_foreign(y_true=y_true, y_pred=y_pred)
+    if may_lack_last:
+        y_true, y_pred = _matched(y_true, y_pred)
     dtype = dtype_of(y_pred)
-    cost, y_true, y_pred = _prepared(spec, y_true, y_pred, dtype)
+    pointwise, y_true, y_pred = _prepared(loss, y_true, y_pred, dtype)
     if on_tensorflow:
-        return _cast(on_tensorflow.per_sample(cost, spec, y_true, y_pred), dtype)
-    return _cast(weighted_reduction.reduced(ops, cost, spec, "none", y_true, y_pred), dtype)
+        return _cast(on_tensorflow.sample_losses(_elements(pointwise), loss, y_true, y_pred, masks), dtype)
+    value = weighted_reduction.weighted_loss(ops, _elements(pointwise), loss, "none", y_true, y_pred, masks=masks)
+    return _cast(value, dtype)
+
+
+def totals(loss, dtype, y_true, y_pred, sample_weight) -> tuple[Any, Any]:
+    """Compute the sum of the weighted losses and the sum of the weights, for a metric of this dtype."""
+    layer_mask = get_keras_mask(y_pred)
+    (y_true, y_pred, sample_weight), masks = read_all_foreign(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
+    masks += [] if layer_mask is None else [layer_mask]
+    pointwise, y_true, y_pred = _prepared(loss, y_true, y_pred, dtype)
+    if on_tensorflow:
+        return on_tensorflow.totals(_elements(pointwise), loss, y_true, y_pred, sample_weight, masks)
+    y_true, y_pred = weighted_reduction.with_matching_ranks(ops, y_true, y_pred)
+    return weighted_reduction.totals(ops, _elements(pointwise), loss, y_true, y_pred, sample_weight, masks)
 
 
 def dtype_of(y_pred) -> str:
-    """The dtype in which a function returns the losses of these predictions."""
+    """Return the dtype in which a function returns the losses of these predictions."""
     dtype: Any = keras.backend.standardize_dtype(_tensor(y_pred).dtype)
     return dtype if keras.backend.is_float_dtype(dtype) else keras.config.floatx()
 
 
 def with_matching_ranks(y_true, y_pred) -> tuple[Any, Any]:
-    """Labels and predictions as tensors, one of them reshaped where their ranks differ by a last axis of one."""
+    """Convert labels and predictions to tensors, and reshape one if their ranks differ by a last axis of one."""
+    return _matched(without_mask("y_true", y_true), without_mask("y_pred", y_pred))
+
+
+def _matched(y_true, y_pred):
     y_true, y_pred = _tensor(y_true), _tensor(y_pred)
-    if any(getattr(one.shape, "rank", 0) is None or hasattr(one, "row_splits") for one in (y_true, y_pred)):
+    if any(getattr(each.shape, "rank", 0) is None or hasattr(each, "row_splits") for each in (y_true, y_pred)):
         return y_true, y_pred  # their ranks are matched when the graph runs
     return weighted_reduction.with_matching_ranks(ops, y_true, y_pred)
 
 
-def totals(spec, dtype, y_true, y_pred, sample_weight, mask) -> tuple[Any, Any]:
-    """The sum of the weighted losses and the sum of the weights, for a metric of this dtype."""
-    cost, y_true, y_pred = _prepared(spec, y_true, y_pred, dtype)
-    if on_tensorflow:
-        return on_tensorflow.totals(cost, spec, y_true, y_pred, sample_weight, mask)
-    y_true, y_pred = weighted_reduction.with_matching_ranks(ops, y_true, y_pred)
-    return weighted_reduction.totals(ops, cost, spec, y_true, y_pred, sample_weight, mask)
-
-
-def _prepared(spec, y_true, y_pred, dtype) -> tuple[Any, Any, Any]:
-    """A function for the loss of each element, and labels and predictions in the dtype to compute in.
+def _prepared(loss, y_true, y_pred, dtype) -> tuple[Any, Any, Any]:
+    """Return the element part of a loss, and labels and predictions in the dtype to compute in.
 
     Predictions are replaced by the logits behind them where these are known and no larger clip is asked for.
 
@@ -119,21 +140,25 @@ def _prepared(spec, y_true, y_pred, dtype) -> tuple[Any, Any, Any]:
             f"binxent.keras runs on jax, tensorflow and torch; Keras runs on {BACKEND}. Set the environment variable "
             "KERAS_BACKEND to jax or tensorflow or torch before Keras is imported."
         )
-    loss, computed = spec.pointwise, _computed(dtype)
-    if not spec.from_logits and (spec.epsilon or 0) <= 1e-7:
+    pointwise, computed = loss.pointwise, _computed(dtype)
+    if not loss.from_logits and (loss.epsilon or 0) <= 1e-7:
         logits = logits_behind(y_pred)
         if logits is not None:
-            loss, y_pred = loss.read_as("logit"), logits
-    cost = functools.partial(_cost, driver.elementwise, loss)
+            pointwise, y_pred = pointwise.read_as("logit"), logits
     is_half = getattr(y_pred, "dtype", None) is not None and keras.backend.standardize_dtype(y_pred.dtype) == "float16"
-    if is_half and loss.prediction_kind != "logit":
+    if is_half and pointwise.prediction_kind != "logit":
         y_pred = _from_float16(y_pred)
-    return cost, _tensor(y_true, computed), _tensor(y_pred, computed)
+    return pointwise, _tensor(y_true, computed), _tensor(y_pred, computed)
+
+
+def _elements(pointwise):
+    """Return the function of (predictions, labels) that computes the loss of each element."""
+    return functools.partial(_run, driver.elementwise, pointwise)
 
 
 @ops.custom_gradient
 def _from_float16(y_pred):
-    """Probabilities in float32, whose slope of up to 1e7 at the clip must not become infinite on its way back.
+    """Convert probabilities to float32: the slope of up to 1e7 at the clip must not become infinite on its way back.
 
     The slope of a saturated sigmoid is 0, and 0 * inf is NaN.
     """
@@ -145,8 +170,8 @@ def _from_float16(y_pred):
     return ops.cast(y_pred, "float32"), gradient
 
 
-def _cost(function, *arguments):
-    """What a function of the driver returns, with errors in the words of this door."""
+def _run(function, *arguments):
+    """Run a function of the driver, with errors in the words of this door."""
     try:
         return function(*arguments)
     except (RuntimeError, ValueError) as error:
@@ -155,20 +180,17 @@ def _cost(function, *arguments):
         raise renamed(error, ARGUMENTS) from None
 
 
-def _mean_in_one_pass(cost, spec, reduction, y_true, y_pred, sample_weight):
-    """The mean of torch tensors, by the kernel that would compute the elements."""
-    shape = tuple(y_pred.shape)
-    require_same_shape("y_true", y_true.shape, "y_pred", shape)
-    reduced_axes(spec.axis, len(shape))  # refuses an impossible axis
-    weight = None
-    if sample_weight is not None:
-        weight = _tensor(sample_weight, y_pred.dtype)
-        weight = weight.reshape(weight_shape(weight.shape, shape))
-    return _cost(driver.reduced, cost.args[1], MEANS[reduction], y_pred, y_true, weight)
+def _mean_in_one_pass(pointwise, axis, reduction, y_true, y_pred, sample_weight):
+    """Compute the mean of torch tensors by the kernel that would compute the elements."""
+    weight = None if sample_weight is None else _tensor(sample_weight, y_pred.dtype)
+    weight_shape = None if weight is None else weight.shape
+    shapes = resolve(y_true.shape, y_pred.shape, axis, weight_shape, may_lack_last=False)
+    weight = None if weight is None else weight.reshape(shapes.weight)
+    return _run(driver.reduced, pointwise, MEANS[reduction], y_pred, y_true, weight)
 
 
 def _computed(dtype):
-    """The dtype to compute in: halves are too coarse."""
+    """Return the dtype to compute in: halves are too coarse."""
     return "float64" if dtype == "float64" else "float32"
 
 

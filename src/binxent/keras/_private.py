@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import keras.src.losses
 import keras.src.metrics
-from keras.saving import register_keras_serializable
+from keras.saving import get_registered_object, register_keras_serializable
 from keras.src.backend import get_keras_mask, set_keras_mask  # the only way to the mask that a layer leaves
 from keras.src.losses.loss import scale_loss_for_distribution  # what Keras's own losses do
 from keras.src.models.functional import Functional  # what every functional model is
@@ -24,6 +24,7 @@ __all__ = [
     "get_keras_mask",
     "is_transformed",
     "registered",
+    "registered_class",
     "scale_loss_for_distribution",
     "set_keras_mask",
 ]
@@ -46,3 +47,8 @@ def registered(package: str = "binxent") -> Callable[[Definition], Definition]:
     """Register a class or a function with Keras, which saves it by its name; type checkers keep its signature."""
     register: Any = register_keras_serializable(package)
     return register
+
+
+def registered_class(name: str) -> Any:
+    """Return a class of this door by its name."""
+    return get_registered_object(f"binxent>{name}")

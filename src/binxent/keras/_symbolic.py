@@ -6,15 +6,14 @@ import keras
 import numpy as np
 from keras.saving import deserialize_keras_object, serialize_keras_object
 
-from binxent._core.shapes import match_ranks, reduced_axes, require_one_per_label, require_same_shape, weight_shape
+from binxent._core.array_likes import without_mask
+from binxent._core.shapes import require_one_per_label, require_same_shape, resolve
 from binxent.keras import _evaluation
-from binxent.keras._private import registered
-
-KERAS_LOSSES: dict[Any, Any] = {}  # by the kind of loss of `binxent.losses`; `losses.py` fills it
+from binxent.keras._private import registered, registered_class
 
 
 def is_symbolic(*tensors):
-    """Whether a functional model is being put together, so that no values are there yet."""
+    """Return whether a functional model is being put together, so that no values are there yet."""
     return any(isinstance(tensor, keras.KerasTensor) for tensor in tensors)
 
 
@@ -22,11 +21,18 @@ def _shape(tensor: Any) -> tuple[int | None, ...]:
     return tuple(tensor.shape) if hasattr(tensor, "shape") else np.shape(tensor)
 
 
-def sample_losses(spec, y_true, y_pred) -> Any:
-    """The loss per sample as a function computes it, without matching ranks and in the dtype of the predictions."""
+def loss_of(keras_loss, y_true, y_pred, sample_weight) -> Any:
+    """Return what a Keras loss computes of symbolic tensors."""
+    y_true, y_pred = without_mask("y_true", y_true), without_mask("y_pred", y_pred)
+    return LossOperation(keras_loss)(y_true, y_pred, without_mask("sample_weight", sample_weight))
+
+
+def sample_losses(loss, y_true, y_pred) -> Any:
+    """Return the loss per sample as a function computes it: of equal shapes, in the dtype of the predictions."""
+    y_true, y_pred = without_mask("y_true", y_true), without_mask("y_pred", y_pred)
     require_same_shape("y_true", _shape(y_true), "y_pred", _shape(y_pred))
-    loss = KERAS_LOSSES[type(spec)].from_config(spec.get_config())
-    return LossOperation(loss, per_sample=True)(y_true, y_pred)
+    keras_loss = registered_class(type(loss).__name__).from_config(loss.get_config())
+    return LossOperation(keras_loss, per_sample=True)(y_true, y_pred)
 
 
 @registered()
@@ -49,26 +55,24 @@ class LossOperation(keras.Operation):
         return self.loss.call(y_true, y_pred) if self.per_sample else self.loss(y_true, y_pred, sample_weight)
 
     def compute_output_spec(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Work the shape and the dtype of the result out, and refuse shapes that do not match.
+        """Compute the shape and the dtype of the result, and refuse shapes that do not match.
 
         Raises:
             ValueError: Shapes do not match.
         """
-        loss = self.loss
-        if loss.reduction in (None, "none") and loss._is_extended():
-            return super().compute_output_spec(y_true, y_pred, sample_weight)
-        true_shape, shape = match_ranks(_shape(y_true), _shape(y_pred))
-        if not loss._is_extended():
-            require_same_shape("y_true", true_shape, "y_pred", shape)
-            if shape[-1:] != (None,):
-                require_one_per_label(loss.spec.pointwise.constant_names, loss.spec.pointwise.constants, shape)
-            if sample_weight is not None:
-                weight_shape(_shape(sample_weight), shape)
-        axes = reduced_axes(loss.spec.axis, len(shape))
-        samples = tuple(size for axis, size in enumerate(shape) if axis not in axes)
+        keras_loss = self.loss
+        by_sample = keras_loss.reduction in (None, "none")
+        if keras_loss._is_extended():
+            if by_sample:
+                return super().compute_output_spec(y_true, y_pred, sample_weight)
+            return keras.KerasTensor((), keras_loss.dtype)
+        loss, weight_shape = keras_loss.spec, None if sample_weight is None else _shape(sample_weight)
+        shapes = resolve(_shape(y_true), _shape(y_pred), loss.axis, weight_shape)
+        if shapes.pred[-1:] != (None,):
+            require_one_per_label(loss.pointwise.constant_names, loss.pointwise.constants, shapes.pred)
         if self.per_sample:
-            return keras.KerasTensor(samples, _evaluation.dtype_of(y_pred))
-        return keras.KerasTensor(samples if loss.reduction in (None, "none") else (), loss.dtype)
+            return keras.KerasTensor(shapes.samples, _evaluation.dtype_of(y_pred))
+        return keras.KerasTensor(shapes.samples if by_sample else (), keras_loss.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the loss and the name, which `from_config` takes back."""

@@ -10,7 +10,7 @@ from binxent import losses
 from binxent._core.keras_config import ConfiguredLoss, arguments
 from binxent._core.types import Axis, Reduction
 from binxent.keras import _evaluation, _functions, _logit_tracing, _symbolic
-from binxent.keras._private import get_keras_mask, registered
+from binxent.keras._private import registered
 
 __all__ = [
     "AsymmetricCrossentropy",
@@ -41,6 +41,7 @@ class Loss(ConfiguredLoss, keras.losses.Loss):
     """
 
     _keras_options = ("name", "reduction", "dtype")
+    _evaluation = _evaluation
 
     def __init__(self, *, dtype: str | keras.DTypePolicy | None = None, **options: Any) -> None:
         spec: Any = self._define(**options)
@@ -54,6 +55,7 @@ class Loss(ConfiguredLoss, keras.losses.Loss):
 
         Args:
             y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`; ranks may differ by a last axis of 1.
+                Here and below, entries that a masked array (np.ma) masks take no part; `fit` drops such a mask.
             y_pred: Predictions, logits or probabilities. A mask that a layer left on them is honoured.
             sample_weight: A number, or an array in the shape of `y_pred` or of its leading axes.
 
@@ -65,29 +67,14 @@ class Loss(ConfiguredLoss, keras.losses.Loss):
             ValueError: Shapes do not match.
         """
         if _symbolic.is_symbolic(y_true, y_pred, sample_weight):
-            return _symbolic.LossOperation(self)(y_true, y_pred, sample_weight)
+            return _symbolic.loss_of(self, y_true, y_pred, sample_weight)
         if self._checks_left:
             self._checks_left = _logit_tracing.warn_if_mismatched(
                 self.name, self.from_logits, y_pred, self._checks_left
             )
         with keras.name_scope(self.name):
             compute = _evaluation.reduced_samples if self._is_extended() else _evaluation.reduced_loss
-            return compute(self, y_true, y_pred, sample_weight, get_keras_mask(y_pred))
-
-    def _is_extended(self):
-        """Whether a subclass, or somebody after it, has brought another way to compute losses per sample."""
-        return getattr(self.call, "__func__", None) is not Loss.call or self.fn is not self._own_fn
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Compute the loss per sample, without weights."""
-        operands = _evaluation.with_matching_ranks(y_true, y_pred)
-        if self.fn is self._own_fn:
-            return _evaluation.sample_losses(self.spec, *operands)
-        return self.fn(*operands, **self._fn_kwargs)
-
-    @staticmethod
-    def _function_of(spec):
-        return lambda y_true, y_pred, **options: _evaluation.sample_losses(spec(**options), y_true, y_pred)
+            return compute(self, y_true, y_pred, sample_weight)
 
     def _keras_config(self):
         return {"name": self.name, "reduction": self.reduction, "dtype": self._own_dtype}
@@ -259,7 +246,3 @@ class PolyBinaryCrossentropy(Loss, spec=losses.PolyBinaryCrossentropy, fn=_funct
         epsilon: float | None = 1e-7,
     ) -> None:
         super().__init__(**arguments(locals()))
-
-
-for _kind in (BinaryCrossentropy, BinaryFocalCrossentropy, AsymmetricCrossentropy, PolyBinaryCrossentropy):
-    _symbolic.KERAS_LOSSES[_kind._define] = _kind

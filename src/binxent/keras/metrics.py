@@ -24,6 +24,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from binxent import losses
+from binxent._core.array_likes import without_mask
 from binxent._core.keras_config import Configured, arguments
 from binxent.keras import _evaluation, _logit_tracing
 from binxent.keras._private import get_keras_mask, registered, set_keras_mask
@@ -69,6 +70,7 @@ class Metric(Configured, keras.metrics.Metric):
 
         Args:
             y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`; ranks may differ by a last axis of 1.
+                Here and below, entries that a masked array (np.ma) masks take no part.
             y_pred: Predictions, logits or probabilities. A mask that a layer left on them is honoured.
             sample_weight: A number, or an array in the shape of `y_pred` or of its leading axes.
 
@@ -79,8 +81,7 @@ class Metric(Configured, keras.metrics.Metric):
             self._checks_left = _logit_tracing.warn_if_mismatched(
                 self.name, self.from_logits, y_pred, self._checks_left
             )
-        mask = get_keras_mask(y_pred)
-        added: Any = ops.stack(_evaluation.totals(self.spec, self.dtype, y_true, y_pred, sample_weight, mask))
+        added: Any = ops.stack(_evaluation.totals(self.spec, self.dtype, y_true, y_pred, sample_weight))
         # Knuth's TwoSum: what a sum rounds away, exactly.
         before: Any = ops.convert_to_tensor(self._sums)
         after = before + added
@@ -243,7 +244,13 @@ class FromLogits(keras.metrics.Metric):
         self._direction = getattr(inner, "_direction", None)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch of labels and logits into account."""
+        """Take a batch of labels and logits into account.
+
+        Raises:
+            TypeError: One of them is a masked array (np.ma), whose mask the metrics of Keras would drop.
+        """
+        y_true, y_pred = without_mask("y_true", y_true), without_mask("y_pred", y_pred)
+        sample_weight = without_mask("sample_weight", sample_weight)
         probabilities: Any = ops.sigmoid(y_pred)
         mask = get_keras_mask(y_pred)
         if mask is not None:

@@ -11,34 +11,35 @@ from binxent.tensorflow._replicas import whole_mean
 from binxent.tensorflow._shapes import in_the_same_shape
 
 
-def reduced(cost, loss, reduction, y_true, y_pred, sample_weight=None, mask=None) -> Any:
-    """Reduce as `weighted_reduction.reduced` does, with labels whose rank may differ by a last axis of one.
+def weighted_loss(elementwise, loss, reduction, y_true, y_pred, sample_weight=None, masks=()) -> Any:
+    """Reduce as `weighted_reduction.weighted_loss` does, with labels whose rank may differ by a last axis of one.
 
     Args:
-        cost: The loss of each element, a function of (predictions, labels).
+        elementwise: The loss of each element, a function of (predictions, labels).
         loss: A loss of `binxent.losses`.
         reduction: One of `shapes.REDUCTIONS`.
         y_true: Labels, perhaps ragged, in the dtype of `y_pred`.
         y_pred: Predictions, perhaps ragged, in the dtype to compute in.
         sample_weight: None, or values in the shape of `y_pred` or of its leading axes.
-        mask: None, or the same of truth values, for tensors that are not ragged.
+        masks: Truth values in such shapes, for tensors that are not ragged.
     """
     if isinstance(y_true, tf.RaggedTensor) or isinstance(y_pred, tf.RaggedTensor):
-        return _reduced_rows(cost, loss, reduction, y_true, y_pred, sample_weight)
+        return _loss_of_rows(elementwise, loss, reduction, y_true, y_pred, sample_weight)
     operands = _prepared(y_true, y_pred, sample_weight)
-    return weighted_reduction.reduced(operations, cost, loss, reduction, *operands, mask, whole_mean)
+    return weighted_reduction.weighted_loss(operations, elementwise, loss, reduction, *operands, masks, whole_mean)
 
 
-def per_sample(cost, loss, y_true, y_pred) -> Any:
+def sample_losses(elementwise, loss, y_true, y_pred, masks=()) -> Any:
     """Compute the mean over the axis of a loss, with labels in the shape of the predictions."""
     if isinstance(y_true, tf.RaggedTensor) or isinstance(y_pred, tf.RaggedTensor):
-        return _reduced_rows(cost, loss, "none", y_true, y_pred, None)
-    return weighted_reduction.reduced(operations, cost, loss, "none", _ranked(y_true, y_pred), y_pred)
+        return _loss_of_rows(elementwise, loss, "none", y_true, y_pred, None)
+    labels = _ranked(y_true, y_pred)
+    return weighted_reduction.weighted_loss(operations, elementwise, loss, "none", labels, y_pred, masks=masks)
 
 
-def totals(cost, loss, y_true, y_pred, sample_weight=None, mask=None) -> tuple[Any, Any]:
+def totals(elementwise, loss, y_true, y_pred, sample_weight=None, masks=()) -> tuple[Any, Any]:
     """Compute the sum of the weighted losses, and that of the weights, of tensors that are not ragged."""
-    return weighted_reduction.totals(operations, cost, loss, *_prepared(y_true, y_pred, sample_weight), mask)
+    return weighted_reduction.totals(operations, elementwise, loss, *_prepared(y_true, y_pred, sample_weight), masks)
 
 
 def _prepared(y_true, y_pred, sample_weight) -> tuple[Any, Any, Any]:
@@ -74,7 +75,7 @@ def _ranked(values, y_pred, leading=False):
         return tf.broadcast_to(values, wanted)
 
 
-def _reduced_rows(cost, loss, reduction, y_true, y_pred, sample_weight):
+def _loss_of_rows(elementwise, loss, reduction, y_true, y_pred, sample_weight):
     """Reduce the loss of ragged tensors, one sample per row; means leave out empty rows."""
     ragged: Any = y_pred if isinstance(y_pred, tf.RaggedTensor) else y_true
     if isinstance(y_true, tf.RaggedTensor) and isinstance(y_pred, tf.RaggedTensor):
@@ -85,13 +86,15 @@ def _reduced_rows(cost, loss, reduction, y_true, y_pred, sample_weight):
     )
     y_true, y_pred = weighted_reduction.with_matching_ranks(operations, y_true, y_pred)
 
-    def samples(cost, sample_weight):
-        return weighted_reduction.reduced(operations, cost, loss, "none", y_true, y_pred, sample_weight, inside)
+    def samples(elementwise, sample_weight):
+        return weighted_reduction.weighted_loss(
+            operations, elementwise, loss, "none", y_true, y_pred, sample_weight, [inside]
+        )
 
     def ones(y_pred, y_true):
         return tf.ones_like(y_pred)
 
-    values = samples(cost, sample_weight)
+    values = samples(elementwise, sample_weight)
     if reduction == "none":
         rank = y_pred.shape.rank
         deepest = min(ragged.ragged_rank, min(reduced_axes(loss.axis, rank), default=rank) - 1)

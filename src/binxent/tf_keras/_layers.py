@@ -4,23 +4,31 @@ from typing import Any
 
 import tf_keras
 
+from binxent._core.array_likes import without_mask
 from binxent._core.shapes import require_same_shape
-from binxent.tf_keras._private import KerasTensor, registered
-
-KERAS_LOSSES: dict[Any, Any] = {}  # by the kind of loss of `binxent.losses`; `_losses.py` fills it
+from binxent.tf_keras._private import KerasTensor, registered, registered_class
 
 
 def is_symbolic(*tensors):
-    """Whether layers are being put together, so that no values are there yet."""
+    """Return whether layers are being put together, so that no values are there yet."""
     return any(isinstance(tensor, KerasTensor) for tensor in tensors)
 
 
-def sample_losses(spec, y_true, y_pred) -> Any:
-    """The loss per sample as a function computes it, without matching ranks and in the dtype of the predictions."""
+def loss_of(keras_loss, y_true, y_pred, sample_weight) -> Any:
+    """Return what a Keras loss computes of symbolic tensors."""
+    inputs = [without_mask("y_true", y_true), without_mask("y_pred", y_pred)]
+    if sample_weight is not None:
+        inputs.append(without_mask("sample_weight", sample_weight))
+    return LossLayer(keras_loss)(inputs)
+
+
+def sample_losses(loss, y_true, y_pred) -> Any:
+    """Return the loss per sample as a function computes it: of equal shapes, in the dtype of the predictions."""
+    y_true, y_pred = without_mask("y_true", y_true), without_mask("y_pred", y_pred)
     if all(hasattr(tensor, "shape") for tensor in (y_true, y_pred)):
         require_same_shape("y_true", tuple(y_true.shape), "y_pred", tuple(y_pred.shape))
-    loss = KERAS_LOSSES[type(spec)].from_config(spec.get_config())
-    return LossLayer(loss, per_sample=True)([y_true, y_pred])
+    keras_loss = registered_class(type(loss).__name__).from_config(loss.get_config())
+    return LossLayer(keras_loss, per_sample=True)([y_true, y_pred])
 
 
 @registered()

@@ -38,6 +38,7 @@ class Loss(ConfiguredLoss, tf_keras.losses.Loss):
     """
 
     _keras_options = ("name", "reduction")
+    _evaluation = _evaluation
 
     def __init__(self, *, reduction: Reduction | None = "auto", **options: Any) -> None:
         spec = self._define(reduction=reduction, **options)
@@ -50,6 +51,7 @@ class Loss(ConfiguredLoss, tf_keras.losses.Loss):
 
         Args:
             y_true: Labels in [0, 1], of any real dtype, in the shape of `y_pred`; ranks may differ by a last axis of 1.
+                Here and below, entries that a masked array (np.ma) masks take no part; `fit` drops such a mask.
             y_pred: Predictions, logits or probabilities. A mask that a layer left on them is honoured.
             sample_weight: A number, or values in the shape of `y_pred` or of its leading axes.
 
@@ -63,8 +65,7 @@ class Loss(ConfiguredLoss, tf_keras.losses.Loss):
             tf.errors.InvalidArgumentError: Shapes do not match that are known only when a graph runs.
         """
         if _layers.is_symbolic(y_true, y_pred, sample_weight):
-            inputs = [y_true, y_pred] if sample_weight is None else [y_true, y_pred, sample_weight]
-            return _layers.LossLayer(self)(inputs)
+            return _layers.loss_of(self, y_true, y_pred, sample_weight)
         reduction = standard_reduction(self._get_reduction())
         if self.spec.reduction == WEIGHTED and reduction == "sum_over_batch_size":
             reduction = WEIGHTED
@@ -74,21 +75,12 @@ class Loss(ConfiguredLoss, tf_keras.losses.Loss):
                 return _evaluation.reduced_samples(self.spec, call, reduction, y_true, y_pred, sample_weight)
             return _evaluation.reduced_loss(self.spec, reduction, y_true, y_pred, sample_weight)
 
-    def _is_extended(self):
-        """Whether a subclass, or somebody after it, has brought another way to compute losses per sample."""
-        return getattr(self.call, "__func__", None) is not Loss.call or self.fn is not self._own_fn
-
     @not_converted
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Compute the loss per sample, without weights."""
-        operands = _evaluation.with_matching_ranks(y_true, y_pred)
-        if self.fn is self._own_fn:
-            return _evaluation.sample_losses(self.spec, *operands)
-        return self.fn(*operands, **self._fn_kwargs)
+        return super().call(y_true, y_pred)
 
-    @staticmethod
-    def _function_of(spec):
-        return lambda y_true, y_pred, **options: _evaluation.sample_losses(spec(**options), y_true, y_pred)
+    _own_call = call
 
     def _keras_config(self):
         is_own = self.spec.reduction in UNKNOWN and self.reduction == "sum_over_batch_size"
@@ -261,7 +253,3 @@ class PolyBinaryCrossentropy(Loss, spec=losses.PolyBinaryCrossentropy, fn=_funct
         epsilon: float | None = 1e-7,
     ) -> None:
         super().__init__(**arguments(locals()))
-
-
-for _kind in (BinaryCrossentropy, BinaryFocalCrossentropy, AsymmetricCrossentropy, PolyBinaryCrossentropy):
-    _layers.KERAS_LOSSES[_kind._define] = _kind

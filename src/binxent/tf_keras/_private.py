@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 import tf_keras
-from tf_keras.saving import register_keras_serializable
+from tf_keras.saving import get_registered_object, register_keras_serializable
 
 Definition = TypeVar("Definition")
 KerasTensor: Any = tf_keras.__internal__.KerasTensor
@@ -28,6 +28,11 @@ def registered(package: str = "binxent") -> Callable[[Definition], Definition]:
     """Register a class or a function with Keras, which saves it by its name; type checkers keep its signature."""
     register: Any = register_keras_serializable(package)
     return register
+
+
+def registered_class(name: str) -> Any:
+    """Return a class of this door by its name."""
+    return get_registered_object(f"binxent>{name}")
 
 
 def not_converted(function: Definition) -> Definition:

@@ -1,0 +1,70 @@
+"""Masks and missing values of arrays that come from outside of TensorFlow."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+import tf_keras
+from support.compare import close
+from support.foreign import HIDDEN, IMPOSSIBLE, MASKED, REDUCTIONS, X, Y, refused, truth
+
+from binxent import tf_keras as door
+
+LOSS = door.BinaryCrossentropy(True)
+FUNCTION_OF_ITS_OWN = door.BinaryCrossentropy(True)
+FUNCTION_OF_ITS_OWN.fn = lambda y_true, y_pred, **options: y_pred[..., 0]
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masked_entries_take_no_part(name):
+    y_true, y_pred, weight = MASKED[name]
+    for reduction in REDUCTIONS:
+        got = door.BinaryCrossentropy(True, reduction=reduction)(y_true, y_pred, weight)
+        close(got, truth(reduction, y_true, y_pred, weight), 1e-6)
+    for compute in (LOSS.call, lambda *given: door.binary_crossentropy(*given, from_logits=True)):
+        close(compute(y_true, y_pred), truth("none", y_true, y_pred, None), 1e-6)
+
+
+def test_masks_of_arrays_and_of_layers_meet():
+    predictions = tf.constant(X[:, :1])
+    predictions._keras_mask = tf.constant([True, False, True])
+    close(LOSS(np.ma.array([1, 0, 7], mask=[0, 0, 1]), predictions), np.logaddexp(0, -2.0), 1e-6)
+    close(FUNCTION_OF_ITS_OWN(Y, X, np.ma.array([1.0, np.nan, np.nan], mask=[0, 1, 1])), 2.0)
+
+
+def test_masks_are_refused_where_nothing_could_come_of_them():
+    label, inputs, rows = np.ma.array(Y, mask=HIDDEN), tf_keras.Input((2,)), tf.ragged.constant([[1.0], [0.0, 1.0]])
+    for name, call in (
+        ("y_true", lambda: FUNCTION_OF_ITS_OWN(label, X)),
+        ("y_pred", lambda: FUNCTION_OF_ITS_OWN.call(Y, label)),
+        ("y_true", lambda: LOSS(label, inputs)),
+        ("y_true", lambda: door.binary_crossentropy(label, inputs)),
+        ("sample_weight", lambda: LOSS(Y, inputs, label)),
+        ("sample_weight", lambda: LOSS(rows, rows, label[:, 0])),
+    ):
+        words = refused(call)
+        assert words.startswith(f"`{name}` must be an array of real numbers; got a masked array. Fill it"), words
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_missing_values_are_refused(name):
+    values, words = IMPOSSIBLE[name]
+    right = np.zeros(np.shape(values), "float32")
+    for argument, call in (
+        ("y_true", lambda: LOSS(values, right)),
+        ("y_true", lambda: LOSS.call(values, right)),
+        ("y_true", lambda: FUNCTION_OF_ITS_OWN.call(values, right)),
+        ("y_true", lambda: door.binary_crossentropy(values, right)),
+        ("y_pred", lambda: LOSS(right, values)),
+        ("sample_weight", lambda: LOSS(right, right, values)),
+        ("sample_weight", lambda: FUNCTION_OF_ITS_OWN(right, right, values)),
+    ):
+        got = refused(call)
+        assert got.startswith(f"`{argument}` ") and words in got, got
+
+
+def test_columns_without_a_missing_value_are_what_they_hold():
+    for dtype in ("Int64", "boolean", "Float64"):
+        column = pd.Series([1, 0, 1], dtype=dtype)
+        close(LOSS(column, X[:, 0], column), truth("mean", [1, 0, 1], X[:, 0], [1, 0, 1]), 1e-6)
+        close(LOSS([column, column], X.T), truth("mean", [[1, 0, 1]] * 2, X.T, None), 1e-6)
