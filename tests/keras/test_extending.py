@@ -135,7 +135,7 @@ def test_a_replaced_fn_is_used():
 def test_losses_of_ones_own_options_are_saved_and_trained(tmp_path):
     x, y = table(32)
     model = keras.Sequential([keras.Input((5,)), layers.Dense(1)])
-    model.compile("sgd", Costly(4.0, from_logits=True), metrics=[CostlyMean(from_logits=True)])
+    model.compile("sgd", Costly(4.0, from_logits=True), metrics=[CostlyMean(from_logits=True)], run_eagerly=True)
     loss, mean = model.evaluate(x, y, verbose=0)
     close(4 * mean, 10 * loss, 1e-5)
     assert float(model.metrics[1].metrics[0].batches) == 1

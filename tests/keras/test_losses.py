@@ -311,7 +311,7 @@ def in_double_precision():
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX has transformations")
-@each_class
+@pytest.mark.parametrize("define", [door.BinaryCrossentropy, door.AsymmetricCrossentropy])
 def test_transformations(define):
     import jax
 

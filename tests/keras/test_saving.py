@@ -3,7 +3,7 @@
 import keras
 import pytest
 from keras import layers
-from support.keras_calls import table
+from support.keras_calls import on_any_backend, table
 
 import binxent.keras as door
 from binxent.keras import metrics
@@ -15,6 +15,7 @@ CASES = [
 ]
 
 
+@on_any_backend
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 @pytest.mark.parametrize(("kind", "function"), CASES)
 def test_a_model_comes_back_with_its_losses(kind, function, suffix, tmp_path):

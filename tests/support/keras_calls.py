@@ -2,11 +2,13 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 from support.compare import numbers
 
 BACKEND = keras.config.backend()
 RNG = np.random.default_rng(0)
+on_any_backend = pytest.mark.skipif(BACKEND != "jax", reason="Every backend would show the same: JAX does.")
 
 
 def value_and_gradient(function, values, dtype="float32"):
