@@ -58,7 +58,10 @@ def test_models_learn_in_every_way(way):
     close(model.evaluate(x, y, verbose=0), costs.mean(), 1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # by torch itself
+# All three come from torch itself, while it compiles.
+@pytest.mark.filterwarnings("ignore:<class 'torch.autograd.function.Function'> should not be:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 @pytest.mark.skipif(BACKEND != "torch" or not shutil.which("g++"), reason="torch.compile needs a compiler")
 def test_a_model_learns_under_torch_compile():
     x, y = table(32)
