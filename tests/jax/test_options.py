@@ -155,6 +155,6 @@ def test_variables_of_flax_are_followed_where_they_are_traced():
 def test_a_loss_on_numpy_arrays_names_this_door_for_a_traced_array():
     loss = bx.BinaryCrossentropy(from_logits=True)
     for transform in (jax.jit, jax.grad, jax.vmap):
-        with pytest.raises(TypeError, match=r"`y_pred` is a \w*Tracer, .*\. Take the loss from `binxent\.jax`, and in a"):
+        with pytest.raises(TypeError, match=r"`y_pred` is a \w*Tracer, .*\. Take the loss from `binxent\.jax`, and"):
             transform(lambda x: loss(np.ones(3), x))(jnp.ones(3))
     close(loss(jnp.ones(3), jnp.zeros(3)), np.float64(math.log(2)))

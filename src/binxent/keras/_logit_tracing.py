@@ -29,7 +29,7 @@ if keras.backend.backend() == "tensorflow":
 else:
 
     def logits_behind(predictions: Any) -> Any:
-        """The logits whose sigmoid predictions are known to be, or None; JAX leaves no trace of them.
+        """Return the logits whose sigmoid predictions are known to be, or None; JAX leaves no trace of them.
 
         On torch, Keras leaves the input of its sigmoid on the result, but that of its softmax as well: the graph names
         its operations, and without one the sigmoid is taken again and compared.
@@ -82,7 +82,7 @@ def warn_if_mismatched(name, from_logits, y_pred, checks_left):
 
 
 def _by_model(y_pred):
-    """The source of predictions in the model that is being trained or evaluated, if one further up the stack is."""
+    """Return the source of predictions in the model whose training or evaluation is further up the stack."""
     for frame, model in _models_at_work():
         # Overridden steps may change the outputs before they come here.
         if outputs_of(model) and is_builtin(model, *BUILTIN_STEPS):
@@ -110,7 +110,7 @@ def _is_class_weighted():
 
 
 def _models_at_work():
-    """The frames up the stack in which a method of a model is running, and the model."""
+    """Yield the frames up the stack in which a method of a model is running, and the model."""
     frame = sys._getframe(1)
     while frame is not None:
         owner = frame.f_locals.get("self")
@@ -120,7 +120,7 @@ def _models_at_work():
 
 
 def _by_graph(y_pred):
-    """The source of predictions in the graph of TensorFlow or torch, or in what Keras left on them."""
+    """Return the source of predictions in the graph of TensorFlow or torch, or in what Keras left on them."""
     if keras.backend.backend() == "tensorflow" and _is_symbolic(y_pred):
         return _kind(y_pred.op, _tf_name, _tf_inputs), f" ('{y_pred.op.name}')"
     if getattr(y_pred, "grad_fn", None) is not None:
@@ -129,7 +129,7 @@ def _by_graph(y_pred):
 
 
 def _kind(operation, name_of, inputs_of):
-    """The kind of an operation of a graph: "sigmoid", or "linear" for a product to which a variable is added."""
+    """Return the kind of an operation of a graph: "sigmoid", or "linear" for a product plus a variable."""
 
     def before_reshaping(operation):
         while name_of(operation) in RESHAPING:

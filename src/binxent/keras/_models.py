@@ -125,7 +125,7 @@ def _output_names(model):
 
 
 def _convert(model, converted, activate):
-    """The model with another activation at the end of some outputs, compiled if the model is."""
+    """Return the model with another activation at the end of some outputs, compiled if the model is."""
     if isinstance(model, keras.Sequential):
         first: Any = model.inputs[0]
         layers = [*model.layers]
@@ -154,7 +154,7 @@ class _Replacements:
         self.ends = [self.end(output) for output in outputs]
 
     def end(self, output):
-        """The tensor whose activation is to be changed."""
+        """Return the tensor whose activation is to be changed."""
         operation = output._keras_history.operation
         return self.end(node_of(output).input_tensors[0]) if _is_passed_by(operation, self.activate) else output
 
@@ -180,7 +180,7 @@ class _Replacements:
 
 
 def _is_passed_by(layer, activate):
-    """Whether the activation to be changed comes before this layer."""
+    """Return whether the activation to be changed comes before this layer."""
     return isinstance(layer, RESHAPING) or (activate is keras.activations.linear and passes_on(layer))
 
 
@@ -193,7 +193,7 @@ def _convert_nested(model, converted, activate):
 
 
 def _converted_layers(layer, activate, renamed=False):
-    """What takes the place of the last layer: its twin with another activation, or itself and a sigmoid."""
+    """Return the replacement of the last layer: its twin with another activation, or itself and a sigmoid."""
     if isinstance(layer, keras.Model) and outputs_of(layer):
         return [_convert_nested(layer, [0], activate)]
     if activation(layer) is None:
@@ -202,7 +202,7 @@ def _converted_layers(layer, activate, renamed=False):
 
 
 def _twin(layer, activate, renamed):
-    """A layer with the same variables, the very same ones, and another activation."""
+    """Make a layer that shares its variables with another one, and has another activation."""
     twin: Any = type(layer).__new__(type(layer))  # pyright: ignore[reportCallIssue]
     own = dict(twin.__dict__)
     twin.__dict__.update({name: value for name, value in layer.__dict__.items() if name not in UNSHARED})

@@ -29,7 +29,7 @@ RESHAPING = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Permute, k
 
 
 def source(output) -> tuple[str | None, Any]:
-    """The kind and the operation of the activation that an output ends in.
+    """Return the kind and the operation of the activation that an output ends in.
 
     Args:
         output: A symbolic tensor of a model.
@@ -46,7 +46,7 @@ def source(output) -> tuple[str | None, Any]:
 
 
 def activation(operation) -> str | None:
-    """Whether an operation ends in a "sigmoid", or is "linear"."""
+    """Return whether an operation ends in a "sigmoid", or is "linear"."""
     if isinstance(operation, keras.layers.TimeDistributed):
         return activation(operation.layer)
     if isinstance(operation, Sigmoid):
@@ -60,12 +60,12 @@ def activation(operation) -> str | None:
 
 
 def passes_on(operation):
-    """Whether an operation is an `Activation("linear")`."""
+    """Return whether an operation is an `Activation("linear")`."""
     return isinstance(operation, keras.layers.Activation) and activation(operation) == "linear"
 
 
 def outputs_of(model) -> list:
-    """The symbolic outputs of a functional or a built sequential model; others have none."""
+    """Return the symbolic outputs of a functional or a built sequential model; others have none."""
     try:
         return keras.tree.flatten(model.outputs)
     except (AttributeError, ValueError):  # subclassed; sequential and not built
@@ -73,11 +73,11 @@ def outputs_of(model) -> list:
 
 
 def node_of(tensor):
-    """The node of the call that returned a symbolic tensor."""
+    """Return the node of the call that returned a symbolic tensor."""
     operation, index, _ = tensor._keras_history
     return operation._inbound_nodes[index]
 
 
 def is_builtin(thing, *methods):
-    """Whether methods are those of a class of Keras, overridden by no subclass."""
+    """Return whether methods are those of a class of Keras, overridden by no subclass."""
     return all(getattr(type(thing), name).__module__.startswith("keras.") for name in methods if hasattr(thing, name))

@@ -37,7 +37,7 @@ METRICS_BY_NAME = keras.src.metrics.ALL_OBJECTS_DICT
 
 
 def is_transformed():
-    """Whether torch is compiling or transforming, so that tensors do not show where they come from."""
+    """Return whether torch is compiling or transforming, so that tensors do not show where they come from."""
     import torch
 
     return torch.compiler.is_dynamo_compiling() or torch._C._are_functorch_transforms_active()

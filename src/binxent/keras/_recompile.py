@@ -1,4 +1,4 @@
-"""Compiles a model as another is compiled, with losses and metrics of logits for those of probabilities, or back."""
+"""Compile a model as another is compiled, with losses and metrics of logits for those of probabilities, or back."""
 
 import math
 import warnings
@@ -76,7 +76,7 @@ def compile_alike(result, model, converted, names, *, from_logits):
 
 
 def losses_of_outputs(model):
-    """The compiled loss of each output, by its number."""
+    """Return the compiled loss of each output, by its number."""
     loss, count = getattr(model, "loss", None) if model.compiled else None, len(keras.tree.flatten(model.outputs))
     if isinstance(loss, dict):
         order = sorted(loss) if isinstance(model._outputs_struct, dict) else model.output_names
@@ -87,12 +87,12 @@ def losses_of_outputs(model):
 
 
 def is_binary_loss_of_logits(loss):
-    """Whether a loss is a binary one that takes predictions for logits."""
+    """Return whether a loss is a binary one that takes predictions for logits."""
     return isinstance(loss, BINARY_LOSSES) and bool(loss.get_config()["from_logits"])
 
 
 def _per_output(given, converted, names, renew, others=lambda one: one):
-    """An argument of `compile`, which may be one for all outputs, a sequence or a dictionary, with some renewed."""
+    """Renew parts of an argument of `compile`: one for all outputs, a sequence or a dictionary."""
     before, after = names
     if isinstance(given, dict):
         numbers = {name: index for index, name in enumerate(before)}
@@ -141,12 +141,12 @@ def _metric(metric, from_logits):
 
 
 def _named(alias):
-    """The name of the class that takes the place of a name or a function."""
+    """Return the name of the class that takes the place of a name or a function."""
     return NAMES.get(alias) if isinstance(alias, str) or callable(alias) else None
 
 
 def _fresh(metric) -> Any:
-    """A metric without a state, where Keras is given an object."""
+    """Return a metric without a state where Keras is given an object."""
     if isinstance(metric, (list, tuple)):
         return [_fresh(one) for one in metric]
     return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.metrics.Metric) else metric

@@ -12,12 +12,12 @@ KerasTensor: Any = tf_keras.__internal__.KerasTensor
 
 
 def mask_of(tensor):
-    """The mask that a layer has left on its result, or None."""
+    """Return the mask that a layer has left on its result, or None."""
     return getattr(tensor, "_keras_mask", None)
 
 
 def converted(function):
-    """A function whose control flow becomes the graph's where autograph is on, as Keras 2 converts `call`."""
+    """Convert a function's control flow to the graph's where autograph is on, as Keras 2 converts `call`."""
     if tf.executing_eagerly():
         return function
     autograph = tf.__internal__.autograph
