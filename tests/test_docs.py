@@ -7,7 +7,6 @@ import inspect
 import re
 import shlex
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -87,17 +86,17 @@ def test_pytest_commands_name_tests_that_exist():
 
 @pytest.mark.slow
 @each_document
-def test_binxent_commands_run(document, tmp_path):
+def test_binxent_commands_run(document, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from binxent.workbench.commands import workbench
+
+    monkeypatch.chdir(tmp_path)
     for _, *words in commands(document, "binxent"):
         write_missing_tables(words, tmp_path)
         shortened = ["--epochs", "2"] if words[0] == "train" and "--config" not in words else []
-        finished = subprocess.run(
-            [sys.executable, "-m", "binxent.workbench.cli", *words, *shortened],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        )
-        assert finished.returncode == 0, f"{shlex.join(words)}\n{finished.stderr}"
+        finished = CliRunner().invoke(workbench, [*words, *shortened])
+        assert finished.exit_code == 0, f"{shlex.join(words)}\n{finished.output}"
 
 
 def write_missing_tables(words: list[str], folder: Path) -> None:
