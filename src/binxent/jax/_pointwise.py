@@ -76,7 +76,7 @@ def elementwise(
 
 def focal(predictions, labels, alpha, gamma, *common, **options):
     """The focal loss; plain numbers choose the formula, and arrays and traced values are arguments of it."""
-    alpha = None if alpha is None else _per_label("alpha", alpha)
+    alpha: Any = None if alpha is None else _per_label("alpha", alpha)
     gamma = _per_label("gamma", gamma)
     balance = (True, 0.25) if _varies(alpha) else class_balance(alpha)
     choice = 2.0 if _varies(gamma) else gamma
