@@ -126,7 +126,7 @@ def focal_in_label(m, a, b, y, constants):
 
 
 def power_times(m):
-    """The function (u, gamma, h) -> u^gamma h; a hook, for drivers whose derivatives of it would divide by u twice."""
+    """Return the function (u, gamma, h) -> u^gamma h; a hook, as derivatives of it divide by u twice."""
     return lambda u, gamma, h: m.exp(gamma * m.log(m.maximum(u, 1e-30))) * h
 
 

@@ -18,7 +18,7 @@ from binxent.jax import _maths
 
 @functools.lru_cache
 def derivative(formula_key, prediction_kind, epsilon, order):
-    """The loss (order 0), its slope (1) or its curvature (2), as a function with derivatives of its own."""
+    """Return the loss (order 0), its slope (1) or its curvature (2), as a function with derivatives of its own."""
     formula = (_maths.derivatives if order else _maths.values)(prediction_kind, *formula_key)
     build = formula_key[0]
 
@@ -55,7 +55,7 @@ def derivative(formula_key, prediction_kind, epsilon, order):
         return _differentiate(lambda one: formula_value(x, y, (*constants[:k], one, *constants[k + 1 :])), constants[k])
 
     def through_costs(rate, x):
-        """A rate that is a function of the costs, with as many derivatives in the prediction as the order says."""
+        """Return a rate, a function of the costs, with as many derivatives in the prediction as the order says."""
 
         def of_prediction(x):
             return rate(*(finite_cost(prediction_kind, epsilon, label)(x) for label in (1.0, 0.0)))
@@ -78,7 +78,7 @@ def derivative(formula_key, prediction_kind, epsilon, order):
 
 @functools.lru_cache
 def finite_cost(prediction_kind, epsilon, label):
-    """What a label costs, as a function of the prediction: finite, as is its slope, because 0 * inf is NaN."""
+    """Return what a label costs, a function of the prediction: finite, as is its slope, because 0 * inf is NaN."""
 
     def bce(x, order):
         value = derivative((unweighted_bce,), prediction_kind, epsilon, order)(x, jnp.full_like(x, label), ())

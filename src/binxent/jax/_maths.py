@@ -22,7 +22,7 @@ def _log(x):
 
 @_log.defjvp
 def _log_rule(primals, tangents):
-    """The slope is 0 at 0: the formulas take log(0) only where an asymmetric loss is flat, below its margin."""
+    """Return the slope is 0 at 0: the formulas take log(0) only where an asymmetric loss is flat, below its margin."""
     (x,), (dx,) = primals, tangents
     return jnp.log(x), jnp.where(x == 0, 0, dx / x)
 
@@ -101,7 +101,7 @@ def _costs(p, q):
 
 
 def _beyond_margin(p, q, margin):
-    """The cost up to u = 1/2, plus the rest beyond, from q + margin, which has the digits that 1 - u has lost."""
+    """Add to the cost up to u = 1/2 the rest, from q + margin, which has the digits that 1 - u has lost."""
     u, rest = jnp.maximum(p - margin, 0), q + margin
     return u, rest, jnp.minimum(-jnp.log1p(-u), math.log(2)) - jnp.log(jnp.minimum(2 * rest, 1))
 

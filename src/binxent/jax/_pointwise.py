@@ -74,9 +74,9 @@ def elementwise(
     return _evaluate(loss, predictions, labels, name=name)
 
 
-def focal(predictions, labels, alpha, gamma, *common, **options):
-    """The focal loss; plain numbers choose the formula, and arrays and traced values are arguments of it."""
-    alpha: Any = None if alpha is None else _per_label("alpha", alpha)
+def focal(predictions, labels, alpha: Any, gamma, *common, **options):
+    """Return the focal loss; plain numbers choose the formula, and arrays and traced values are arguments of it."""
+    alpha = None if alpha is None else _per_label("alpha", alpha)
     gamma = _per_label("gamma", gamma)
     balance = (True, 0.25) if _varies(alpha) else class_balance(alpha)
     choice = 2.0 if _varies(gamma) else gamma
@@ -92,7 +92,7 @@ def focal(predictions, labels, alpha, gamma, *common, **options):
 
 
 def _per_label(name, value) -> Any:
-    """A plain number, an array of numbers, or a traced value, in a precision to compute in."""
+    """Return a plain number, an array of numbers, or a traced value, in a precision to compute in."""
     if not isinstance(value, jax.Array) and hasattr(value, "__jax_array__"):  # a variable of Flax or Keras
         value = value.__jax_array__()
     elif isinstance(value, (list, tuple)) and any(isinstance(each, Tracer) for each in value):

@@ -25,7 +25,7 @@ WORTH_COMPILING = 1 << 15  # elements; below, calling what XLA has compiled cost
 
 
 def derivative(loss, order, x, y, pos_weight=None, upstream=None, known=True):
-    """The loss of each element (order 0), its slope (1) or its curvature (2), times upstream, in the dtype of x.
+    """Return the loss of each element (order 0), its slope (1) or its curvature (2), times upstream, in the dtype of x.
 
     Args:
         loss: The `losses.Pointwise`.
@@ -74,13 +74,13 @@ def derivative(loss, order, x, y, pos_weight=None, upstream=None, known=True):
 
 
 def _multiplied(up, x, y, pos_weight=None, upstream=None):
-    """The inputs, with the product of both upstream gradients."""
+    """Return the inputs, with the product of both upstream gradients."""
     up = tf.convert_to_tensor(up)  # of a gather come slices
     return x, y, pos_weight, up if upstream is None else upstream * up
 
 
 def _gradients(loss, order, up, known, **inputs):
-    """The gradient in each of the inputs, but for the label."""
+    """Return the gradient in each of the inputs, but for the label."""
     x, y, pos_weight, product = _multiplied(up, **inputs)
     found = {"x": derivative(loss, order + 1, x, y, pos_weight, product, known), "y": None}
     if pos_weight is not None:
@@ -91,7 +91,7 @@ def _gradients(loss, order, up, known, **inputs):
 
 
 def _with_gradients(result, tensors, gradients, gradient_in_label):
-    """The result of a graph, whose gradients in the tensors are known, and the label, the second of them.
+    """Return the result of a graph, whose gradients in the tensors are known, and the label, the second of them.
 
     `tf.custom_gradient` has two faults here. A forward accumulator looks inside, and differentiates the operations that
     it finds there. And its gradients are made of the tensors of the call, which are out of reach in the copy of the
@@ -187,7 +187,7 @@ def _finite_cost(loss, x, label, known):
 
 
 def _differentiate(function, x):
-    """The derivative, without a tape, which records nothing while a forward accumulator asks for gradients."""
+    """Return the derivative, without a tape, which records nothing while a forward accumulator asks for gradients."""
 
     def rate(x):
         x = tf.identity(x)
@@ -249,7 +249,7 @@ def _has_compiler():
 
 
 def compute_dtype(dtype):
-    """The precision to compute in: halves are too coarse."""
+    """Return the precision to compute in: halves are too coarse."""
     return tf.float64 if dtype == tf.float64 else tf.float32
 
 

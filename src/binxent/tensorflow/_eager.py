@@ -13,7 +13,7 @@ HALF_WORD = np.dtype(np.uint16)
 
 
 def evaluate(loss, order, x, y, pos_weight=None, upstream=None):
-    """The loss of each element (order 0), or its slope (1), times upstream, in one pass.
+    """Return the loss of each element (order 0), or its slope (1), times upstream, in one pass.
 
     Args:
         loss: A `losses.Pointwise`.

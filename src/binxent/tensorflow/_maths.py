@@ -16,10 +16,10 @@ from binxent._core.polynomials import COST_OF_REST, LOG1P
 
 
 def words(dtype, **others) -> Any:
-    """The maths module for a dtype, with other functions in place of TensorFlow's or beside them."""
+    """Return the maths module for a dtype, with other functions in place of TensorFlow's or beside them."""
 
     def of_two(function):
-        """The function of two values in the dtype, which would be float32 where neither is a tensor."""
+        """Return the function of two values in the dtype, which would be float32 where neither is a tensor."""
         return lambda a, b: function(tf.convert_to_tensor(a, dtype), tf.convert_to_tensor(b, dtype))
 
     functions = {
@@ -38,19 +38,19 @@ def words(dtype, **others) -> Any:
 
 @functools.cache
 def fused(dtype):
-    """The formulas for XLA."""
+    """Return the formulas for XLA."""
     return build_formulas(words(dtype, log1p=_times_polynomial(LOG1P), cost_of_rest=_times_polynomial(COST_OF_REST)))
 
 
 @functools.cache
 def single(dtype):
-    """The formulas as single operations."""
+    """Return the formulas as single operations."""
     return build_formulas(words(dtype, sigmoids=_sigmoids))
 
 
 @functools.cache
 def differentiable(dtype):
-    """The formulas to be differentiated."""
+    """Return the formulas to be differentiated."""
     return build_formulas(words(dtype, log=_log, sigmoids=_sigmoids, divide_no_nan=tf.math.divide_no_nan))
 
 
@@ -60,7 +60,7 @@ def _sigmoids(z):
 
 @tf.custom_gradient
 def _log(x):
-    """The logarithm, with a slope of 0 at 0: the formulas take log(0) only where an asymmetric loss is flat."""
+    """Return the logarithm, with a slope of 0 at 0: the formulas take log(0) only where an asymmetric loss is flat."""
     return tf.math.log(x), lambda up: tf.math.divide_no_nan(up, x)
 
 

@@ -89,7 +89,7 @@ def broadcasting_to(pos_weight, name, predictions):
 
 
 def with_a_constant_per_label(loss, predictions):
-    """The predictions, whose last axis has as many labels as each constant of the loss that is not a single number.
+    """Return the predictions, after a check that constants of the loss are numbers or one for each label.
 
     Raises:
         ValueError: It has not.

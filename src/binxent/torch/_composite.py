@@ -139,7 +139,7 @@ def _costs(loss, x):
 
 
 def _constants(loss, x, pos_weight):
-    """The constants of the formula: numbers, and tensors that broadcast to the input."""
+    """Return the constants of the formula: numbers, and tensors that broadcast to the input."""
     if pos_weight is not None:
         return (pos_weight,)
     return tuple(
@@ -249,7 +249,7 @@ def _slopes_of_power(ctx):
 
 
 def share(divisor, process_group, device):
-    """The divisor that makes the mean over processes of all their losses the mean over all their entries."""
+    """Return the divisor that makes the mean over processes of all their losses the mean over all their entries."""
     total = torch.as_tensor(divisor, dtype=torch.float64, device=device).clone()
     torch.distributed.all_reduce(total, group=process_group)
     return total / torch.distributed.get_world_size(process_group)

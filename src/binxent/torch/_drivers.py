@@ -53,7 +53,7 @@ class Driver(Protocol):
         elementwise: bool = False,
         slope: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The loss, and its slope if that is wanted, in one pass over memory.
+        """Return the loss, and its slope if that is wanted, in one pass over memory.
 
         Args:
             loss: A `losses.Pointwise`.

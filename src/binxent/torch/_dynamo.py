@@ -9,7 +9,7 @@ from binxent.torch._private import constant_when_compiled
 
 
 def encode(loss):
-    """A `Pointwise` as text, the same in every process."""
+    """Return a `Pointwise` as text, the same in every process."""
     return _encode_values(*loss.values())
 
 
@@ -25,7 +25,7 @@ _decoded: dict[str, Pointwise] = {}
 
 
 def decode(text):
-    """The `Pointwise` of a text, be it from this process or from a compiled graph that another has stored."""
+    """Return the `Pointwise` of a text, be it from this process or from a compiled graph that another has stored."""
     if text not in _decoded:
         prediction_kind, formula, choices, constants, *others = json.loads(text)
         module, _, name = formula.partition(":")

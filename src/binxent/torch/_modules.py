@@ -300,7 +300,7 @@ def _weight(weight):
 
 
 def _pos_weight(pos_weight):
-    """The buffer: a tensor as it is, anything else in the default dtype, so that no state dict is cut to integers."""
+    """Return the buffer: a tensor as it is, else in the default dtype, so that no state dict is cut to integers."""
     if pos_weight is None:
         return None
     if not isinstance(pos_weight, torch.Tensor):

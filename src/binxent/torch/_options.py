@@ -22,7 +22,7 @@ class SupportsArray(Protocol):
     """What NumPy takes for an array: arrays, tensors, columns of tables."""
 
     def __array__(self, *arguments: Any, **options: Any) -> np.ndarray[Any, Any]:
-        """The array."""
+        """Return the array."""
         ...
 
 
@@ -73,7 +73,7 @@ def number(name: str, value: Any) -> float:
 
 
 def described(value: Any) -> str:
-    """What a value is, for errors."""
+    """Say what a value is, for errors."""
     if isinstance(value, (torch.Tensor, np.ndarray)):
         gradient = " that requires a gradient" if isinstance(value, torch.Tensor) and value.requires_grad else ""
         return f"a {type(value).__name__} of shape {tuple(value.shape)}{gradient}"
@@ -81,7 +81,7 @@ def described(value: Any) -> str:
 
 
 def tensor_of_pos_weight(pos_weight: Any, dtype: torch.dtype, device: torch.device | None) -> torch.Tensor:
-    """A number or an array-like as a new tensor.
+    """Return a number or an array-like as a new tensor.
 
     Raises:
         TypeError: It does not hold numbers.
@@ -154,7 +154,7 @@ def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
 def binary_cross_entropy_of(
     from_logits: bool, pos_weight: Any, label_smoothing: Any, ignore_index: Any, input: Any
 ) -> tuple[Any, torch.Tensor | None]:
-    """The loss, and `pos_weight` as a tensor like the input unless it is a number, which is a part of the loss."""
+    """Return the loss, and `pos_weight` as a tensor like the input; a number is a part of the loss."""
     if pos_weight is not None and not isinstance(pos_weight, (*options.PLAIN, np.generic)):
         if not isinstance(pos_weight, torch.Tensor):
             dtype = torch.float64 if getattr(input, "dtype", None) is torch.float64 else torch.float32
@@ -172,7 +172,7 @@ def _binary_cross_entropy(from_logits, label_smoothing, is_weighted, ignore_inde
 
 @_made_once
 def focal_loss_of(gamma, label_smoothing, alpha=None, ignore_index=None):
-    """The loss; an `alpha` of None or -1 balances nothing."""
+    """Return the loss; an `alpha` of None or -1 balances nothing."""
     balance = options.class_balance(alpha)
     loss = losses.BinaryFocalCrossentropy(*balance, gamma, True, label_smoothing, ignore_label=ignore_index)
     return loss.pointwise
@@ -180,7 +180,7 @@ def focal_loss_of(gamma, label_smoothing, alpha=None, ignore_index=None):
 
 @_made_once
 def asymmetric_loss_of(gamma_neg, gamma_pos, label_smoothing, clip=None, ignore_index=None):
-    """The loss; a `clip` of None is 0."""
+    """Return the loss; a `clip` of None is 0."""
     clip = clip or 0.0
     if not 0 <= clip < 1:
         raise ValueError(f"`clip` must lie in [0, 1), or be None for 0; got {clip!r}.")
@@ -190,5 +190,5 @@ def asymmetric_loss_of(gamma_neg, gamma_pos, label_smoothing, clip=None, ignore_
 
 @_made_once
 def poly_loss_of(epsilon_1, label_smoothing, ignore_index=None):
-    """The loss."""
+    """Return the loss."""
     return losses.PolyBinaryCrossentropy(epsilon_1, True, label_smoothing, ignore_label=ignore_index).pointwise

@@ -89,7 +89,7 @@ def constant_when_compiled(function):
 
 
 def guarded_number(value):
-    """A number that torch.compile takes as it is, and compiles anew for another."""
+    """Return a number that torch.compile takes as it is, and compiles anew for another."""
     from torch.fx.experimental.symbolic_shapes import guard_scalar  # takes a second to load
 
     return guard_scalar(value)

@@ -16,7 +16,7 @@ from binxent._core import polynomials as tables
 
 
 def by_type(table):
-    """What a table holds for float32 and float64, as a constant."""
+    """Return what a table holds for float32 and float64, as a constant."""
     return tl.constexpr((table["float32"], table["float64"]))
 
 
@@ -30,19 +30,19 @@ INTEGER = by_type({"float32": tl.int32, "float64": tl.int64})
 
 @triton.jit
 def number(x, value: tl.constexpr):
-    """A constant in the type and shape of x: Triton would take a bare one through float32."""
+    """Return a constant in the type and shape of x: Triton would take a bare one through float32."""
     return tl.full(x.shape, value, x.dtype)
 
 
 @triton.jit
 def constant(x, table: tl.constexpr):
-    """The constant of a table in the type and shape of x."""
+    """Return the constant of a table in the type and shape of x."""
     return number(x, table[x.dtype == tl.float64])
 
 
 @triton.jit
 def polynomial(x, table: tl.constexpr):
-    """The polynomial of a table by Horner's rule: one fused multiply-add per coefficient."""
+    """Return the polynomial of a table by Horner's rule: one fused multiply-add per coefficient."""
     coefficients: tl.constexpr = table[x.dtype == tl.float64]
     value = number(x, coefficients[0])
     for k in tl.static_range(1, len(coefficients)):
