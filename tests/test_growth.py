@@ -218,7 +218,7 @@ def test_a_loss_of_ones_own_equals_its_copies(loss):
 @pytest.mark.parametrize(
     "value",
     ["1", None, (), object(), {1.5}, np.zeros((2, 2)), b"1", 1j, (1.5, "1"), [1.5, None], tf.Variable("1")],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_parameter_of_ones_own_is_plain(value):
     with pytest.raises((TypeError, ValueError), match="`limit` must "):
