@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from binxent._core.dtypes import DOUBLE, DTYPES, SINGLE, is_readable
+from binxent._core.options import PLAIN
 from binxent._core.ranges import range_error
 from binxent._core.refusals import refusal
 
 OUTSIDE = "`{name}` must lie in [0, 1]; got {{outside}} of {{total}} outside, from {{least}} to {{most}}. {advice}"
 ABOUT_LABELS = "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."
 FRAMEWORKS = ("jax", "jaxlib", "keras", "tensorflow", "tf_keras", "torch")
-PLAIN = {bool, int, float}  # the numbers that have no dtype to keep
 
 
 def as_numbers(name: str, value: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -68,7 +68,7 @@ def read_foreign(name: str, value: Any) -> tuple[Any, np.ndarray | None]:
     if value is None or hasattr(value, "requires_grad"):  # torch.compile traces this, and not what follows
         return value, None
     kinds = _leaf_types(value) if isinstance(value, (list, tuple)) else {type(value)}
-    return as_numbers(name, value) if kinds - PLAIN and all(map(_is_foreign, kinds)) else (value, None)
+    return as_numbers(name, value) if kinds.difference(PLAIN) and all(map(_is_foreign, kinds)) else (value, None)
 
 
 def read_all_foreign(**values: Any) -> tuple[tuple[Any, ...], list[np.ndarray]]:
@@ -134,7 +134,8 @@ def _read_each(name, values):
 
 def _is_plain(value):
     """Return whether a value is a Python number or a nested list of them."""
-    return (_leaf_types(value) if isinstance(value, (list, tuple)) else {type(value)}) <= PLAIN
+    kinds = _leaf_types(value) if isinstance(value, (list, tuple)) else {type(value)}
+    return kinds.issubset(PLAIN)
 
 
 @cache
@@ -181,7 +182,7 @@ def _from_anything(name, value):
 
 
 def _from_pandas(name, value):
-    """Convert columns to the dtype that all can have; NumPy would make objects of several, or turn NA into NaN."""
+    """Convert columns to their common dtype; NumPy would make objects of several dtypes, or turn NA into NaN."""
     if not hasattr(value, "isna"):  # a single value
         return np.asarray(value)
     dtypes = {value.dtype} if value.ndim == 1 else set(value.dtypes)
