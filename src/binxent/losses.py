@@ -1,4 +1,4 @@
-"""What each loss is: its parameters, their defaults, what they may be, and the formula they choose.
+"""The losses: their parameters with defaults and limits, and the formula that the parameters choose.
 
 One frozen dataclass per loss, callable on NumPy arrays. The doors read the parameters and `pointwise`, and leave the
 rest to `_core` and to a driver. `FAMILY` lists the losses; a loss of your own derives from `ElementwiseLoss`.
@@ -143,7 +143,7 @@ class Loss(Frozen):
         return "clipped_probability" if self.epsilon and self.epsilon >= 2**-24 else "probability"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle by parameters, whatever `__init__` takes: what follows from them is worked out anew."""
+        """Copy and pickle the parameters, whatever `__init__` takes; everything else is derived from them again."""
         return self._restored, (self._state(),)
 
     @classmethod
@@ -160,9 +160,9 @@ class Loss(Frozen):
         """Return the same loss with one result for each entry, in the dtype of the predictions."""
         return self._restored(self._state() | {"axis": (), "reduction": "none", "dtype": None})
 
-    # What `dataclass` would add compares one parameter after the other from Python 3.13 on, and NaN with NaN.
+    # The method of `dataclass` compares field by field from Python 3.13 on, and NaN does not equal itself.
     def __eq__(self, other: object) -> bool:
-        """Compare kinds and parameters; NaN equals NaN, for it says the same as an `ignore_label`."""
+        """Compare kinds and parameters; NaN equals NaN, because it means the same as an `ignore_label`."""
         if not isinstance(other, Loss) or type(self) is not type(other):
             return NotImplemented
         return self._identity == other._identity

@@ -1,4 +1,4 @@
-"""Check a loss of your own: whether its slope, curvature and label derivative are those of its loss, and to the digit.
+"""Check a loss of your own: whether slope, curvature and label derivative are right, to the last digits.
 
     >>> from binxent.losses import BinaryFocalCrossentropy
     >>> check_formula(BinaryFocalCrossentropy(gamma=2.0))
@@ -71,8 +71,8 @@ def check_formula(loss: Loss, *, ulps: float = 1000.0) -> None:
         ulps: How many units in the last place of the prediction and of the result an error in floats may have.
 
     Raises:
-        AssertionError: Something is wrong. The message says what, where, and what would be right.
-        TypeError: `loss` is no loss.
+        AssertionError: The formula is wrong. The message names each mistake, where it is, and the right value.
+        TypeError: `loss` is not a loss.
         ModuleNotFoundError: mpmath is missing.
 
     Example:
@@ -182,7 +182,7 @@ class _Case:
         """Return the derivatives of loss, slope and curvature in the prediction, by central differences."""
         x, step = self.mpf(x), self.step(x)
         above, below = self.exact(x + step, y, real), self.exact(x - step, y, real)
-        return tuple((one - other) / (2 * step) for one, other in zip(above, below, strict=True))
+        return tuple((high - low) / (2 * step) for high, low in zip(above, below, strict=True))
 
     def step(self, x: Any) -> Any:
         return self.mpf(STEP) * (1 if self.of_logit else min(x, 1 - x))
@@ -211,7 +211,7 @@ class _Case:
             results = build_formulas(np, real=real)(self.prediction_kind, *self.key)(
                 x, y, real(self.epsilon), constants
             )
-        return zip(*(np.broadcast_to(one, x.shape).tolist() for one in results), strict=True)
+        return zip(*(np.broadcast_to(result, x.shape).tolist() for result in results), strict=True)
 
     def place(self, x: float, y: float) -> str:
         return f"at the {'logit' if self.of_logit else 'probability'} {x:.9g} and the label {y:.9g}"

@@ -38,7 +38,7 @@ def standard_dtype(dtype: Any) -> str | None:
     """Return the name of a floating dtype, or None for None.
 
     Raises:
-        ValueError: It is another.
+        ValueError: The dtype is not one of `DTYPES`.
     """
     if dtype is None:
         return None

@@ -225,7 +225,7 @@ def prediction_kinds(f: SimpleNamespace) -> dict[str, PredictionKind]:
 def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
     """Build what formulas of one prediction kind consist of, with guards only where they are needed.
 
-    To the primitives come `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `logarithms` and
+    Adds to the primitives `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `logarithms` and
     `modulation`.
     """
     m, jit, zero = f.m, f.jit, f.zero
@@ -244,7 +244,7 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
     @jit
     def entropy(positive, negative, total, state):
         """Compute the labels' weights, which add up to `total`, times what the labels cost; with two derivatives."""
-        _, costs, slopes, curvatures, _, logit = state  # unpacked step by step, as Triton asks for
+        _, costs, slopes, curvatures, _, logit = state  # Triton cannot unpack nested tuples at once
         a, b = costs
         a1, b1 = slopes
         a2, b2 = curvatures
@@ -319,7 +319,7 @@ def _modulations(f, kind):
                 return h, h1, h2
             elif n == 1:
                 return u * h, u1 * bounded + u * h1, u1 * bend * bounded + two * u1 * bounded1 + u * h2
-            else:  # or Triton would look at all three
+            else:  # without `else`, Triton would compile all three branches
                 lower = one if n == 2 else u if n == 3 else u * u
                 f = lower * u * u
                 f1 = first * lower * u * u1

@@ -10,9 +10,9 @@ so NumPy, Numba, Triton, JAX, TensorFlow and PyTorch run the same lines:
     >>> loss.round(6).tolist(), slope.round(6).tolist(), curvature.round(6).tolist()
     ([0.693147, 2.126928], [-0.5, 0.880797], [0.25, 0.104994])
 
-The functions below marked @formula build one each, from the parts of `formula_parts.py` and from choices that decide
-what is compiled. What they build takes a state (a prediction as logit or probability, read by `prediction_kinds`), a
-label and constants; `docs/architecture.md` lists the letters. Beside each formula stands how it depends on the label.
+Each function below marked @formula builds a formula from the parts of `formula_parts.py` and from choices that decide
+what is compiled. The formula takes a state (a prediction as logit or probability, read by `prediction_kinds`), a label
+and constants; `CONTRIBUTING.md` lists the letters. `in_label` declares how the formula depends on the label.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def formula(*constants: str, in_label: str | Callable[..., Any]) -> Callable[[Bu
             drivers differentiate in the label y and in the constants. A cost of a label without weight is finite there.
 
     Raises:
-        TypeError: `in_label` is something else, or a name is no string.
+        TypeError: `in_label` is neither `LINEAR` nor callable, or a name is no string.
     """
     if not (callable(in_label) or in_label == LINEAR):
         raise TypeError(f"`in_label` must be LINEAR, or a function (m, a, b, y, constants); got {in_label!r}.")
@@ -221,7 +221,7 @@ def build_formulas(
     kinds = prediction_kinds(shared)
     parts_of = {name: parts(shared, kind) for name, kind in kinds.items()}
 
-    def formula(prediction_kind, build, *choices):
+    def build_formula(prediction_kind, build, *choices):
         read, loss = kinds[prediction_kind].read, build(parts_of[prediction_kind], *choices)
 
         @jit
@@ -230,4 +230,4 @@ def build_formulas(
 
         return formula
 
-    return formula
+    return build_formula

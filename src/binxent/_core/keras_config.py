@@ -1,4 +1,4 @@
-"""What the classes of both Keras doors share: the options of a loss of `binxent.losses`, and how users extend them."""
+"""The base of the classes of both Keras doors: they hold the options of a loss, and users can extend them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -61,7 +61,7 @@ class Configured:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Make the object of a `get_config`, from here, from Keras 3 or from Keras 2."""
-        return cls(**{key: value for key, value in config.items() if key != "fn"})  # Keras 2 names its function too
+        return cls(**{key: value for key, value in config.items() if key != "fn"})  # Keras 2 has `fn` in it, too
 
 
 class ConfiguredLoss(Configured):
@@ -93,12 +93,12 @@ class ConfiguredLoss(Configured):
     _own_call = call
 
     def _is_extended(self):
-        """Return whether a subclass, or somebody after it, has brought another way to compute losses per sample."""
+        """Return whether `call` or `fn` is no longer the one of this package."""
         return getattr(self.call, "__func__", None) is not type(self)._own_call or self.fn is not self._own_fn
 
     @property
     def _fn_kwargs(self):
-        """The options for `fn`, under the name that Keras's losses have for them: Keras's, and others that are set."""
+        """The options to pass to `fn`: those that Keras's functions have, and others without their default."""
         spec: Any = self.spec
         options = {field.name: getattr(spec, field.name) for field in fields(spec) if field.name not in OF_CLASSES}
         defaults = {field.name: field.default for field in fields(spec)}

@@ -103,7 +103,7 @@ def number_or_tuple(name: str, values: Any) -> float | tuple[float, ...]:
 
 
 def standard_parameter(name: str, value: Any) -> Any:
-    """Return a parameter of a loss of one's own as a string, a number, a tuple of these, or None."""
+    """Return a parameter of a user-defined loss as a string, a number, a tuple of these, or None."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, tuple | list):
@@ -115,8 +115,8 @@ def standard_pos_weight(pos_weight: Any) -> float | tuple[float, ...] | None:
     """Return a `pos_weight` as a number, or one for each label, also of a mapping {label: number}; None stays.
 
     Raises:
-        TypeError: It is something else.
-        ValueError: A number is impossible, or a label has none.
+        TypeError: It does not hold numbers.
+        ValueError: A number is negative or not finite, or a label has no number.
     """
     if pos_weight is None:
         return None
@@ -135,7 +135,7 @@ def standard_pos_weight(pos_weight: Any) -> float | tuple[float, ...] | None:
 
 
 def class_balance(alpha: Any) -> tuple[bool, float]:
-    """Return the `apply_class_balancing` and `alpha` of a focal loss, for doors where alpha alone says both.
+    """Return the `apply_class_balancing` and `alpha` of a focal loss, for functions that have only an `alpha`.
 
     Args:
         alpha: What positives count; None or -1 counts positives and negatives fully.

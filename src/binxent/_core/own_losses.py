@@ -1,4 +1,4 @@
-"""What a loss of one's own has to fulfil, checked when it is made, before a driver or a compiler meets a mistake."""
+"""Checks of user-defined losses when they are made, so that mistakes do not surface inside a driver or a compiler."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
@@ -14,7 +14,7 @@ ADVICE = "It is made from the parts `f`, takes (state, y, constants), and return
 
 
 class Frozen:
-    """An object whose attributes are parameters, which nobody can set afterwards: the base of frozen dataclasses."""
+    """An object whose attributes are parameters and cannot be set afterwards: the base of frozen dataclasses."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = type(self).__name__
@@ -32,7 +32,7 @@ class Frozen:
 
 
 def use_own_words(kind: type) -> None:
-    """Remove the methods of `Frozen` that `dataclass` has added to a class and its bases in other words."""
+    """Remove the `__setattr__` and `__delattr__` that `dataclass` adds: those of `Frozen` have better errors."""
     for each in kind.__mro__:
         if "__dataclass_params__" in vars(each):
             for name in {"__setattr__", "__delattr__"} & set(vars(each)):

@@ -28,7 +28,7 @@ class Pointwise:
     ignore_label: float | None = None
     epsilon: float | None = None
 
-    # Caches and compilers go by it, and NaN in it must equal NaN.
+    # Caches and compilers look losses up by equality, so NaN must equal NaN.
     def __eq__(self, other: object) -> bool:
         return self._identity() == other._identity() if isinstance(other, Pointwise) else NotImplemented
 
@@ -54,7 +54,7 @@ class Pointwise:
         return self if prediction_kind is None else replace(self, prediction_kind=prediction_kind)
 
     def with_pos_weight(self, pos_weight: Any) -> "Pointwise":
-        """Return the same with another `pos_weight`, a number, a tuple, or what stands for it in a driver.
+        """Return the same with another `pos_weight`: a number, a tuple, or the tensor of a driver.
 
         Raises:
             TypeError: The loss has no `pos_weight`.
@@ -104,7 +104,7 @@ def element_part(loss: Any) -> Pointwise:
 
 
 def identity(values: Iterable[Any]) -> tuple[Any, ...]:
-    """Return a tuple of the values that equals another of the same meaning: NaN gives way to what equals itself."""
+    """Return the values as a tuple with NaN replaced, so that tuples with NaN in the same places are equal."""
     return tuple(
         identity(value) if isinstance(value, tuple) else "NaN" if value != value else value for value in values
     )

@@ -1,4 +1,4 @@
-"""The error about labels and probabilities outside [0, 1], in the words of each door."""
+"""The error about labels and probabilities outside [0, 1], with the argument names of each door."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def range_error(
         valid: Where values count, in their shape; None if everywhere.
         words: The message, with the fields {outside}, {total}, {least} and {most}.
         error: The kind of error.
-        refuse_nan: Whether NaN lies outside, too.
+        refuse_nan: Whether NaN counts as outside, too.
     """
     outside = (values < 0) | (values > 1)
     if refuse_nan:
@@ -44,7 +44,7 @@ def renamed(error: Exception, arguments: Mapping[str, tuple[str, str]]) -> Excep
 
     Args:
         error: The error.
-        arguments: For the names "input" and "target" the names of a door, and what to do.
+        arguments: By torch's names "input" and "target": the door's name of the argument, and advice.
     """
     counts: Any = getattr(error, "counts", None)
     if counts is None:

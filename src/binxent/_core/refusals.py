@@ -30,11 +30,11 @@ def _described(values):
         return f"a NumPy array of {values.dtype}"
     if is_masked(values):
         return "a masked array"
-    room = kind.__module__.partition(".")[0]
-    if room == "builtins":
+    package = kind.__module__.partition(".")[0]
+    if package == "builtins":
         return f"a {kind.__name__}" if len(repr(values)) > 60 else repr(values)
     dtype = getattr(values, "dtype", None)
-    return f"{room}'s {kind.__name__}" + (f" of {getattr(dtype, 'name', dtype)}" if dtype is not None else "")
+    return f"{package}'s {kind.__name__}" + (f" of {getattr(dtype, 'name', dtype)}" if dtype is not None else "")
 
 
 def _advice(values):

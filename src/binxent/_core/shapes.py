@@ -169,7 +169,7 @@ def require_one_per_label(names: Iterable[str], constants: Iterable[Any], pred_s
     A constant is never broadcast from length 1.
 
     Raises:
-        ValueError: The number of numbers is another.
+        ValueError: A constant has another length than the last axis, or more axes.
     """
     for name, constant in zip(names, constants, strict=True):
         shape = (len(constant),) if isinstance(constant, tuple) else tuple(getattr(constant, "shape", ()))

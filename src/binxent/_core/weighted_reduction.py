@@ -1,8 +1,8 @@
 """The weighted, reduced loss over the operations of any framework, by the rules of `shapes.py`.
 
-The Keras doors share it. Operations are called as in `keras.ops`: `cast`,
-`broadcast_to`, `convert_to_tensor` (from values of any dtype), `divide_no_nan`, `isnan`, `logical_and`, `logical_not`,
-`not_equal`, `reshape`, `shape` (a tuple of numbers, with scalar tensors for unknown dimensions), `sum`, `where`.
+The Keras doors share it. Operations are called as in `keras.ops`: `broadcast_to`, `cast`, `convert_to_tensor` (from
+values of any dtype), `divide_no_nan`, `isnan`, `logical_and`, `logical_not`, `not_equal`, `reshape`, `shape` (a tuple
+of numbers, with scalar tensors for unknown dimensions), `sum`, `where`.
 
 Static shapes may have unknown dimensions, None, as in TensorFlow's graphs. They are checked while the graph runs: a
 weight is reshaped to the dimensions of the predictions, which fails where it does not fit.
@@ -67,15 +67,15 @@ def weighted_loss(
 
 
 def weighted_samples(m, reduce, reduction, samples, sample_weight=None, masks=()) -> Any:
-    """Compute the weighted, reduced loss from losses per sample that somebody's own function computed.
+    """Compute the weighted, reduced loss from losses per sample that a user's function has computed.
 
     Args:
         m: The operations.
         reduce: `weighted_loss`, or a function that takes its arguments from `elementwise` on.
-        reduction: As there.
+        reduction: As for `weighted_loss`.
         samples: Tensor of losses per sample, or a single number that stands for all of them.
-        sample_weight: As there, in the shape of `samples` or of its leading axes.
-        masks: As there, likewise.
+        sample_weight: None, or values in the shape of `samples` or of its leading axes.
+        masks: Arrays of truth values in such shapes.
     """
     for other in (sample_weight, *masks):
         if other is not None and len(samples.shape) == 0:
@@ -84,7 +84,7 @@ def weighted_samples(m, reduce, reduction, samples, sample_weight=None, masks=()
 
 
 def totals(m, elementwise, loss, y_true, y_pred, sample_weight=None, masks=()) -> tuple[Any, Any]:
-    """Compute what a mean over many batches adds up: the sum of the weighted losses, and that of the weights.
+    """Compute the two sums whose quotient is the mean over many batches: of weighted losses, and of weights.
 
     The arguments are those of `weighted_loss`. Without weights, each entry that is neither masked nor ignored weighs 1.
     """
@@ -131,7 +131,7 @@ def _reshaped(m, values, shape, y_pred):
     """Reshape values to a shape of `Shapes`."""
     if values is None or (shape == tuple(values.shape) and None not in shape):
         return values
-    # An unknown dimension of the predictions is required of the weight at run time.
+    # Reshaping to an unknown dimension of the predictions fails at run time if the weight has another.
     dimensions = m.shape(y_pred)
     return m.reshape(values, tuple(dimensions[axis] if extent is None else extent for axis, extent in enumerate(shape)))
 
