@@ -8,15 +8,15 @@ import keras
 from keras import ops
 
 from binxent._core import weighted_reduction
-from binxent._core.array_likes import read_all_foreign, read_foreign, without_mask
+from binxent._core.array_likes import ABOUT_LABELS, read_all_foreign, read_foreign, without_mask
 from binxent._core.ranges import renamed
 from binxent._core.shapes import resolve, standard_reduction
 from binxent.keras._logit_tracing import logits_behind
 from binxent.keras._private import get_keras_mask, scale_loss_for_distribution
 
 BACKEND = keras.backend.backend()  # a process has one
-# What runs the formulas: its `elementwise` takes (pointwise loss, predictions, labels). Imported here, as what is
-# imported while TensorFlow traces a function is traced, too.
+# The module that runs the formulas: its `elementwise` takes (pointwise loss, predictions, labels). It is imported here,
+# because an import while TensorFlow traces a function would be traced, too.
 driver: Any = None
 on_tensorflow: Any = None
 if BACKEND == "jax":
@@ -26,12 +26,12 @@ elif BACKEND == "tensorflow":
     from binxent.tensorflow import _weighted_reduction as on_tensorflow
 elif BACKEND == "torch":
     from binxent.torch import _pointwise as driver
-# The reductions to means, and what torch's door calls them.
+# The reductions to means, and their names in torch's door.
 MEANS = {"sum_over_batch_size": "mean", "mean": "mean", "mean_with_sample_weight": "weighted_mean"}
 LARGEST_FLOAT16 = 65504.0
-# What torch's driver, which looks at values where they can be seen, calls the arguments, and what to do about them.
+# The names of the arguments in this door by those of torch's driver, which checks values; and advice.
 ARGUMENTS = {
-    "target": ("y_true", "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."),
+    "target": ("y_true", ABOUT_LABELS),
     "input": ("y_pred", "Logits need from_logits=True."),
 }
 
@@ -171,7 +171,7 @@ def _from_float16(y_pred):
 
 
 def _run(function, *arguments):
-    """Run a function of the driver, with errors in the words of this door."""
+    """Run a function of the driver, with the argument names of this door in errors."""
     try:
         return function(*arguments)
     except (RuntimeError, ValueError) as error:
@@ -181,7 +181,7 @@ def _run(function, *arguments):
 
 
 def _mean_in_one_pass(pointwise, axis, reduction, y_true, y_pred, sample_weight):
-    """Compute the mean of torch tensors by the kernel that would compute the elements."""
+    """Compute the mean of torch tensors in the pass over memory that computes the elements."""
     weight = None if sample_weight is None else _tensor(sample_weight, y_pred.dtype)
     weight_shape = None if weight is None else weight.shape
     shapes = resolve(y_true.shape, y_pred.shape, axis, weight_shape, may_lack_last=False)

@@ -3,6 +3,7 @@
 import torch
 
 from binxent import losses
+from binxent._core.array_likes import ABOUT_LABELS
 from binxent._core.pointwise import element_part
 from binxent._core.ranges import renamed
 from binxent._core.shapes import require_one_per_label, require_same_shape
@@ -10,9 +11,9 @@ from binxent.torch._dispatch import evaluate
 from binxent.torch._drivers import Operands
 from binxent.torch._options import ReductionKind, described
 
-# What `pointwise` calls the arguments of the other functions, and what to do about values outside [0, 1].
+# The names that `pointwise` has for the arguments of the other functions, and advice on values outside [0, 1].
 ARGUMENTS = {
-    "target": ("labels", "Map the two classes to 0 and 1, or name the value to leave out as `ignore_label`."),
+    "target": ("labels", ABOUT_LABELS),
     "input": ("predictions", "Logits need from_logits=True."),
 }
 
@@ -64,7 +65,7 @@ def pointwise(
 
 
 def elementwise(loss: losses.Pointwise, predictions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Compute what `pointwise` does, of a `losses.Pointwise`."""
+    """Compute the loss of each element, of a `losses.Pointwise`."""
     return reduced(loss, "none", predictions, labels)
 
 
