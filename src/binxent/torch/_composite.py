@@ -30,7 +30,7 @@ def _maximum(a, b):
 
 
 def _power_times(u, gamma, h):
-    """Compute u^gamma h, by operations where a `Function` cannot go."""
+    """Compute u^gamma h, by plain operations where a `Function` does not work."""
     if torch.compiler.is_dynamo_compiling() or nested_tangents():
         return PowerTimes.forward(u, gamma, h)
     return PowerTimes.apply(u, gamma, h)
@@ -53,11 +53,11 @@ def compute(loss, operands, reduction):
     """Compute the reduced loss."""
     _, _, weight, pos_weight = operands
     x, y, valid = _read(loss, operands)
-    each = _elementwise(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype))
-    each = _weigh(each, valid, weight)
+    costs = _elementwise(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype))
+    costs = _weigh(costs, valid, weight)
     if reduction.kind == "none":
-        return each.to(reduction.dtype)
-    return (_add_up(each) / divisor_of(loss, operands, reduction)).to(reduction.dtype)
+        return costs.to(reduction.dtype)
+    return (_add_up(costs) / divisor_of(loss, operands, reduction)).to(reduction.dtype)
 
 
 def divisor_of(loss, operands, reduction):
@@ -85,7 +85,7 @@ def gradient(loss, operands, divisor, upstream):
     input, _, weight, pos_weight = operands
     x, y, valid = _read(loss, operands)
     slope = _derivative(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype), 1)
-    # Upstream comes before the weights, which hide what becomes of it over 0.
+    # Upstream comes before the weights, because a weight of 0 must hide upstream / 0, too.
     return _weigh(slope * (upstream.to(slope.dtype) / divisor), valid, weight).to(input.dtype)
 
 
@@ -99,17 +99,17 @@ def _read(loss, operands):
     input, target, weight, _ = operands
     dtype = compute_dtype(input.dtype)
     x, y = input.to(dtype), target.to(dtype)
-    # Other entries of weight 0 cost 0 by themselves, and their derivative in the weight is their loss.
+    # Finite entries stay even if their weight is 0: they cost 0, but their derivative in the weight is their loss.
     valid = None if weight is None else (weight != 0) | (x.isfinite() & y.isfinite())
     return masking.prepare(torch, loss, x, y, valid)
 
 
-def _weigh(each, valid, weight):
+def _weigh(values, valid, weight):
     """Multiply values by weights, and set those that take no part to 0."""
     if weight is not None:
-        weight = weight.to(each.dtype)
-        each = weight * torch.where((weight == 0) & each.isinf(), 0.0, each)
-    return each if valid is None else torch.where(valid, each, 0.0)
+        weight = weight.to(values.dtype)
+        values = weight * torch.where((weight == 0) & values.isinf(), 0.0, values)
+    return values if valid is None else torch.where(valid, values, 0.0)
 
 
 def _add_up(values):
@@ -127,7 +127,7 @@ def _elementwise(loss, x, y, pos_weight):
     else:
         a, b = _costs(Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon), x)
         value = rule(_maths, a, b, y, _constants(loss, x, pos_weight))
-    # Where a cost was bounded, the value is put right; the derivatives are right already.
+    # Where a cost was bounded, only the value is wrong, not the derivatives: correct it.
     weight = None if pos_weight is None else pos_weight.detach()
     exact = _formula_value(loss, x.detach(), y.detach(), weight, 0)
     return value + torch.where((a == HUGE) | (b == HUGE), exact - value.detach(), 0.0)
@@ -143,16 +143,17 @@ def _constants(loss, x, pos_weight):
     if pos_weight is not None:
         return (pos_weight,)
     return tuple(
-        torch.tensor(one, dtype=x.dtype, device=x.device) if isinstance(one, tuple) else one for one in loss.constants
+        torch.tensor(constant, dtype=x.dtype, device=x.device) if isinstance(constant, tuple) else constant
+        for constant in loss.constants
     )
 
 
 def _is_differentiated(tensor):
-    """Whether a derivative in the tensor is asked for, by autograd or by a transformation of any level."""
+    """Return whether a derivative in the tensor is needed, by autograd or by a transformation of any level."""
     if tensor is None:
         return False
     if torch.compiler.is_dynamo_compiling():
-        if transforms_active():  # and one of them may be about this tensor
+        if transforms_active():  # any of them may differentiate this tensor
             return True
     elif is_differentiated_by_transform(tensor):
         return True
@@ -179,7 +180,7 @@ def _formula_value(loss, x, y, pos_weight, order, bounded=False):
 
 
 class Derivative(torch.autograd.Function):
-    """One of the three numbers of a formula, which knows the next one as its derivative."""
+    """Loss, slope or curvature as a function of autograd, with the next of the three as its derivative."""
 
     generate_vmap_rule = True
 
@@ -196,14 +197,13 @@ class Derivative(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upstream):  # pyright: ignore[reportIncompatibleMethodOverride]
         x, y, pos_weight = ctx.saved_tensors
-        step = (
-            _formula_value if torch.compiler.is_compiling() else _derivative
-        )  # compiled graphs are differentiated once
+        # Compiled graphs are differentiated once.
+        step = _formula_value if torch.compiler.is_compiling() else _derivative
         return upstream * step(ctx.loss, x, y, pos_weight, ctx.order + 1), None, None, None, None, None
 
 
 class DerivativeWithTangents(Derivative):
-    """A `Derivative` for forward mode, too, which torch.compile cannot look into."""
+    """A `Derivative` with forward mode, which torch.compile cannot trace."""
 
     @staticmethod
     def jvp(ctx, tangent, *_):  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -212,9 +212,9 @@ class DerivativeWithTangents(Derivative):
 
 
 class PowerTimes(torch.autograd.Function):
-    """u^gamma h, in its derivatives, too: their factors 1 / u and 1 / u^2 alone would leave the range of the dtype.
+    """u^gamma h with derivatives by hand: autodiff's factors 1 / u and 1 / u^2 would leave the range of the dtype.
 
-    Finite, also times any cost up to `HUGE`, because 0 * inf is NaN.
+    The result is finite, also times any cost up to `HUGE`, because 0 * inf is NaN.
     """
 
     generate_vmap_rule = True

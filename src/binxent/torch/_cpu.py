@@ -1,6 +1,6 @@
 """The driver of torch tensors on a CPU: runs the CPU kernels on tensors in place, without a copy.
 
-`_triton.py` has the same functions for tensors on a GPU; `_drivers.py` says what they do.
+`_triton.py` has the same functions for tensors on a GPU; `_drivers.py` describes them.
 """
 
 import math
@@ -38,7 +38,7 @@ def fuse(
     slope=False,
     label_axis=-1,
 ):
-    """As `Driver.fuse`; constants that differ between labels lie along the label axis."""
+    """Compute what `Driver.fuse` describes; constants that differ between labels lie along the label axis."""
     input, target, weight, pos_weight = operands
     if not input.is_contiguous():
         order = sorted(range(input.dim()), key=input.stride, reverse=True)
@@ -82,9 +82,9 @@ def fuse(
 
 
 def _fuse_in_order(order, loss, operands, *, elementwise, slope, **options):
-    """As `fuse`, with the axes in an order in which memory is read from end to end."""
+    """Compute what `fuse` does, with the axes in the order in which memory is read from end to end."""
     shape = operands.input.shape
-    permuted: Any = (one if one is None else one.expand(shape).permute(order) for one in operands)
+    permuted: Any = (each if each is None else each.expand(shape).permute(order) for each in operands)
     value, slopes = fuse(
         loss, Operands(*permuted),
         elementwise=elementwise, slope=slope, label_axis=order.index(len(shape) - 1), **options,
@@ -94,7 +94,7 @@ def _fuse_in_order(order, loss, operands, *, elementwise, slope, **options):
 
 
 def tally(loss, target, weight=None):
-    """As `Driver.tally`, a number."""
+    """Compute what `Driver.tally` describes, as a Python number."""
     size = target.numel()
     real = DOUBLE if torch.float64 in (target.dtype, None if weight is None else weight.dtype) else SINGLE
     labels = _operand(target, real, gather)
@@ -107,7 +107,7 @@ def tally(loss, target, weight=None):
 
 
 def scale_(tensor, factor):
-    """As `Driver.scale_`."""
+    """Compute what `Driver.scale_` describes."""
     number = factor.item()
     return tensor if number == 1 else tensor.mul_(number)
 
@@ -123,7 +123,7 @@ def _empty(like, dtype):
 
 
 def _scalar(value, dtype):
-    """Make a 0-d tensor, with NumPy, which takes a third of torch's time."""
+    """Make a 0-d tensor; by way of NumPy it takes a third of the time."""
     if dtype in COMPUTE_DTYPES:
         return torch.from_numpy(np.array(value, COMPUTE_DTYPES[dtype]))
     return torch.scalar_tensor(value, dtype=dtype, device="cpu")

@@ -50,11 +50,11 @@ def evaluate(loss, operands, kind="mean", process_group=None):
         halves give float32.
 
     Raises:
-        ValueError: Shapes do not match, a value or an option is impossible.
-        TypeError: An argument is no tensor, or one of numbers that are not real.
+        ValueError: Shapes do not match, or a value or an option is impossible.
+        TypeError: An argument is not a tensor of real numbers.
     """
     if not torch.compiler.is_dynamo_compiling() and is_traced():
-        with warnings.catch_warnings():  # of shapes that are compared: they are constants of a trace
+        with warnings.catch_warnings():  # that comparisons of shapes become constants of the trace
             warnings.simplefilter("ignore", TracerWarning)
             _check(operands, kind, process_group)
     else:
@@ -134,7 +134,7 @@ def _check_broadcast(name, weight, input):
 
 
 def _suits_the_kernels(operands):
-    """Whether the kernels can do it: the loss and the input's gradient at most, of plain tensors on one device."""
+    """Return whether the kernels can run: plain tensors on one device, and no gradient but that of the input."""
     input, target, weight, pos_weight = operands
     on_cpu, index = input.is_cpu, input.get_device()
     for tensor in (target,) if weight is None and pos_weight is None else (target, weight, pos_weight):
@@ -156,7 +156,7 @@ def _suits_the_kernels(operands):
 
 
 def driver_of(tensor: torch.Tensor) -> Driver:
-    """Return the driver for where a tensor lies, which `_suits_the_kernels` has found."""
+    """Return the driver for the device of a tensor that `_suits_the_kernels` accepts."""
     driver = _driver(_device_of(tensor))
     assert driver is not None
     return driver
@@ -183,12 +183,12 @@ def _driver(device: str) -> Driver | None:
 
 
 class Fused(torch.autograd.Function):
-    """The kernels as a node of autograd's graph: the gradient is computed ahead, with the loss."""
+    """The kernels as a node of autograd's graph; the gradient is computed in advance, together with the loss."""
 
     @staticmethod
     def forward(ctx, input, others):
         loss, operands, reduction = others
-        # float16 has no room for a gradient that a loss scaler has not multiplied yet: it is computed when asked for.
+        # A gradient in float16 may underflow before a loss scaler has multiplied it: it is computed in `backward`.
         ahead = input.dtype is not torch.float16
         value, ctx.slope, ctx.divisor = _by_kernels(loss, operands, reduction, ahead)
         ctx.loss = loss
@@ -246,7 +246,7 @@ def _gradient_by_kernels(loss, operands, divisor, upstream):
 
 
 def _suits_the_operator(operands):
-    """Whether a large tensor on a CPU is worth leaving the compiled graph for."""
+    """Return whether the operator is worth leaving the compiled graph: for a large tensor on a CPU."""
     input, *others = operands
     others = [tensor for tensor in others if tensor is not None]
     return (

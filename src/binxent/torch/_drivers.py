@@ -1,4 +1,4 @@
-"""What runs the fused kernels where tensors lie, and the two bundles of arguments that travel through the door."""
+"""The interface of the drivers, and two bundles of arguments that most functions of the door take."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -25,7 +25,7 @@ class Operands(NamedTuple):
 
 
 class Reduction(NamedTuple):
-    """What becomes of the losses of the entries.
+    """How the losses of the entries are reduced.
 
     Attributes:
         kind: "none", "mean" (over the number of entries that are not ignored), "sum", or "weighted_mean" (over the sum
@@ -70,13 +70,13 @@ class Driver(Protocol):
             The loss, and the slope or None.
 
         Raises:
-            RuntimeError: A probability, or its target, lies outside [0, 1] or is NaN. Only a CPU's driver looks.
-            ValueError: A target of logits lies outside [0, 1], or a weight is infinite. Only a CPU's driver looks.
+            RuntimeError: A probability, or its target, lies outside [0, 1] or is NaN; checked on a CPU only.
+            ValueError: A target of logits lies outside [0, 1], or a weight is infinite; checked on a CPU only.
         """
         ...
 
     def tally(self, loss: Any, target: torch.Tensor, weight: torch.Tensor | None = None) -> float | torch.Tensor:
-        """Sum of the weights, or the number, of the entries whose label is not ignored, in float64."""
+        """Add up the weights of the entries whose label is not ignored, in float64; without weights, count them."""
         ...
 
     def scale_(self, tensor: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Losses where torch.compile has to look into them, and as text, which operators can take."""
+"""Losses as text, because the operators that torch.compile calls take no Python objects."""
 
 import functools
 import importlib
@@ -25,11 +25,11 @@ _decoded: dict[str, Pointwise] = {}
 
 
 def decode(text):
-    """Return the `Pointwise` of a text, be it from this process or from a compiled graph that another has stored."""
+    """Return the `Pointwise` of a text, from this process or from a compiled graph that another process has stored."""
     if text not in _decoded:
         prediction_kind, formula, choices, constants, *others = json.loads(text)
         module, _, name = formula.partition(":")
         build = functools.reduce(getattr, name.split("."), importlib.import_module(module))
-        constants = (tuple(one) if isinstance(one, list) else one for one in constants)
+        constants = (tuple(constant) if isinstance(constant, list) else constant for constant in constants)
         _decoded[text] = Pointwise(prediction_kind, (build, *choices), tuple(constants), *others)
     return _decoded[text]

@@ -34,7 +34,7 @@ NOT_POSITIVE = "`pos_weight` must be finite and >= 0; got {}."
 
 
 def check_reduction(kind: Any) -> None:
-    """Refuse what is no reduction."""
+    """Refuse an unknown reduction."""
     if not isinstance(kind, str) or kind not in REDUCTIONS:
         raise ValueError(f"{kind!r} is not a valid value for reduction; it must be one of {', '.join(REDUCTIONS)}.")
 
@@ -55,8 +55,8 @@ def number(name: str, value: Any) -> float:
         value: As `_core.options.number` takes it.
 
     Raises:
-        TypeError: It is something else, or a tensor that requires a gradient, which no option passes on, or one on a
-            GPU, whose value is not waited for.
+        TypeError: It is not a number, or it is a tensor that requires a gradient, which an option would not pass on,
+            or a tensor on a GPU, whose value would have to be waited for.
     """
     if type(value) in options.PLAIN:
         return value
@@ -73,7 +73,7 @@ def number(name: str, value: Any) -> float:
 
 
 def described(value: Any) -> str:
-    """Say what a value is, for errors."""
+    """Describe a value, for errors."""
     if isinstance(value, (torch.Tensor, np.ndarray)):
         gradient = " that requires a gradient" if isinstance(value, torch.Tensor) and value.requires_grad else ""
         return f"a {type(value).__name__} of shape {tuple(value.shape)}{gradient}"
@@ -117,14 +117,14 @@ _checked: dict[int, tuple[weakref.ref[torch.Tensor], int | None]] = {}
 
 
 def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a function from plain numbers to a loss: others become plain numbers first, and losses are kept."""
+    """Decorate a function from plain numbers to a loss: convert the arguments to those, and cache losses."""
     parameters = inspect.signature(make).parameters
     optional = {name for name, parameter in parameters.items() if parameter.default is None}
 
     @functools.lru_cache(maxsize=256)
     def kept(*values):
         if any(value is not None and type(value) not in options.PLAIN for value in values):
-            raise TypeError  # a tensor would be kept by what it is, not by its value
+            raise TypeError  # a tensor is hashed by its identity, not by its value
         return make(*values)
 
     @constant_when_compiled
@@ -145,7 +145,7 @@ def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return kept(*values)
         except TypeError:
-            pass  # not all are plain numbers
+            pass  # an argument is not a plain number
         return kept(*map(plain, parameters, values))
 
     return loss_of

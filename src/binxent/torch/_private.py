@@ -1,4 +1,4 @@
-"""All that the door takes from torch's private parts: where to look when a version of torch breaks it.
+"""What the door takes from private parts of torch, which a new version may change.
 
 Tried with torch 2.13.
 """
@@ -35,11 +35,11 @@ __all__ = [
     "untransformed_apply",
 ]
 
-transforms_active = _are_functorch_transforms_active  # by its own name torch.compile can look into it
+transforms_active = _are_functorch_transforms_active  # torch.compile traces the original function, not a wrapper of it
 
 
 def has_no_transform():
-    """Whether an operation is just itself: no `torch.func`, forward mode, trace or dispatch mode is about."""
+    """Return whether operations run directly: no `torch.func`, forward mode, trace or dispatch mode is active."""
     return not (
         _len_torch_dispatch_stack()
         or _are_functorch_transforms_active()
@@ -49,17 +49,17 @@ def has_no_transform():
 
 
 def is_traced():
-    """Whether torch.jit is tracing."""
+    """Return whether torch.jit is tracing."""
     return _get_tracing_state() is not None
 
 
 def is_batched(tensor):
-    """Whether a tensor stands for many, inside of `vmap` or for `is_grads_batched`."""
+    """Return whether a tensor may stand for a batch of tensors, inside of `vmap` or for `is_grads_batched`."""
     return _are_functorch_transforms_active() or is_legacy_batchedtensor(tensor)
 
 
 def is_differentiated_by_transform(tensor):
-    """Whether a transformation of any level takes a derivative in the tensor, in reverse mode."""
+    """Return whether a transformation of any level takes a derivative in the tensor, in reverse mode."""
     while is_functorch_wrapped_tensor(tensor):
         if is_gradtrackingtensor(tensor):
             return True
@@ -68,28 +68,28 @@ def is_differentiated_by_transform(tensor):
 
 
 def has_tangent(tensor):
-    """Whether a derivative in the tensor is taken in forward mode."""
+    """Return whether a derivative in the tensor is taken in forward mode."""
     return forward_ad._current_level >= 0 and forward_ad.unpack_dual(tensor).tangent is not None
 
 
 def nested_tangents():
-    """Whether forward-mode transformations are nested: a `Function` cannot pass on tangents of tangents."""
+    """Return whether forward-mode transformations are nested: a `Function` cannot pass on tangents of tangents."""
     return sum(level.key() == TransformType.Jvp for level in get_interpreter_stack() or ()) > 1
 
 
 def untransformed_apply(function):
-    """`Function.apply` without its look for transformations, which takes as long as a kernel on a small batch."""
+    """Return `Function.apply` without its check for transformations, which takes as long as a small batch."""
     return super(Function, function).apply  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def constant_when_compiled(function):
-    """`torch.compiler.assume_constant_result`, which would load all of the compiler for the sake of this mark."""
+    """Mark a function as `torch.compiler.assume_constant_result` does, without loading the compiler."""
     function._dynamo_marked_constant = True
     return function
 
 
 def guarded_number(value):
-    """Return a number that torch.compile takes as it is, and compiles anew for another."""
+    """Return the number as a constant of the compiled graph; torch.compile compiles anew for another number."""
     from torch.fx.experimental.symbolic_shapes import guard_scalar  # takes a second to load
 
     return guard_scalar(value)

@@ -1,16 +1,16 @@
-"""How fast on a GPU: one fused Triton kernel that reads each prediction and label once, at the speed of memory.
+"""The driver of torch tensors on a GPU: a fused Triton kernel that reads each prediction and label once.
 
 A program works through a few blocks of elements and leaves the sum of their losses in a slot of its own; a second,
 small kernel adds up the slots in order. How elements are cut depends on their number alone, so the same input gives
 the same bits from run to run. Nothing here waits for the GPU or decides from its data, so all of it can be captured in
 a graph.
 
-`_cpu.py` has the same functions for tensors on a CPU; `_drivers.py` says what they do.
+`_cpu.py` has the same functions for tensors on a CPU; `_drivers.py` describes them.
 """
 
 # pyright: reportCallIssue=false, reportIndexIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false
 # pyright: reportInvalidTypeForm=false
-# (Triton's types tell about the compiler's side of a call, not about the caller's)
+# (Triton's annotations are those of the compiler's side of a call, not of the caller's)
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -29,10 +29,10 @@ OPTIONS = {"num_warps": 4, "enable_fp_fusion": True}  # fusion: a * b + c is one
 # such loads of float32. float64 takes twice the registers, so it gets half as many.
 BLOCKS = {torch.float32: 1024, torch.float64: 512}
 REALS = {torch.float32: tl.float32, torch.float64: tl.float64}
-# A program takes one block while programs are few, for then they must fill the GPU. From there on it takes more, but no
-# more than a float32 sum of as many halves can bear.
+# While programs are few, each takes a single block, so that they fill the GPU. Larger inputs give each program more
+# blocks, but no more than a float32 sum of half-precision losses can add up without losing digits.
 MANY_PROGRAMS, MOST_STEPS = 2**14, 16
-LONE_STEPS = 4  # so few blocks go to a single program, which needs no second kernel to add up
+LONE_STEPS = 4  # up to so many blocks go to a single program, which makes the second kernel unnecessary
 SUMS = 1024  # that are added up at a time
 LARGEST_INDEX = 2**31 - 1
 
@@ -40,7 +40,7 @@ HALVES = (torch.float16, torch.bfloat16)
 
 
 def jit(function):
-    """`triton.jit` for closures: whole numbers that they close over decide what is compiled, so they are constants."""
+    """Apply `triton.jit` to a closure; the whole numbers that it closes over become compile-time constants."""
     for cell in function.__closure__ or ():
         if isinstance(cell.cell_contents, int):
             cell.cell_contents = tl.constexpr(cell.cell_contents)
@@ -155,7 +155,7 @@ def evaluate(
         else:
             prediction = read(start, lane, sizes, x, REAL, WIDE)
             if IGNORE != "nothing" or w is not None:
-                # What has no weight is hidden before any maths, behind a pair that every loss can take.
+                # Entries of weight 0 are replaced before the formula, so that none of their values can give NaN.
                 prediction = tl.where(weight == 0, 0.5, prediction)
                 label = tl.where(weight == 0, 0.0, label)
             if SMOOTH:
@@ -211,12 +211,12 @@ def cut(size, block):
 
 
 class Specialization(NamedTuple):
-    """What is compiled in of a loss, and the numbers that are arguments.
+    """A loss for the kernel: what is compiled in, and the numbers that are arguments.
 
     Attributes:
         formula: The formula, or None.
         clip: Epsilon where it is compiled in, else None.
-        known: The same for each of the constants.
+        known: Each constant where it is compiled in, else None.
         smooth: Whether labels are smoothed.
         ignore: "nothing", "number" or "nan".
         numbers: The label to ignore, 1 - smoothing, smoothing / 2 and epsilon.
@@ -236,12 +236,12 @@ class Specialization(NamedTuple):
 def specialization(loss):
     """Return the specialization for a loss.
 
-    Zeros and ones are compiled in, for they spare work. Other numbers are arguments, so that none of them, changed from
-    step to step, makes the kernel compile anew.
+    Zeros and ones are compiled in, because they save work. Other numbers are arguments, so that a number that changes
+    from step to step does not compile the kernel anew.
     """
     epsilon, smoothing, ignored = loss.epsilon or 0.0, loss.label_smoothing, loss.ignore_label
     ignore = "nothing" if ignored is None else "nan" if ignored != ignored else "number"
-    numbers = [0.0 if isinstance(one, tuple) else float(one) for one in loss.constants]
+    numbers = [0.0 if isinstance(constant, tuple) else float(constant) for constant in loss.constants]
     return Specialization(
         formulas_for_blocks()(loss.prediction_kind, *loss.formula_key),
         _if_compiled_in(epsilon),
@@ -277,7 +277,7 @@ def launch(
     size, block = found.sizes[0], BLOCKS[real]
     steps, programs = cut(size, block)
     divisor_at, divisor = (divisor, 1) if isinstance(divisor, torch.Tensor) else (None, divisor)
-    device, sums = next(one for one in operands if one is not None)[0].device, total
+    device, sums = next(operand for operand in operands if operand is not None)[0].device, total
     if total is not None and programs > 1:
         sums = torch.empty(programs, dtype=torch.float64, device=device)
     with torch.cuda.device(device.index if device.type == "cuda" else -1):
@@ -296,14 +296,14 @@ def launch(
 def fuse(
     loss, operands, *, divisor: float | torch.Tensor = 1, upstream=None, dtype=None, elementwise=False, slope=False
 ):
-    """As `Driver.fuse`."""
+    """Compute what `Driver.fuse` describes."""
     input, target, weight, pos_weight = operands
     shape, dtype = input.shape, dtype or input.dtype
     if pos_weight is None:
-        constants = [_along_last_axis(one, input) if isinstance(one, tuple) else None for one in loss.constants]
+        constants = [_along_last_axis(each, input) if isinstance(each, tuple) else None for each in loss.constants]
     else:
         constants = [pos_weight]
-    weight, *constants = (one if one is None else one.expand(shape) for one in (weight, *constants))
+    weight, *constants = (each if each is None else each.expand(shape) for each in (weight, *constants))
     (x, y, w, *c), found = strided_operands(input, target, weight, *constants)
     value = like(input, found, dtype) if elementwise else torch.empty((), dtype=dtype, device=input.device)
     slopes = like(input, found, input.dtype) if slope else None
@@ -322,7 +322,7 @@ def fuse(
 
 
 def tally(loss, target, weight=None):
-    """As `Driver.tally`, a 0-d tensor."""
+    """Compute what `Driver.tally` describes, as a 0-d tensor."""
     total = torch.empty((), dtype=torch.float64, device=target.device)
     weight = weight if weight is None else weight.expand(target.shape)
     operands, found = strided_operands(None, target, weight, None)
@@ -332,12 +332,12 @@ def tally(loss, target, weight=None):
 
 
 def _along_last_axis(numbers, input):
-    """Make a tensor of one number for each label, on the device of the input."""
+    """Make a tensor with a number for each label, on the device of the input."""
     return torch.tensor(numbers, dtype=compute_dtype(input.dtype), device=input.device)
 
 
 def scale_(tensor, factor):
-    """As `Driver.scale_`."""
+    """Compute what `Driver.scale_` describes."""
     found = layout(tensor.shape, (tensor.stride(),))
     if found.strides != ((1,),):
         return tensor.mul_(factor)

@@ -14,8 +14,8 @@ class Layout(NamedTuple):
 
     Attributes:
         sizes: The number of elements, and the sizes of the axes from the last to the second.
-        strides: For each tensor its strides, outermost axis first, or one if all its axes could be merged.
-        reach: The greatest index there is, of an element or in a tensor.
+        strides: The strides of each tensor, outermost axis first; a single stride if all of its axes could be merged.
+        reach: The greatest index of an element, or offset into a tensor.
         dense: The strides of what torch makes like the first tensor: in the same order, without gaps.
     """
 
@@ -31,7 +31,7 @@ def layout(shape, strides):
     dense = torch.empty_like(torch.empty_strided(shape, strides[0], device="meta")).stride()
     axes = []  # innermost first: the size, and each tensor's stride
     for axis in sorted(range(len(shape)), key=lambda axis: (dense[axis], -axis)):
-        along = tuple(one[axis] for one in strides)
+        along = tuple(each[axis] for each in strides)
         if axes and all(outer == inner * axes[-1][0] for outer, inner in zip(along, axes[-1][1], strict=True)):
             axes[-1] = axes[-1][0] * shape[axis], axes[-1][1]
         elif shape[axis] != 1:
@@ -39,7 +39,7 @@ def layout(shape, strides):
     axes = axes or [(1, (1,) * len(strides))]
     own = []
     for along in zip(*(along for _, along in axes), strict=True):
-        # What needs one axis alone, as all that is contiguous, gets one: it is read in wider loads.
+        # A tensor whose own axes merge to one, as those of a contiguous tensor do, is read in wider loads.
         alone = all(along[k + 1] == along[k] * axes[k][0] for k in range(len(axes) - 1))
         own.append(along[:1] if alone else along[::-1])
     size = math.prod(shape)

@@ -6,7 +6,7 @@ float64 functions come from a library that its interpreter does not have. So the
 """
 
 # pyright: reportCallIssue=false, reportIndexIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false
-# (Triton's types tell about the compiler's side of a call, not about the caller's)
+# (Triton's annotations are those of the compiler's side of a call, not of the caller's)
 
 import torch
 import triton
@@ -72,7 +72,7 @@ def maximum(a, b):
 
 @triton.jit
 def exp(x):
-    """exp(x) for x <= 0: 2^n exp(r), where n is log2(e) x rounded, by adding a number whose last bit is worth 1.
+    """Compute exp(x) for x <= 0 as 2^n exp(r): n is log2(e) x, rounded by adding a number whose last bit is worth 1.
 
     The last bits of that sum are n + LIFT + BIAS, the exponent field of 2^(n + LIFT). The lift keeps it normal where
     2^n is not, and is taken back by the last multiplication.
@@ -89,19 +89,19 @@ def exp(x):
 
 @triton.jit
 def log1p(t):
-    """log(1 + t) for 0 <= t <= 1."""
+    """Compute log(1 + t) for 0 <= t <= 1."""
     return t * polynomial(t, LOG1P)
 
 
 @triton.jit
 def cost_of_rest(x):
-    """-log(1 - x) for 0 <= x <= 1/2."""
+    """Compute -log(1 - x) for 0 <= x <= 1/2."""
     return x * polynomial(x, COST_OF_REST)
 
 
 @triton.jit
 def log(x):
-    """log(x) for 0 <= x <= 1; NaN stays NaN.
+    """Compute log(x) for 0 <= x <= 1; NaN stays NaN.
 
     x = 2^n f, sqrt(1/2) <= f < sqrt(2): both are read off the bits of x, less those of sqrt(1/2).
     """
@@ -122,7 +122,7 @@ if torch.version.hip is None:
 
     @triton.jit
     def reciprocal(x):
-        """1 / x for 1 <= x <= 2: one instruction, and not eight for the ends of float32 that are not asked for."""
+        """Compute 1 / x for 1 <= x <= 2 in one instruction; division takes eight, for all of float32."""
         if x.dtype == tl.float64:
             return 1.0 / x
         else:
