@@ -18,7 +18,7 @@ from binxent.jax import _maths
 
 @functools.lru_cache
 def derivative(formula_key, prediction_kind, epsilon, order):
-    """Return the loss (order 0), its slope (1) or its curvature (2), as a function with derivatives of its own."""
+    """Return the loss (order 0), its slope (1) or its curvature (2), as a function with a derivative by hand."""
     formula = (_maths.derivatives if order else _maths.values)(prediction_kind, *formula_key)
     build = formula_key[0]
 
@@ -52,10 +52,10 @@ def derivative(formula_key, prediction_kind, epsilon, order):
             return through_costs(lambda a, b: _differentiate(functools.partial(in_constant, a, b), constants[k]), x)
         if build.constant_names[k] == "pos_weight":
             return value(x, jnp.ones_like(y), (*constants[:k], y, *constants[k + 1 :]))  # c y a: y takes the place of c
-        return _differentiate(lambda one: formula_value(x, y, (*constants[:k], one, *constants[k + 1 :])), constants[k])
+        return _differentiate(lambda c: formula_value(x, y, (*constants[:k], c, *constants[k + 1 :])), constants[k])
 
     def through_costs(rate, x):
-        """Return a rate, a function of the costs, with as many derivatives in the prediction as the order says."""
+        """Return a rate, a function of the costs, differentiated `order` times in the prediction."""
 
         def of_prediction(x):
             return rate(*(finite_cost(prediction_kind, epsilon, label)(x) for label in (1.0, 0.0)))
@@ -78,7 +78,7 @@ def derivative(formula_key, prediction_kind, epsilon, order):
 
 @functools.lru_cache
 def finite_cost(prediction_kind, epsilon, label):
-    """Return what a label costs, a function of the prediction: finite, as is its slope, because 0 * inf is NaN."""
+    """Return the cost of a label as a function of the prediction; it and its slope are finite: 0 * inf is NaN."""
 
     def bce(x, order):
         value = derivative((unweighted_bce,), prediction_kind, epsilon, order)(x, jnp.full_like(x, label), ())
@@ -92,7 +92,7 @@ def finite_cost(prediction_kind, epsilon, label):
 def _set_apart(array):
     """Give the array another shape, so that XLA does not share work between loss and slope.
 
-    On a CPU it would write what they share, even a constant, to memory at full size, and read it twice.
+    On a CPU, XLA would write shared values, even constants, to memory at full size, and read them twice.
     """
     if not array.ndim:
         return array

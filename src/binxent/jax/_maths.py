@@ -1,9 +1,9 @@
 """The formulas on jax.numpy, in two variants: `values`, which XLA on a CPU fuses into the sum, and `derivatives`.
 
 On a CPU, XLA computes and sums a loss in one parallel pass, many times faster than otherwise, unless it contains a
-`where` or a clip, and it makes a clip of the `minimum` of a `maximum`. So `values` does without these. In that pass
-`minimum` and `maximum` lose a NaN that is their first argument, which therefore takes another way to the sum.
-`derivatives` is safe to differentiate. `in_label` is the maths module of a loss as a function of its label.
+`where` or a clip, and it turns the `minimum` of a `maximum` into a clip. So `values` does without these. In that pass
+`minimum` and `maximum` drop a NaN in their first argument, so another term of the sum must carry it. `derivatives` is
+safe to differentiate. `in_label` is the maths module of a loss as a function of its label.
 """
 
 import math
@@ -22,16 +22,16 @@ def _log(x):
 
 @_log.defjvp
 def _log_rule(primals, tangents):
-    """Return the slope is 0 at 0: the formulas take log(0) only where an asymmetric loss is flat, below its margin."""
+    """Return the logarithm and its tangent, 0 at 0: log(0) occurs only where an asymmetric loss is flat."""
     (x,), (dx,) = primals, tangents
     return jnp.log(x), jnp.where(x == 0, 0, dx / x)
 
 
 @jax.custom_jvp
 def _power_times(u, gamma, h):
-    """u^gamma h, in its derivatives, too: their factors 1 / u and 1 / u^2 alone would leave the range of the dtype.
+    """Compute u^gamma h; autodiff's factors 1 / u and 1 / u^2 would leave the range of the dtype.
 
-    Finite, also times any cost up to `HUGE`, because 0 * inf is NaN.
+    The result is finite, also times any cost up to `HUGE`, because 0 * inf is NaN.
     """
     root, kind = jnp.exp(gamma / 2 * _log_of_normal(u)), jnp.finfo(u.dtype)
     most = jnp.where(u < kind.tiny, float(kind.max) ** 0.25, float(kind.max) ** 0.9).astype(u.dtype)
@@ -66,7 +66,7 @@ def _finite(x):
 
 
 def _to_infinity(share, beyond):
-    """Add what an infinite cost has beyond the largest number, with the sign of its share, unless that is 0."""
+    """Add the part of an infinite cost beyond the largest number, with the sign of the share, unless the share is 0."""
     return share + jnp.maximum(jnp.minimum(share * jnp.finfo(share.dtype).max, beyond), -beyond)
 
 
@@ -101,13 +101,13 @@ def _costs(p, q):
 
 
 def _beyond_margin(p, q, margin):
-    """Add to the cost up to u = 1/2 the rest, from q + margin, which has the digits that 1 - u has lost."""
+    """Compute the cost up to u = 1/2 from u, and the rest from q + margin, which has the digits that 1 - u has lost."""
     u, rest = jnp.maximum(p - margin, 0), q + margin
     return u, rest, jnp.minimum(-jnp.log1p(-u), math.log(2)) - jnp.log(jnp.minimum(2 * rest, 1))
 
 
 def _minus_log_error_probability(u, y, minus_log_p, minus_log_q):
-    """Where u is 0, so is the loss."""
+    """Compute -log u for any label, infinite at u = 0: the loss is 0 there."""
     return -jnp.log(u)
 
 

@@ -1,4 +1,4 @@
-"""Any loss of `binxent.losses` on JAX arrays, element by element: what the losses of the door have in common."""
+"""Any loss of `binxent.losses` on JAX arrays, element by element; all functions of the door call it."""
 
 import functools
 import math
@@ -20,7 +20,7 @@ from binxent._core.refusals import refusal
 from binxent._core.shapes import require_one_per_label, require_same_shape
 from binxent.jax._derivatives import derivative
 
-# As `jax.typing.ArrayLike`, which type checkers cannot see through where jaxlib has no types.
+# The same as `jax.typing.ArrayLike`, which type checkers cannot resolve where jaxlib has no types.
 ArrayLike: TypeAlias = jax.Array | np.ndarray[Any, np.dtype[Any]] | np.number[Any] | np.bool_ | float
 PerLabel: TypeAlias = ArrayLike | Sequence[float]  # a number, or one for each label on the last axis
 
@@ -59,14 +59,13 @@ def elementwise(
     *,
     name: str | None = None,
 ) -> jax.Array:
-    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a traced value, too.
+    """Compute what `pointwise` does, of a `losses.Pointwise`.
 
-    Errors call the predictions by the name.
+    A `pos_weight`, which may be traced, takes the place of the loss's own. `name` is that of the predictions in errors.
     """
     if pos_weight is not None:
         pos_weight = _per_label("pos_weight", pos_weight)
-        # The class refuses impossible weights, where their values can be seen.
-        if not isinstance(pos_weight, Tracer):
+        if not isinstance(pos_weight, Tracer):  # without values, there is nothing to check
             pos_weight = losses.BinaryCrossentropy(pos_weight=pos_weight).pos_weight
         loss = loss.with_pos_weight(pos_weight)
     elif any(isinstance(constant, tuple) for constant in loss.constants):
@@ -146,7 +145,7 @@ def _elementwise(loss, predictions, labels, constants):
     x, y, valid = masking.prepare(jnp, loss, predictions.astype(dtype), labels.astype(dtype))
     names = losses.Pointwise(loss.prediction_kind, loss.formula_key, constants).constant_names
     require_one_per_label(names, constants, x.shape)
-    # Axes of one in front: strict rank promotion refuses to add them.
+    # Leading axes of length 1, because strict rank promotion refuses to add them.
     constants = tuple(c.reshape((1,) * (x.ndim - 1) + c.shape if c.ndim else ()).astype(dtype) for c in constants)
     value = derivative(loss.formula_key, loss.prediction_kind, loss.epsilon or 0.0, 0)(x, y, constants)
     return (value if valid is None else jnp.where(valid, value, 0)).astype(predictions.dtype)

@@ -1,4 +1,4 @@
-"""What callers pass as tensors and as weights of positives, as tensors and plain numbers."""
+"""Conversion of arguments: array-likes to tensors, and weights of positives to plain numbers or tensors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ def as_tensor(name, values) -> Any:
     """Convert values to a tensor of real numbers.
 
     Raises:
-        TypeError: `values` are something else.
+        TypeError: `values` are not real numbers, or are masked.
     """
     if is_masked(values):
         raise refusal(name, values)
@@ -37,8 +37,8 @@ def as_pos_weight(values) -> Any:
     """Return the weight of positives as constants, a number or a tuple of numbers, or as a floating tensor.
 
     Raises:
-        TypeError: `values` are something else.
-        ValueError: A value is impossible.
+        TypeError: `values` are not real numbers.
+        ValueError: A value is negative or not finite.
     """
     if isinstance(values, (list, tuple)) and any(map(_is_tensor, values)):
         values = tf.stack([tf.convert_to_tensor(each, tf.float32) for each in values])

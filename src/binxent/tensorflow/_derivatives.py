@@ -34,8 +34,8 @@ def derivative(loss, order, x, y, pos_weight=None, upstream=None, known=True):
         y: Labels, of any real dtype, in the shape of the predictions.
         pos_weight: None or a floating tensor that broadcasts to the predictions, in place of the loss's own.
         upstream: None or a tensor in the shape and dtype of the predictions.
-        known: Whether the result has the next function as its derivative, or consists of operations for TensorFlow to
-            differentiate.
+        known: Whether the result has the next function as its registered derivative; otherwise TensorFlow
+            differentiates its operations.
 
     Returns:
         A tensor that can be differentiated in everything floating, any number of times.
@@ -50,8 +50,8 @@ def derivative(loss, order, x, y, pos_weight=None, upstream=None, known=True):
     if tf.executing_eagerly() and not record.could_possibly_record():
         return _evaluate(loss, order, **inputs)
 
-    # Labels are seldom differentiated, and their gradient should cost nothing then. So it takes two steps, and
-    # TensorFlow computes the second one only for a label that is watched.
+    # Labels are seldom differentiated, and if they are not, their gradient should cost nothing. So it takes two steps:
+    # TensorFlow computes the second step only for a label that is watched.
     def gradients(up, *tensors, known=True):
         found = _gradients(loss, order, up, known, **dict(zip(inputs, tensors, strict=True)))
         return [*found, tf.cast(up, y.dtype) if y.dtype.is_floating else None]
@@ -75,7 +75,7 @@ def derivative(loss, order, x, y, pos_weight=None, upstream=None, known=True):
 
 def _multiplied(up, x, y, pos_weight=None, upstream=None):
     """Return the inputs, with the product of both upstream gradients."""
-    up = tf.convert_to_tensor(up)  # of a gather come slices
+    up = tf.convert_to_tensor(up)  # the gradient of a gather is an IndexedSlices
     return x, y, pos_weight, up if upstream is None else upstream * up
 
 
@@ -95,8 +95,8 @@ def _with_gradients(result, tensors, gradients, gradient_in_label):
 
     `tf.custom_gradient` has two faults here. A forward accumulator looks inside, and differentiates the operations that
     it finds there. And its gradients are made of the tensors of the call, which are out of reach in the copy of the
-    graph that second derivatives are taken of. Only a SavedModel needs these: it uses them once, without an operation,
-    and saves no gradients of gradients.
+    graph that second derivatives are taken of. Only a SavedModel needs the tensors of the call: it takes the gradients
+    once, without an operation, and saves no gradients of gradients.
     """
     number = next(_numbers)
     of_loss, of_label = f"BinxentLoss-{number}", f"BinxentLabel-{number}"
@@ -128,7 +128,7 @@ _numbers = itertools.count()
 
 
 def by_label(loss, order, x, y, pos_weight, upstream, known=True):
-    """Upstream times the derivative in the label, in its dtype."""
+    """Compute upstream times the derivative in the label, in its dtype."""
     z, t, valid = _read(loss, x, y)
     upstream = tf.cast(upstream, z.dtype)
     plain = loss.plain()
@@ -145,9 +145,9 @@ def by_label(loss, order, x, y, pos_weight, upstream, known=True):
 
 
 def by_pos_weight(loss, order, x, y, pos_weight, upstream, known=True):
-    """Upstream times the derivative in the weight of positives, in its shape and dtype."""
+    """Compute upstream times the derivative in the weight of positives, in its shape and dtype."""
     z, t, valid = _read(loss, x, y)
-    # c y a, where y takes the place of c, and 1 that of y
+    # The derivative of c y a in c is y a: the same formula with y in the place of c, and 1 in that of y.
     change = derivative(loss.plain(), order, z, tf.ones_like(z), t, tf.cast(upstream, z.dtype), known)
     if valid is not None:
         change = tf.where(valid, change, tf.zeros_like(change))
@@ -187,7 +187,7 @@ def _finite_cost(loss, x, label, known):
 
 
 def _differentiate(function, x):
-    """Return the derivative, without a tape, which records nothing while a forward accumulator asks for gradients."""
+    """Return the derivative, without a tape: it records nothing while a forward accumulator computes gradients."""
 
     def rate(x):
         x = tf.identity(x)
@@ -228,14 +228,14 @@ def _compiled(loss, order):
 
 
 def _is_worth_compiling(x):
-    """Whether XLA is at hand, and compiles once for many elements: it compiles anew for each shape."""
+    """Return whether XLA is available, and the static shape, for which it compiles anew, has many elements."""
     size = x.shape.num_elements()
     return size is not None and size >= WORTH_COMPILING and tf.inside_function() and _has_compiler()
 
 
 @functools.cache
 def _has_compiler():
-    """Whether this TensorFlow has XLA and nothing but a CPU to run on: other devices may not know it."""
+    """Return whether this TensorFlow has XLA, and only CPUs to run on: other devices may not support it."""
     if not tf.compat.v1.executing_eagerly_outside_functions():
         return False
     if any(device.device_type != "CPU" for device in tf.config.list_physical_devices()):
@@ -254,7 +254,7 @@ def compute_dtype(dtype):
 
 
 def _read(loss, x, y):
-    """Predictions and smoothed labels in the precision to compute in, and where labels are not ignored."""
+    """Return predictions and smoothed labels in the precision to compute in, and where labels are not ignored."""
     dtype = compute_dtype(x.dtype)
     return masking.prepare(operations, loss, tf.cast(x, dtype), tf.cast(y, dtype))
 

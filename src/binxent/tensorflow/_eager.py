@@ -26,10 +26,10 @@ def evaluate(loss, order, x, y, pos_weight=None, upstream=None):
     from binxent._kernels.fused import fuse  # loads the compiler
     from binxent._kernels.operands import NOWHERE, constant_operands, describe, gather, scatter
 
-    predictions, labels = np.asarray(x.numpy()), np.asarray(y.numpy())  # of a scalar NumPy makes no array
+    predictions, labels = np.asarray(x.numpy()), np.asarray(y.numpy())  # `numpy()` of a scalar tensor is not an array
     shape, size, dtype = predictions.shape, predictions.size, predictions.dtype
     real = compute_dtype(dtype)
-    # NumPy has no bfloat16 to hand on.
+    # DLPack refuses NumPy's bfloat16.
     stored = HALF_WORD if dtype.name == "bfloat16" else dtype
     memory = allocate(size * dtype.itemsize).view(stored).reshape(shape)
     if size:

@@ -1,7 +1,7 @@
 """The formulas over TensorFlow, for each dtype to compute in and in three variants.
 
-`fused` is for XLA, which makes one loop of all operations; `single` for operations that run one by one, where each is a
-pass over memory, and what two of them have in common another; `differentiable` for what TensorFlow is to differentiate.
+`fused` is for XLA, which makes one loop of all operations; `single` for operations that run one by one, each a pass
+over memory, so that a shared intermediate result costs a pass, too; `differentiable` for autodiff.
 """
 
 import functools
@@ -67,7 +67,7 @@ def _log(x):
 def power_times(u, gamma, h):
     """Compute u^gamma h without leaving the range of the dtype on the way.
 
-    Finite, also times any cost up to `HUGE`, because 0 * inf is NaN.
+    The result is finite, also times any cost up to `HUGE`, because 0 * inf is NaN.
     """
     kind = np.finfo(u.dtype.as_numpy_dtype)
     root = tf.exp(gamma / 2 * tf.math.log(tf.maximum(u, kind.tiny)))
@@ -76,7 +76,7 @@ def power_times(u, gamma, h):
 
 
 def _times_polynomial(table):
-    """x times the polynomial of a table: XLA does not vectorise the function of TensorFlow's that it replaces."""
+    """Return the function x times the polynomial of a table: XLA does not vectorise TensorFlow's own function."""
 
     def evaluate(x):
         first, *rest = table[x.dtype.name]

@@ -1,4 +1,4 @@
-"""Any loss of `binxent.losses` on tensors, element by element: what the losses of the door have in common."""
+"""Any loss of `binxent.losses` on tensors, element by element; all functions of the door call it."""
 
 from typing import Any
 
@@ -46,9 +46,10 @@ def elementwise(
     name: str | None = None,
     names: tuple[str, str] | None = None,
 ) -> Any:
-    """As `pointwise`, of a `losses.Pointwise`, whose `pos_weight` may be replaced, by a tensor, too.
+    """Compute what `pointwise` does, of a `losses.Pointwise`.
 
-    Errors call labels and predictions by the names.
+    A `pos_weight`, which may be a tensor, takes the place of the loss's own. `names` are those of labels and
+    predictions in errors.
     """
     if names is None:
         names = ("labels", "logits") if loss.prediction_kind == "logit" else ("target", "output")
@@ -80,7 +81,7 @@ def _elementwise(loss, predictions, labels, pos_weight, names):
 
 
 def _with_same_splits(names, labels, predictions):
-    """Two ragged tensors, whose rows are compared, when the graph runs if they are not known before."""
+    """Return ragged labels and predictions, after a check that their rows have the same lengths."""
     for name, given, other in ((names[0], labels, names[1]), (names[1], predictions, names[0])):
         if not isinstance(given, tf.RaggedTensor):
             raise ValueError(f"`{name}` must be ragged as `{other}` is; got {type(given).__name__}.")
@@ -91,11 +92,11 @@ def _with_same_splits(names, labels, predictions):
         )
     checks = [
         tf.debugging.assert_equal(
-            tf.cast(one, tf.int64),
-            tf.cast(other, tf.int64),
+            tf.cast(true, tf.int64),
+            tf.cast(pred, tf.int64),
             f"`{names[0]}` and `{names[1]}` must have rows of the same lengths; got these ends of rows.",
         )
-        for one, other in zip(labels.nested_row_splits, predictions.nested_row_splits, strict=True)
+        for true, pred in zip(labels.nested_row_splits, predictions.nested_row_splits, strict=True)
     ]
     with tf.control_dependencies([check for check in checks if check is not None]):
         return labels.with_flat_values(tf.identity(labels.flat_values)), predictions

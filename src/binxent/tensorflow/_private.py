@@ -3,7 +3,7 @@
 Everything that may move with a new version of TensorFlow is imported here.
 """
 
-from tensorflow.python.eager import record  # whether anybody differentiates, and gradients of what was not recorded
+from tensorflow.python.eager import record  # whether a tape is active, and custom gradients
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext as is_in_xla  # whether XLA will compile
 
 __all__ = ["is_in_xla", "record"]

@@ -35,7 +35,7 @@ def in_the_same_shape(names, labels, predictions):
 
 
 def _unless_different(same, tensor, own, wanted, message, name):
-    """Return the tensor, which is an error when the graph runs with different shapes."""
+    """Return the tensor; evaluating it raises if the shapes differ when the graph runs."""
     if is_left_to_xla():  # it drops assertions, while grappler drops a reshape that seems to change nothing
         return tf.reshape(tensor, tf.where(same, wanted, IMPOSSIBLE), name)
     with tf.control_dependencies([tf.debugging.Assert(same, [message, own, wanted])]):
@@ -58,13 +58,13 @@ def broadcasting_to(pos_weight, name, predictions):
     with more axes are repeated along those of extent 1.
 
     Raises:
-        ValueError: They do not broadcast.
-        tf.errors.InvalidArgumentError: They do not when the graph runs.
+        ValueError: The static shapes do not broadcast.
+        tf.errors.InvalidArgumentError: The shapes do not broadcast when the graph runs.
     """
     own, shape = pos_weight.shape, predictions.shape
     if own.rank == 1 and shape.rank != 0:
         if shape.rank is None or None in (own[0], shape[-1]):
-            # Before it is broadcast, which would repeat a single weight.
+            # Checked before the broadcast, which would repeat a single weight.
             with record.stop_recording():
                 extents = tf.shape(pos_weight), tf.shape(predictions)[-1:]
                 same = tf.reduce_all(tf.equal(*extents))
@@ -76,8 +76,8 @@ def broadcasting_to(pos_weight, name, predictions):
             require_one_per_label(["pos_weight"], [pos_weight], shape)
     if own.rank is not None and shape.rank is not None:
         beside = list(zip(own[::-1], shape[::-1], strict=False))
-        differing = [(one, other) for one, other in beside if one != 1 and (one != other or one is None)]
-        if own.rank > shape.rank or any(one is not None and other is not None for one, other in differing):
+        differing = [(axis, other) for axis, other in beside if axis != 1 and (axis != other or axis is None)]
+        if own.rank > shape.rank or any(axis is not None and other is not None for axis, other in differing):
             raise ValueError(
                 "`pos_weight` must be a number, hold one number for each label on the last axis, or have as many axes "
                 f"as the predictions and broadcast to them; got shape {tuple(own)} for `{name}` of shape "
@@ -92,8 +92,8 @@ def with_a_constant_per_label(loss, predictions):
     """Return the predictions, after a check that constants of the loss are numbers or one for each label.
 
     Raises:
-        ValueError: It has not.
-        tf.errors.InvalidArgumentError: It has not when the graph runs.
+        ValueError: A constant has another length than the last axis.
+        tf.errors.InvalidArgumentError: It has another length when the graph runs.
     """
     lengths = [len(constant) for constant in loss.constants if isinstance(constant, tuple)]
     if not lengths:

@@ -80,7 +80,7 @@ def _loss_of_rows(elementwise, loss, reduction, y_true, y_pred, sample_weight):
     ragged: Any = y_pred if isinstance(y_pred, tf.RaggedTensor) else y_true
     if isinstance(y_true, tf.RaggedTensor) and isinstance(y_pred, tf.RaggedTensor):
         y_true = _in_equal_rows(y_true, y_pred)
-    inside = ragged.with_flat_values(tf.ones_like(ragged.flat_values, tf.bool)).to_tensor()
+    valid = ragged.with_flat_values(tf.ones_like(ragged.flat_values, tf.bool)).to_tensor()
     y_true, y_pred = (
         values.to_tensor() if isinstance(values, tf.RaggedTensor) else values for values in (y_true, y_pred)
     )
@@ -88,7 +88,7 @@ def _loss_of_rows(elementwise, loss, reduction, y_true, y_pred, sample_weight):
 
     def samples(elementwise, sample_weight):
         return weighted_reduction.weighted_loss(
-            operations, elementwise, loss, "none", y_true, y_pred, sample_weight, [inside]
+            operations, elementwise, loss, "none", y_true, y_pred, sample_weight, [valid]
         )
 
     def ones(y_pred, y_true):
