@@ -13,7 +13,7 @@ import keras
 from binxent.keras._output_activations import is_builtin, outputs_of, source
 from binxent.keras._private import is_transformed
 
-CHECKS = 8  # the first calls: a model is traced a few times, and each of several outputs is checked
+CHECKS = 8  # calls to check: a model is traced a few times, and has perhaps several outputs
 BUILTIN_STEPS = ("call", "train_step", "test_step", "compute_loss", "compute_metrics")
 # TensorFlow's names for operations, and torch's.
 SIGMOIDS = ("Sigmoid", "SigmoidBackward0")
@@ -31,8 +31,8 @@ else:
     def logits_behind(predictions: Any) -> Any:
         """Return the logits whose sigmoid predictions are known to be, or None; JAX leaves no trace of them.
 
-        On torch, Keras leaves the input of its sigmoid on the result, but that of its softmax as well: the graph names
-        its operations, and without one the sigmoid is taken again and compared.
+        On torch, Keras leaves the input of its sigmoid on the result, but that of its softmax as well. The graph of
+        autograd tells them apart; without a graph, the sigmoid is computed again and compared.
         """
         if keras.backend.backend() != "torch" or is_transformed():
             return None
@@ -43,13 +43,13 @@ else:
 
 
 def warn_if_mismatched(name, from_logits, y_pred, checks_left):
-    """Warn if predictions are known to be of the other kind than a loss or metric takes them for.
+    """Warn if predictions are known not to be of the kind that a loss or metric expects.
 
     Args:
-        name: Of the loss.
-        from_logits: Whether it takes predictions for logits.
-        y_pred: The predictions, as they were handed to it.
-        checks_left: How many checks are left, this one included: a loss warns once, and later calls are not to pay.
+        name: Name of the loss or metric.
+        from_logits: Whether it expects logits.
+        y_pred: The predictions, as they were passed to it.
+        checks_left: How many checks are left, this one included: later calls of a loss should not pay for checks.
 
     Returns:
         How many checks are left now.
@@ -84,7 +84,7 @@ def warn_if_mismatched(name, from_logits, y_pred, checks_left):
 def _by_model(y_pred):
     """Return the source of predictions in the model whose training or evaluation is further up the stack."""
     for frame, model in _models_at_work():
-        # Overridden steps may change the outputs before they come here.
+        # A step that a subclass overrides may change the outputs before the loss gets them.
         if outputs_of(model) and is_builtin(model, *BUILTIN_STEPS):
             outputs = keras.tree.flatten(frame.f_locals.get("y_pred"))
             found = [index for index, output in enumerate(outputs) if output is y_pred]
@@ -120,7 +120,7 @@ def _models_at_work():
 
 
 def _by_graph(y_pred):
-    """Return the source of predictions in the graph of TensorFlow or torch, or in what Keras left on them."""
+    """Return the source of predictions in the graph of TensorFlow or torch, or in the attribute that Keras sets."""
     if keras.backend.backend() == "tensorflow" and _is_symbolic(y_pred):
         return _kind(y_pred.op, _tf_name, _tf_inputs), f" ('{y_pred.op.name}')"
     if getattr(y_pred, "grad_fn", None) is not None:
@@ -139,8 +139,8 @@ def _kind(operation, name_of, inputs_of):
     operation = before_reshaping(operation)
     if name_of(operation) in SIGMOIDS:
         return "sigmoid"
-    terms = [name_of(before_reshaping(one)) for one in inputs_of(operation)] if name_of(operation) in SUMS else []
-    affine = any(one in PRODUCTS for one in terms) and any(one in VARIABLES for one in terms)
+    terms = [name_of(before_reshaping(term)) for term in inputs_of(operation)] if name_of(operation) in SUMS else []
+    affine = any(term in PRODUCTS for term in terms) and any(term in VARIABLES for term in terms)
     return "linear" if affine else None
 
 

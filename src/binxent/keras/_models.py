@@ -137,7 +137,7 @@ def _convert(model, converted, activate):
         outputs = outputs_of(model)
         replaced = _Replacements(model, [outputs[index] for index in converted], activate)
         by_identity = {id(outputs[index]): replaced(outputs[index]) for index in converted}
-        structure = keras.tree.map_structure(lambda one: by_identity.get(id(one), one), model._outputs_struct)
+        structure = keras.tree.map_structure(lambda output: by_identity.get(id(output), output), model._outputs_struct)
         kind = keras.Model if type(model) is Functional else type(model)
         result = kind(inputs=model._inputs_struct, outputs=structure, name=model.name)
     if model.compiled:
@@ -147,7 +147,7 @@ def _convert(model, converted, activate):
 
 
 class _Replacements:
-    """Symbolic outputs with another activation at their end, in the graph that is there."""
+    """Symbolic outputs with another activation at their end, in the existing graph."""
 
     def __init__(self, model, outputs, activate):
         self.model, self.activate, self.nested = model, activate, {}
@@ -164,7 +164,7 @@ class _Replacements:
         if _is_passed_by(operation, self.activate):
             return operation(self(node.input_tensors[0]))
         if isinstance(operation, keras.Model) and outputs_of(operation):
-            if id(node) not in self.nested:  # one model takes the place of one, however many outputs are converted
+            if id(node) not in self.nested:  # a nested model is replaced once, however many outputs are converted
                 converted = [end._keras_history.tensor_index for end in self.ends if node_of(end) is node]
                 twin = _convert_nested(operation, converted, self.activate)
                 self.nested[id(node)] = keras.tree.flatten(twin(*node.arguments.args, **node.arguments.kwargs))
@@ -185,7 +185,7 @@ def _is_passed_by(layer, activate):
 
 
 def _convert_nested(model, converted, activate):
-    compiled, model.compiled = model.compiled, False  # how a part was compiled once does not matter to the whole
+    compiled, model.compiled = model.compiled, False  # the compilation of a nested model has no effect on the whole
     try:
         return _convert(model, converted, activate)
     finally:
@@ -210,11 +210,11 @@ def _twin(layer, activate, renamed):
     twin._inbound_nodes, twin._outbound_nodes = [], []
     if isinstance(layer, keras.layers.TimeDistributed):
         inner = _twin(layer.layer, activate, renamed)
-        # Past the lock that keeps built layers from new variables: there are none.
+        # Set in `__dict__`, because Keras locks the attributes of built layers; no variable is added.
         twin.__dict__["_layers"] = [inner]
         if "layer" in twin.__dict__:
             twin.__dict__["layer"] = inner
-        else:  # on torch, which keeps modules apart
+        else:  # on torch, which keeps modules in a dictionary of their own
             twin.__dict__["_modules"] = twin._modules | {"layer": inner}
     else:
         twin.activation = activate

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import keras.src.losses
 import keras.src.metrics
 from keras.saving import get_registered_object, register_keras_serializable
-from keras.src.backend import get_keras_mask, set_keras_mask  # the only way to the mask that a layer leaves
-from keras.src.losses.loss import scale_loss_for_distribution  # what Keras's own losses do
-from keras.src.models.functional import Functional  # what every functional model is
-from keras.src.ops.nn import Sigmoid  # what `keras.ops.sigmoid` leaves in a functional model
+from keras.src.backend import get_keras_mask, set_keras_mask  # no public name gives the mask that a layer leaves
+from keras.src.losses.loss import scale_loss_for_distribution  # applied by Keras's own losses
+from keras.src.models.functional import Functional  # the class of functional models
+from keras.src.ops.nn import Sigmoid  # the operation of `keras.ops.sigmoid` in a functional model
 
 __all__ = [
     "LOSSES_BY_NAME",
@@ -37,7 +37,7 @@ METRICS_BY_NAME = keras.src.metrics.ALL_OBJECTS_DICT
 
 
 def is_transformed():
-    """Return whether torch is compiling or transforming, so that tensors do not show where they come from."""
+    """Return whether torch is compiling or transforming, so that the origin of tensors is unknown."""
     import torch
 
     return torch.compiler.is_dynamo_compiling() or torch._C._are_functorch_transforms_active()

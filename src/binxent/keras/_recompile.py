@@ -9,7 +9,7 @@ import keras
 from binxent.keras import _functions, _registry, losses, metrics
 from binxent.losses import FAMILY
 
-# Every name and function that stands for a binary loss, and the class that takes its place.
+# Every name and function of a binary loss, and the class that takes its place.
 NAMES = {
     alias: kind.__name__
     for kind in FAMILY
@@ -38,7 +38,7 @@ def compile_alike(result, model, converted, names, *, from_logits):
     """
     compiled_metrics = model._compile_metrics
     try:
-        loss = _per_output(model.loss, converted, names, lambda one: _loss(one, from_logits))
+        loss = _per_output(model.loss, converted, names, lambda loss: _loss(loss, from_logits))
     except NotBinary as error:
         warnings.warn(
             f"Model '{model.name}' is compiled with the loss {error}, which cannot be made to take "
@@ -50,7 +50,9 @@ def compile_alike(result, model, converted, names, *, from_logits):
 
     def renewed(metric):
         return (
-            [_metric(one, from_logits) for one in metric] if isinstance(metric, list) else _metric(metric, from_logits)
+            [_metric(each, from_logits) for each in metric]
+            if isinstance(metric, list)
+            else _metric(metric, from_logits)
         )
 
     def renewed_for_outputs(given):
@@ -87,23 +89,23 @@ def losses_of_outputs(model):
 
 
 def is_binary_loss_of_logits(loss):
-    """Return whether a loss is a binary one that takes predictions for logits."""
+    """Return whether a loss is a binary loss of logits."""
     return isinstance(loss, BINARY_LOSSES) and bool(loss.get_config()["from_logits"])
 
 
-def _per_output(given, converted, names, renew, others=lambda one: one):
-    """Renew parts of an argument of `compile`: one for all outputs, a sequence or a dictionary."""
+def _per_output(given, converted, names, renew, others=lambda part: part):
+    """Renew the parts of an argument of `compile`: an object for all outputs, a sequence or a dictionary."""
     before, after = names
     if isinstance(given, dict):
         numbers = {name: index for index, name in enumerate(before)}
         return {
             after[numbers[name]] if name in numbers else name: (renew if numbers.get(name) in converted else others)(
-                one
+                part
             )
-            for name, one in given.items()
+            for name, part in given.items()
         }
     if isinstance(given, (list, tuple)):
-        return [(renew if index in converted else others)(one) for index, one in enumerate(given)]
+        return [(renew if index in converted else others)(part) for index, part in enumerate(given)]
     if len(converted) == len(before):
         return renew(given)
     return {name: (renew if index in converted else others)(given) for index, name in enumerate(after)}
@@ -146,9 +148,9 @@ def _named(alias):
 
 
 def _fresh(metric) -> Any:
-    """Return a metric without a state where Keras is given an object."""
+    """Return a metric without its state; names and functions stay as they are."""
     if isinstance(metric, (list, tuple)):
-        return [_fresh(one) for one in metric]
+        return [_fresh(each) for each in metric]
     return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.metrics.Metric) else metric
 
 

@@ -1,4 +1,4 @@
-"""Keras's names for losses and metrics, made ours."""
+"""Registration of the losses and metrics under Keras's own names."""
 
 from binxent.keras import losses, metrics
 from binxent.keras._private import LOSSES_BY_NAME, METRICS_BY_NAME

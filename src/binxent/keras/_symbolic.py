@@ -13,7 +13,7 @@ from binxent.keras._private import registered, registered_class
 
 
 def is_symbolic(*tensors):
-    """Return whether a functional model is being put together, so that no values are there yet."""
+    """Return whether a tensor is symbolic: a functional model is being built, and there are no values yet."""
     return any(isinstance(tensor, keras.KerasTensor) for tensor in tensors)
 
 
@@ -22,7 +22,7 @@ def _shape(tensor: Any) -> tuple[int | None, ...]:
 
 
 def loss_of(keras_loss, y_true, y_pred, sample_weight) -> Any:
-    """Return what a Keras loss computes of symbolic tensors."""
+    """Return the reduced loss of symbolic tensors."""
     y_true, y_pred = without_mask("y_true", y_true), without_mask("y_pred", y_pred)
     return LossOperation(keras_loss)(y_true, y_pred, without_mask("sample_weight", sample_weight))
 

@@ -25,8 +25,8 @@ class Loss(ConfiguredLoss, keras.losses.Loss):
     """A loss of `binxent.losses`, `spec`, as a loss of Keras; its options are attributes, too: `loss.from_logits`.
 
     A subclass extends it as it would Keras's losses: by its own `call`, `fn`, `get_config` or arguments of `__init__`.
-    What its `call` returns is weighed, masked and reduced like the losses per sample here. A loss of one's own, a
-    dataclass beside those of `binxent.losses`, becomes one of Keras by its class keyword alone.
+    What its `call` returns is weighed, masked and reduced like the losses per sample here. The class keyword
+    `spec` alone makes a loss of Keras from a loss of your own, a dataclass derived from `ElementwiseLoss`.
 
     Args:
         dtype: Dtype of the result; None takes `keras.config.floatx()`.

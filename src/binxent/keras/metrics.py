@@ -44,8 +44,8 @@ LEFT_OUT = ("axis", "reduction")  # a mean over everything has neither
 class Metric(Configured, keras.metrics.Metric):
     """The mean of a loss of `binxent.losses`, `spec`; its options are attributes, too: `metric.from_logits`.
 
-    A subclass extends it as it would Keras's metrics. A loss of one's own, a dataclass beside those of
-    `binxent.losses`, becomes a metric of Keras by its class keyword alone.
+    A subclass extends it as it would Keras's metrics. The class keyword `spec` alone makes a metric of Keras from a
+    loss of your own, a dataclass derived from `ElementwiseLoss`.
 
     Args:
         dtype: Dtype of the result; None takes `keras.config.floatx()`.

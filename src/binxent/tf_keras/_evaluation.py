@@ -18,7 +18,7 @@ from binxent.tf_keras._private import mask_of, not_converted
 
 @not_converted
 def reduced_loss(loss, reduction, y_true, y_pred, sample_weight) -> Any:
-    """Compute the reduced loss, in its dtype, or in the dtype in which it is computed."""
+    """Compute the reduced loss, in the dtype of the loss; if that is None, in the dtype of the computation."""
     layer_mask = mask_of(y_pred)
     (y_true, y_pred, sample_weight), masks = _read(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
     masks += [] if layer_mask is None else [layer_mask]

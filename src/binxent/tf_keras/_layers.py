@@ -10,12 +10,12 @@ from binxent.tf_keras._private import KerasTensor, registered, registered_class
 
 
 def is_symbolic(*tensors):
-    """Return whether layers are being put together, so that no values are there yet."""
+    """Return whether a tensor is symbolic: a functional model is being built, and there are no values yet."""
     return any(isinstance(tensor, KerasTensor) for tensor in tensors)
 
 
 def loss_of(keras_loss, y_true, y_pred, sample_weight) -> Any:
-    """Return what a Keras loss computes of symbolic tensors."""
+    """Return the reduced loss of symbolic tensors."""
     inputs = [without_mask("y_true", y_true), without_mask("y_pred", y_pred)]
     if sample_weight is not None:
         inputs.append(without_mask("sample_weight", sample_weight))

@@ -15,15 +15,15 @@ from binxent.tf_keras import _evaluation, _functions, _layers
 from binxent.tf_keras._private import converted, not_converted, registered
 
 WEIGHTED = "mean_with_sample_weight"
-UNKNOWN = ("mean", WEIGHTED)  # to Keras 2: its own "sum_over_batch_size" stands for them
+UNKNOWN = ("mean", WEIGHTED)  # names that Keras 2 refuses; it gets "sum_over_batch_size" instead
 
 
 class Loss(ConfiguredLoss, tf_keras.losses.Loss):
     """A loss of `binxent.losses`, `spec`, as a loss of Keras 2; its options are attributes, too: `loss.from_logits`.
 
     A subclass extends it as it would Keras's losses: by its own `call`, `fn`, `get_config` or arguments of `__init__`.
-    What its `call` returns is weighed, masked and reduced like the losses per sample here. A loss of one's own, a
-    dataclass beside those of `binxent.losses`, becomes one of Keras by its class keyword alone.
+    What its `call` returns is weighed, masked and reduced like the losses per sample here. The class keyword
+    `spec` alone makes a loss of Keras from a loss of your own, a dataclass derived from `ElementwiseLoss`.
 
     Args:
         reduction: One of Keras 2's, or "mean_with_sample_weight", which divides by the sum of the weights.

@@ -36,5 +36,5 @@ def registered_class(name: str) -> Any:
 
 
 def not_converted(function: Definition) -> Definition:
-    """Keep autograph from a function; type checkers keep its signature."""
+    """Exclude a function from conversion by autograph; type checkers keep its signature."""
     return tf.autograph.experimental.do_not_convert(function)
