@@ -231,6 +231,10 @@ class BinaryCrossentropy(Loss):
         pos_weight: c, what a positive counts: a number, or one for each label on the last axis, also as a mapping
             {label: number}, in the manner of Keras's `class_weight`.
 
+    Raises:
+        ValueError: A parameter is out of its range.
+        TypeError: A parameter is of another kind.
+
     Example:
         >>> loss = BinaryCrossentropy(from_logits=True)
         >>> print(loss([0, 1, 0, 0], [-18.6, 0.51, 2.94, -12.8]).round(3))
@@ -270,6 +274,10 @@ class BinaryFocalCrossentropy(Loss):
         apply_class_balancing: Whether to multiply the loss by y alpha + (1 - y) (1 - alpha).
         alpha: What positives count, in [0, 1]; negatives count 1 - alpha.
         gamma: How strongly easy entries fade, any number >= 0; 0 is binary cross-entropy.
+
+    Raises:
+        ValueError: A parameter is out of its range.
+        TypeError: A parameter is of another kind.
 
     Example:
         >>> loss = BinaryFocalCrossentropy(gamma=2.0)
@@ -317,6 +325,10 @@ class AsymmetricCrossentropy(Loss):
         gamma_neg: How strongly easy negatives fade, any number >= 0.
         margin: Negatives with a probability up to this cost nothing, in [0, 1).
 
+    Raises:
+        ValueError: A parameter is out of its range.
+        TypeError: A parameter is of another kind.
+
     Example:
         >>> loss = AsymmetricCrossentropy(from_logits=True)
         >>> print(loss([1.0, 0.0], [2.0, -3.5]).round(6))
@@ -358,6 +370,10 @@ class PolyBinaryCrossentropy(Loss):
     Attributes:
         epsilon_1: Coefficient of the first term of the loss's polynomial in 1 - p_t; the paper's own name for it keeps
             it apart from the `epsilon` that clips probabilities.
+
+    Raises:
+        ValueError: A parameter is out of its range.
+        TypeError: A parameter is of another kind.
 
     Example:
         >>> loss = PolyBinaryCrossentropy(epsilon_1=2.0)

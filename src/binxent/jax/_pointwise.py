@@ -41,7 +41,7 @@ def pointwise(loss: losses.Loss, predictions: ArrayLike, labels: ArrayLike) -> j
 
     Raises:
         ValueError: Shapes differ.
-        TypeError: `predictions` are not floating, or `labels` are not real.
+        TypeError: `predictions` are not floating, `labels` are not real, or `loss` is not a loss.
 
     Example:
         >>> from binxent import BinaryCrossentropy

@@ -43,6 +43,14 @@ class LossOperation(keras.Operation):
         loss: A loss of `binxent.keras.losses`.
         per_sample: Whether to leave the losses per sample as its `call` returns them, in the dtype of the predictions.
         name: Name of the operation.
+
+    Example:
+        >>> from binxent.keras import BinaryCrossentropy
+        >>> labels, logits = keras.Input((1,)), keras.Input((1,))
+        >>> cost = LossOperation(BinaryCrossentropy(from_logits=True))(labels, logits)
+        >>> model = keras.Model([labels, logits], cost)
+        >>> print(f"{float(model([np.ones((2, 1)), np.zeros((2, 1))])):.4f}")
+        0.6931
     """
 
     def __init__(self, loss: Any, per_sample: bool = False, name: str | None = None) -> None:

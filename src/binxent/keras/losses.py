@@ -145,6 +145,10 @@ class BinaryFocalCrossentropy(Loss, spec=losses.BinaryFocalCrossentropy, fn=_fun
         ignore_label: As there.
         epsilon: As there.
 
+    Raises:
+        ValueError: An option is out of its range.
+        TypeError: An option is of another kind.
+
     Example:
         >>> print(f"{float(BinaryFocalCrossentropy(gamma=2.0)([1, 0], [0.9, 0.4])):.4f}")
         0.0414
@@ -187,6 +191,10 @@ class AsymmetricCrossentropy(Loss, spec=losses.AsymmetricCrossentropy, fn=_funct
         ignore_label: As there.
         epsilon: As there.
 
+    Raises:
+        ValueError: An option is out of its range.
+        TypeError: An option is of another kind.
+
     Example:
         >>> print(f"{float(AsymmetricCrossentropy(from_logits=True)([1, 0], [2.0, -3.5])):.4f}")
         0.0076
@@ -226,6 +234,10 @@ class PolyBinaryCrossentropy(Loss, spec=losses.PolyBinaryCrossentropy, fn=_funct
         dtype: As there.
         ignore_label: As there.
         epsilon: As there.
+
+    Raises:
+        ValueError: An option is out of its range.
+        TypeError: An option is of another kind.
 
     Example:
         >>> print(f"{float(PolyBinaryCrossentropy(epsilon_1=2.0)([1, 0], [0.9, 0.4])):.4f}")

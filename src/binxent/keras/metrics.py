@@ -50,6 +50,15 @@ class Metric(Configured, keras.metrics.Metric):
     Args:
         dtype: Dtype of the result; None takes `keras.config.floatx()`.
         options: The options of `spec`.
+
+    Example:
+        >>> class Doubled(BinaryCrossentropy):
+        ...     def result(self):
+        ...         return 2 * super().result()
+        >>> metric = Doubled(from_logits=True)
+        >>> metric.update_state([[1.0]], [[0.0]])
+        >>> print(f"{float(metric.result()):.4f}")
+        1.3863
     """
 
     _keras_options = ("name", "dtype")
@@ -116,6 +125,10 @@ class BinaryCrossentropy(Metric, spec=losses.BinaryCrossentropy):
         pos_weight: c, what a positive counts: a number, or one for each label on the last axis.
         ignore_label: Entries with this label, a number or NaN, take no part.
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon]; None takes them exactly.
+
+    Raises:
+        ValueError: An option is out of its range.
+        TypeError: An option is of another kind.
 
     Example:
         >>> metric = BinaryCrossentropy()

@@ -37,7 +37,7 @@ def value_and_grad(
     Raises:
         ValueError: Shapes do not match, or a label, probability or weight has an impossible value. What `out` holds is
             then undefined.
-        TypeError: An array holds no real numbers.
+        TypeError: An array holds no real numbers, or `loss` is not a loss.
 
     Example:
         >>> value, grad = value_and_grad(BinaryCrossentropy(from_logits=True), [1.0, 0.0], [0.0, 2.0])
@@ -73,8 +73,9 @@ def value_grad_hess(
         The loss as `value_and_grad` returns it, the gradient and the second derivatives.
 
     Raises:
-        ValueError: As in `value_and_grad`.
-        TypeError: An array holds no real numbers.
+        ValueError: Shapes do not match, or a label, probability or weight has an impossible value. What `out` holds is
+            then undefined.
+        TypeError: An array holds no real numbers, or `loss` is not a loss.
 
     Example:
         >>> value, grad, hess = value_grad_hess(BinaryCrossentropy(from_logits=True), [1.0, 0.0], [0.0, 2.0])

@@ -44,8 +44,8 @@ def binary_crossentropy(
         Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`; float32 for whole numbers and lists.
 
     Raises:
-        ValueError: Shapes differ, or a label or probability lies outside [0, 1].
-        TypeError: An array holds no real numbers.
+        ValueError: Shapes differ, a label or probability lies outside [0, 1], or an option is out of its range.
+        TypeError: An array holds no real numbers, or an option is not a number.
 
     Example:
         >>> print(binary_crossentropy([[0, 1], [0, 0]], [[-18.6, 0.51], [2.94, -12.8]], from_logits=True).round(3))
@@ -98,8 +98,8 @@ def binary_focal_crossentropy(
         Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`; float32 for whole numbers and lists.
 
     Raises:
-        ValueError: Shapes differ, or a label or probability lies outside [0, 1].
-        TypeError: An array holds no real numbers.
+        ValueError: Shapes differ, a label or probability lies outside [0, 1], or an option is out of its range.
+        TypeError: An array holds no real numbers, or an option is not a number.
 
     Example:
         >>> print(binary_focal_crossentropy([[0, 1], [0, 0]], [[0.6, 0.4], [0.4, 0.6]]).round(3))
@@ -154,8 +154,8 @@ def asymmetric_crossentropy(
         Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`; float32 for whole numbers and lists.
 
     Raises:
-        ValueError: Shapes differ, or a label or probability lies outside [0, 1].
-        TypeError: An array holds no real numbers.
+        ValueError: Shapes differ, a label or probability lies outside [0, 1], or an option is out of its range.
+        TypeError: An array holds no real numbers, or an option is not a number.
 
     Example:
         >>> print(asymmetric_crossentropy([[1, 0, 0]], [[0.7, 0.04, 0.5]]).round(6))
@@ -204,8 +204,8 @@ def poly_binary_crossentropy(
         Array in the shape of `y_pred` without `axis`, in the dtype of `y_pred`; float32 for whole numbers and lists.
 
     Raises:
-        ValueError: Shapes differ, or a label or probability lies outside [0, 1].
-        TypeError: An array holds no real numbers.
+        ValueError: Shapes differ, a label or probability lies outside [0, 1], or an option is out of its range.
+        TypeError: An array holds no real numbers, or an option is not a number.
 
     Example:
         >>> print(poly_binary_crossentropy([[1, 0]], [[0.9, 0.4]]).round(6))
@@ -288,7 +288,7 @@ def pointwise(loss: Loss, predictions: ArrayLike, labels: ArrayLike) -> FloatArr
 
     Raises:
         ValueError: Shapes differ, or a label or probability lies outside [0, 1].
-        TypeError: An array holds no real numbers.
+        TypeError: An array holds no real numbers, or `loss` is not a loss.
 
     Example:
         >>> print(pointwise(BinaryCrossentropy(from_logits=True), [0.0, 2.0], [1, 0]).round(4))

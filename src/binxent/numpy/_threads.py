@@ -6,7 +6,12 @@ MOST = 1 << 16  # more than any machine has
 
 
 def get_num_threads() -> int:
-    """Return the number of threads that a call may use: OMP_NUM_THREADS at first, else the number of processors."""
+    """Return the number of threads that a call may use: OMP_NUM_THREADS at first, else the number of processors.
+
+    Example:
+        >>> get_num_threads() >= 1
+        True
+    """
     from binxent._kernels.threads import threads
 
     return threads.count
@@ -19,7 +24,14 @@ def set_num_threads(count: int) -> None:
         count: A whole number from 1 on.
 
     Raises:
-        ValueError: The count is something else.
+        ValueError: The count is not a whole number, or out of range.
+
+    Example:
+        >>> before = get_num_threads()
+        >>> set_num_threads(1)
+        >>> get_num_threads()
+        1
+        >>> set_num_threads(before)
     """
     from binxent._kernels.threads import threads
 

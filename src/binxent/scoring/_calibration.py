@@ -84,6 +84,9 @@ def calibration_bins(
         by_rarer_class: Whether bins have equal expected weights of the rarer class instead of equal weights of rows;
             otherwise all that matters about a rare class ends in one bin.
 
+    Returns:
+        The bins, empty ones left out.
+
     Raises:
         ValueError: Shapes differ, labels are not 0 and 1, a logit is NaN, or a weight is negative or not finite; or no
             row has a weight.

@@ -26,7 +26,7 @@ def pointwise(loss: Loss, predictions: TensorLike, labels: TensorLike, *, name: 
 
     Raises:
         ValueError: Shapes differ.
-        TypeError: `predictions` are not floating, or `labels` are not real.
+        TypeError: `predictions` are not floating, `labels` are not real, or `loss` is not a loss.
         tf.errors.InvalidArgumentError: Shapes differ that are known only when a graph runs.
 
     Example:

@@ -55,6 +55,7 @@ def compute_weighted_average_loss(per_example_loss: TensorLike, sample_weight: T
 
     Raises:
         ValueError: The shape of `sample_weight` does not fit.
+        TypeError: Losses or weights are not real numbers.
 
     Example:
         >>> losses, weights = tf.constant([1.0, 4.0]), tf.constant([1.0, 3.0])

@@ -41,6 +41,11 @@ class LossLayer(tf_keras.layers.Layer):
         loss: A loss, or what `tf_keras.losses.get` takes for one.
         per_sample: Whether to leave the losses per sample as its `call` returns them, in the dtype of the predictions.
         options: The options of a layer.
+
+    Example:
+        >>> from binxent.tf_keras import BinaryCrossentropy
+        >>> print(LossLayer(BinaryCrossentropy(from_logits=True))([[[1.0]], [[0.0]]]).numpy().round(4))
+        0.6931
     """
 
     def __init__(self, loss: Any, per_sample: bool = False, **options: Any) -> None:

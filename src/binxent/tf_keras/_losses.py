@@ -152,6 +152,10 @@ class BinaryFocalCrossentropy(Loss, spec=losses.BinaryFocalCrossentropy, fn=_fun
         ignore_label: As there.
         epsilon: As there.
 
+    Raises:
+        ValueError: An option is out of its range.
+        TypeError: An option is of another kind.
+
     Example:
         >>> print(BinaryFocalCrossentropy(gamma=2.0)([1, 0], [0.9, 0.4]).numpy().round(4))
         0.0414
@@ -194,6 +198,10 @@ class AsymmetricCrossentropy(Loss, spec=losses.AsymmetricCrossentropy, fn=_funct
         ignore_label: As there.
         epsilon: As there.
 
+    Raises:
+        ValueError: An option is out of its range.
+        TypeError: An option is of another kind.
+
     Example:
         >>> print(AsymmetricCrossentropy(from_logits=True)([1, 0], [2.0, -3.5]).numpy().round(3))
         0.008
@@ -233,6 +241,10 @@ class PolyBinaryCrossentropy(Loss, spec=losses.PolyBinaryCrossentropy, fn=_funct
         dtype: As there.
         ignore_label: As there.
         epsilon: As there.
+
+    Raises:
+        ValueError: An option is out of its range.
+        TypeError: An option is of another kind.
 
     Example:
         >>> print(PolyBinaryCrossentropy(epsilon_1=2.0)([1, 0], [0.9, 0.4]).numpy().round(4))

@@ -42,7 +42,7 @@ def pointwise(
     Raises:
         ValueError: Shapes differ, the reduction is impossible, or eagerly on a CPU, a label or probability lies outside
             [0, 1].
-        TypeError: `predictions` are not floating, or `labels` are not real.
+        TypeError: `predictions` are not floating, `labels` are not real, or `loss` is not a loss.
 
     Example:
         >>> from binxent import BinaryCrossentropy
