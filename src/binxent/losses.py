@@ -8,7 +8,6 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
-from functools import cached_property
 from typing import Any, Self
 
 from numpy.typing import ArrayLike, DTypeLike
@@ -16,9 +15,10 @@ from numpy.typing import ArrayLike, DTypeLike
 from binxent._core import formulas
 from binxent._core.dtypes import standard_dtype
 from binxent._core.formulas import LINEAR, formula, power_kind
+from binxent._core.frozen import Frozen, use_own_words
 from binxent._core.options import number, standard_pos_weight
-from binxent._core.own_losses import Frozen, check_config, checked_choice, standard_parameters, use_own_words
-from binxent._core.pointwise import Pointwise, identity
+from binxent._core.own_losses import check_config, checked_choice, standard_parameters
+from binxent._core.pointwise import Pointwise
 from binxent._core.public_names import publish
 from binxent._core.shapes import standard_axis, standard_reduction
 from binxent._core.types import Axis, Reduced, Reduction
@@ -89,11 +89,11 @@ class Loss(Frozen):
             dtype=standard_dtype(self.dtype),
             ignore_label=ignore_label,
         )
-        self._choose_formula()
+        self._complete()
 
-    def _choose_formula(self):
+    def _complete(self):
         kind, chosen = type(self), self.define()
-        if not kind.define.__module__.startswith("binxent."):
+        if not (kind.define.__module__ or "").startswith("binxent."):
             chosen = checked_choice(kind, chosen)
         common = self.label_smoothing, self.ignore_label, self.epsilon
         self._set(pointwise=Pointwise(self.prediction_kind, *chosen, *common))
@@ -109,10 +109,6 @@ class Loss(Frozen):
         if not (low <= value <= high and math.isfinite(value)):
             bounds = f"lie in [{low}, {high}]" if high < math.inf else f"be >= {low}" if low == 0 else "be finite"
             raise ValueError(f"`{name}` must {bounds}; got {value!r}.")
-
-    def _set(self, **values):
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Reduced:
         """Compute the reduced loss of NumPy arrays.
@@ -142,37 +138,9 @@ class Loss(Frozen):
         # From 2^-24 on, 1 - epsilon is less than 1 in float32: nothing can be infinite, and nothing needs a guard.
         return "clipped_probability" if self.epsilon and self.epsilon >= 2**-24 else "probability"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle the parameters, whatever `__init__` takes; everything else is derived from them again."""
-        return self._restored, (self._state(),)
-
-    @classmethod
-    def _restored(cls, state):
-        loss = cls.__new__(cls)
-        loss._set(**state)
-        loss._choose_formula()
-        return loss
-
-    def _state(self):
-        return {name: value for name, value in vars(self).items() if name not in ("pointwise", "_identity")}
-
     def per_entry(self) -> Self:
         """Return the same loss with one result for each entry, in the dtype of the predictions."""
         return self._restored(self._state() | {"axis": (), "reduction": "none", "dtype": None})
-
-    # The method of `dataclass` compares field by field from Python 3.13 on, and NaN does not equal itself.
-    def __eq__(self, other: object) -> bool:
-        """Compare kinds and parameters; NaN equals NaN, because it means the same as an `ignore_label`."""
-        if not isinstance(other, Loss) or type(self) is not type(other):
-            return NotImplemented
-        return self._identity == other._identity
-
-    def __hash__(self) -> int:
-        return hash(self._identity)
-
-    @cached_property
-    def _identity(self):
-        return identity(value for _, value in sorted(self._state().items()))
 
     def get_config(self) -> dict[str, Any]:
         """Return the parameters as a dictionary of plain values, which `from_config` takes back."""

@@ -85,7 +85,7 @@ def test_missing_values_are_refused(name):
     }.items():
         for call in calls:
             got = refused(call)
-            assert got.startswith(f"`{argument}` ") and words in got, got
+            assert got.startswith(f"`{argument}") and words in got, got
     assert (
         refused(lambda: bx.BinaryCrossentropy()(values, right)).partition("Convert")[0]
         == refused(lambda: LOSS(values, right)).partition("Convert")[0]
@@ -105,9 +105,7 @@ def test_a_numpy_loss_in_a_model_names_the_door_of_keras(given):
     model.compile("sgd", given)
     with pytest.raises(TypeError, match="`y_(true|pred)` .* Take the loss from .*`binxent.keras`"):
         model.train_on_batch(X, Y)
-    with pytest.raises(
-        TypeError, match="got keras's KerasTensor.* Take the loss from `binxent.keras` in a Keras model"
-    ):
+    with pytest.raises(TypeError, match="is a KerasTensor, .* Take the loss from `binxent.keras`"):
         given(Y, keras.Input((2,)))
-    with pytest.raises(TypeError, match="got keras's KerasTensor"):
+    with pytest.raises(TypeError, match="is a KerasTensor"):
         given(Y[0], [keras.Input(batch_shape=())] * 2)

@@ -60,7 +60,7 @@ def test_missing_values_are_refused(name):
         ("sample_weight", lambda: FUNCTION_OF_ITS_OWN(right, right, values)),
     ):
         got = refused(call)
-        assert got.startswith(f"`{argument}` ") and words in got, got
+        assert got.startswith(f"`{argument}") and words in got, got
 
 
 def test_columns_without_a_missing_value_are_what_they_hold():

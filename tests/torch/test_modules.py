@@ -169,6 +169,8 @@ class Shown(door.SigmoidFocalLoss):
         return f"{super().extra_repr()}, mine"
 
 
+@pytest.mark.filterwarnings("ignore:.* should not be instantiated:DeprecationWarning")  # by torch's compiler
+@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning")  # which uses it
 def test_subclasses_with_a_forward_and_options_of_their_own():
     x, y = torch.tensor([[0.5, -1.0]]), torch.tensor([[1.0, 0.0]])
     module = Costly(10, None, pos_weight=[1.0, 3.0], steps=torch.arange(3).numpy(), label_smoothing=0.1)

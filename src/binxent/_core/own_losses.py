@@ -13,32 +13,6 @@ from binxent._core.options import PLAIN, number_or_tuple, standard_parameter
 ADVICE = "It is made from the parts `f`, takes (state, y, constants), and returns loss, slope and curvature."
 
 
-class Frozen:
-    """An object whose attributes are parameters and cannot be set afterwards: the base of frozen dataclasses."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        kind = type(self).__name__
-        if name in getattr(self, "__dataclass_fields__", ()):
-            words = (
-                f"`{name}` of a '{kind}' cannot be set afterwards, as losses are compared and kept by their "
-                f"parameters. Make a new one with {name}={value!r}, as dataclasses.replace does."
-            )
-        else:
-            words = f"A '{kind}' has no parameter `{name}`. A subclass declares it, as a field of a frozen dataclass."
-        raise AttributeError(words, name=name, obj=self)
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"`{name}` of a '{type(self).__name__}' cannot be deleted.", name=name, obj=self)
-
-
-def use_own_words(kind: type) -> None:
-    """Remove the `__setattr__` and `__delattr__` that `dataclass` adds: those of `Frozen` have better errors."""
-    for each in kind.__mro__:
-        if "__dataclass_params__" in vars(each):
-            for name in {"__setattr__", "__delattr__"} & set(vars(each)):
-                delattr(each, name)
-
-
 def standard_parameters(loss: Any, common: Collection[str]) -> dict[str, Any]:
     """Return the parameters that a subclass has beside the common ones: numbers, tuples of them, strings, or None."""
     own = (field.name for field in fields(loss) if field.name not in common)
