@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from binxent._core import formulas
 from binxent._core.dtypes import standard_dtype
 from binxent._core.formulas import LINEAR, formula, power_kind
-from binxent._core.frozen import Frozen, use_own_words
+from binxent._core.frozen import Frozen, keep_frozen_errors
 from binxent._core.options import number, standard_pos_weight
 from binxent._core.own_losses import check_config, checked_choice, standard_parameters
 from binxent._core.pointwise import Pointwise
@@ -74,7 +74,7 @@ class Loss(Frozen):
     def __post_init__(self) -> None:
         """Refuse impossible parameters and bring the others into one form, so that equal losses compare equal."""
         if type(self).__setattr__ is not Frozen.__setattr__:
-            use_own_words(type(self))
+            keep_frozen_errors(type(self))
         if type(self) not in FAMILY:
             self._set(**standard_parameters(self, Loss.__annotations__))
         self._check("label_smoothing", 0, 1)

@@ -118,14 +118,14 @@ class _Report:
     findings: dict[str, list[str]] = field(default_factory=dict)
 
     def look_at(self, found: Iterator[tuple[str, str]]) -> None:
-        for kind, words in found:
-            self.findings.setdefault(kind, []).append(words)
+        for kind, sentence in found:
+            self.findings.setdefault(kind, []).append(sentence)
 
     def text(self) -> str:
         lines = [f"The formula `{self.name}` is wrong:"]
-        for kind, words in self.findings.items():
-            more = f" So it is at {len(words) - 1} more points." if len(words) > 1 else ""
-            lines.append(f"- {kind}: {words[0]}{more}")
+        for kind, sentences in self.findings.items():
+            more = f" So it is at {len(sentences) - 1} more points." if len(sentences) > 1 else ""
+            lines.append(f"- {kind}: {sentences[0]}{more}")
         return "\n".join(lines)
 
 
@@ -255,13 +255,13 @@ def _wrong_in_label(case):
             continue  # in 400 digits, 1 - p is 0
         (got, *_), (of_0, *_), (of_1, *_) = (case.exact(x, label) for label in (y, 0, 1))
         if rule == LINEAR:
-            want, words = y * of_1 + (1 - y) * of_0, "a loss that is LINEAR in the label is"
+            want, source = y * of_1 + (1 - y) * of_0, "a loss that is LINEAR in the label is"
         else:
             p = 1 / (1 + exp(-case.mpf(x))) if case.of_logit else case.mpf(x)
             want = rule(_maths(case.context), -log(p), -log(1 - p), case.mpf(y), tuple(map(case.mpf, case.constants)))
-            words = f"`{rule.__name__}` is"
+            source = f"`{rule.__name__}` is"
         if abs(got - want) > AGREEMENT * (abs(got) + abs(want) + abs(of_0) + abs(of_1)):
-            yield "label", f"{case.place(x, y)} the loss is {float(got):.9g}; {words} {float(want):.9g} there."
+            yield "label", f"{case.place(x, y)} the loss is {float(got):.9g}; {source} {float(want):.9g} there."
 
 
 def _lost_digits(case, real, ulps):

@@ -62,7 +62,7 @@ class Frozen:
         raise NotImplementedError
 
 
-def use_own_words(kind: type) -> None:
+def keep_frozen_errors(kind: type) -> None:
     """Remove the `__setattr__` and `__delattr__` that `dataclass` adds: those of `Frozen` have better errors."""
     for each in kind.__mro__:
         if "__dataclass_params__" in vars(each):

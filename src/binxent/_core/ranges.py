@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-IN_THE_WORDS_OF_A_DOOR = (
+MESSAGE = (
     "all elements of `{name}` should be between 0 and 1; {outside} of {total} are not, from {least} to {most}. {advice}"
 )
 
 
 def range_error(
-    values: Any, valid: Any, words: str, *, error: type[Exception] = ValueError, refuse_nan: bool = False
+    values: Any, valid: Any, message: str, *, error: type[Exception] = ValueError, refuse_nan: bool = False
 ) -> Exception | None:
     """Return the error that says how many values lie outside [0, 1], and how far; None if all lie inside.
 
@@ -19,7 +19,7 @@ def range_error(
     Args:
         values: Array or tensor of any real dtype.
         valid: Where values count, in their shape; None if everywhere.
-        words: The message, with the fields {outside}, {total}, {least} and {most}.
+        message: The message, with the fields {outside}, {total}, {least} and {most}.
         error: The kind of error.
         refuse_nan: Whether NaN counts as outside, too.
     """
@@ -34,7 +34,7 @@ def range_error(
     numbers = counted[counted == counted]  # without NaN
     least, most = (float(numbers.min()), float(numbers.max())) if len(numbers) else (float("nan"),) * 2
     counts = {"outside": int(outside.sum()), "total": len(counted), "least": f"{least:.9g}", "most": f"{most:.9g}"}
-    found = error(words.format(**counts))
+    found = error(message.format(**counts))
     found.counts = counts  # pyright: ignore[reportAttributeAccessIssue]
     return found
 
@@ -50,4 +50,4 @@ def renamed(error: Exception, arguments: Mapping[str, tuple[str, str]]) -> Excep
     if counts is None:
         return error
     name, advice = arguments[error.argument]  # pyright: ignore[reportAttributeAccessIssue]
-    return ValueError(IN_THE_WORDS_OF_A_DOOR.format(name=name, advice=advice, **counts))
+    return ValueError(MESSAGE.format(name=name, advice=advice, **counts))

@@ -173,9 +173,9 @@ def _rate_in_label(loss, y, known, x):
         by_u, by_h = gamma * _maths.power_times(u0, gamma - 1, h0), _maths.power_times(u0, gamma, tf.ones_like(h0))
         return power + by_u * (u - u0) + by_h * (h - h0)
 
-    rule(_maths.words(x.dtype, power_times=at_centre), a, b, y, constants)
+    rule(_maths.maths_of(x.dtype, power_times=at_centre), a, b, y, constants)
     expansions = itertools.cycle(centre)
-    return _differentiate(lambda y: rule(_maths.words(x.dtype, power_times=near), a, b, y, constants), y)
+    return _differentiate(lambda y: rule(_maths.maths_of(x.dtype, power_times=near), a, b, y, constants), y)
 
 
 def _finite_cost(loss, x, label, known):

@@ -15,7 +15,7 @@ from binxent._core.formulas import build_formulas
 from binxent._core.polynomials import COST_OF_REST, LOG1P
 
 
-def words(dtype, **others) -> Any:
+def maths_of(dtype, **others) -> Any:
     """Return the maths module for a dtype, with other functions in place of TensorFlow's or beside them."""
 
     def of_two(function):
@@ -39,19 +39,19 @@ def words(dtype, **others) -> Any:
 @functools.cache
 def fused(dtype):
     """Return the formulas for XLA."""
-    return build_formulas(words(dtype, log1p=_times_polynomial(LOG1P), cost_of_rest=_times_polynomial(COST_OF_REST)))
+    return build_formulas(maths_of(dtype, log1p=_times_polynomial(LOG1P), cost_of_rest=_times_polynomial(COST_OF_REST)))
 
 
 @functools.cache
 def single(dtype):
     """Return the formulas as single operations."""
-    return build_formulas(words(dtype, sigmoids=_sigmoids))
+    return build_formulas(maths_of(dtype, sigmoids=_sigmoids))
 
 
 @functools.cache
 def differentiable(dtype):
     """Return the formulas to be differentiated."""
-    return build_formulas(words(dtype, log=_log, sigmoids=_sigmoids, divide_no_nan=tf.math.divide_no_nan))
+    return build_formulas(maths_of(dtype, log=_log, sigmoids=_sigmoids, divide_no_nan=tf.math.divide_no_nan))
 
 
 def _sigmoids(z):

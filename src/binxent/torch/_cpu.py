@@ -152,8 +152,8 @@ def _refuse_impossible_values(loss, input, target, weight):
         checked.append(("input", input.to(torch.float64), "Logits belong to `binary_cross_entropy_with_logits`."))
     kind = ValueError if is_logit else RuntimeError  # torch's own, where it checks at all
     for name, values, advice in checked:
-        words = OUTSIDE.format(name=name, advice=advice)
-        error = range_error(values, valid, words, error=kind, refuse_nan=not is_logit)
+        message = OUTSIDE.format(name=name, advice=advice)
+        error = range_error(values, valid, message, error=kind, refuse_nan=not is_logit)
         if error is not None:
             error.argument = name  # pyright: ignore[reportAttributeAccessIssue]
             raise error

@@ -253,8 +253,8 @@ def specialization(loss):
     )
 
 
-def _if_compiled_in(number):
-    return float(number) if number in (0, 1) else None
+def _if_compiled_in(value):
+    return float(value) if value in (0, 1) else None
 
 
 def launch(
