@@ -49,7 +49,7 @@ class Loss(Frozen):
             For the sum of N losses pass axis=().
         name: The name under which the loss is shown.
         dtype: Floating dtype of the result; None takes that of the predictions.
-        ignore_label: Entries with this label, a number or NaN, take no part, nor do they count in a mean.
+        ignore_label: Entries with this label, a number or NaN, take no part and do not count in a mean.
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] as Keras does; None takes them exactly.
     """
 

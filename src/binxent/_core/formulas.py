@@ -40,7 +40,7 @@ def formula(*constants: str, in_label: str | Callable[..., Any]) -> Callable[[Bu
             drivers differentiate in the label y and in the constants. A cost of a label without weight is finite there.
 
     Raises:
-        TypeError: `in_label` is neither `LINEAR` nor callable, or a name is no string.
+        TypeError: `in_label` is neither `LINEAR` nor callable, or a name is not a string.
     """
     if not (callable(in_label) or in_label == LINEAR):
         raise TypeError(f"`in_label` must be LINEAR, or a function (m, a, b, y, constants); got {in_label!r}.")

@@ -20,7 +20,7 @@ def number(name: str, value: Any) -> float:
         A bool, an int or a float.
 
     Raises:
-        TypeError: `value` is something else, or symbolic or traced, so that it has no value yet.
+        TypeError: `value` is not a number, or has no value yet because it is symbolic or traced.
 
     Example:
         >>> number("gamma", np.array(2.0)), number("gamma", 2)
@@ -55,7 +55,7 @@ def numbers(name: str, values: Any) -> float | np.ndarray:
         A bool, an int or a float; or an array of float64.
 
     Raises:
-        TypeError: `values` are something else.
+        TypeError: `values` do not hold numbers, or have no values yet because they are symbolic or traced.
 
     Example:
         >>> numbers("pos_weight", 2), numbers("pos_weight", (1, 2.5))
@@ -89,7 +89,7 @@ def number_or_tuple(name: str, values: Any) -> float | tuple[float, ...]:
         values: What `numbers` takes.
 
     Raises:
-        TypeError: `values` are something else.
+        TypeError: `values` do not hold numbers, or have no values yet because they are symbolic or traced.
         ValueError: They have more than one axis.
     """
     found = numbers(name, values)

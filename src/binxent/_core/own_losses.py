@@ -45,8 +45,8 @@ def checked_choice(kind: Any, chosen: Any) -> tuple[tuple[Any, ...], tuple[Any, 
         `Pointwise.formula_key` and `Pointwise.constants`, these as numbers and tuples of numbers.
 
     Raises:
-        TypeError: It is something else than two tuples, a constant is no number, the formula cannot be computed, or it
-            gives something else than three numbers.
+        TypeError: `chosen` is not two tuples, a constant is not a number, the formula cannot be computed, or it does
+            not give three numbers.
     """
     match chosen:
         case ((build, *_) as key, tuple(constants)) if isinstance(key, tuple) and hasattr(build, "__name__"):

@@ -83,7 +83,7 @@ def element_part(loss: Any) -> Pointwise:
     """Return the `Pointwise` of a loss.
 
     Raises:
-        TypeError: It is no loss.
+        TypeError: It is not a loss.
     """
     found = None if isinstance(loss, type) else getattr(loss, "pointwise", None)
     if isinstance(found, Pointwise):

@@ -105,7 +105,7 @@ def standard_axis(axis: Any) -> int | tuple[int, ...] | None:
     """Return the axis as an int, a tuple of ints, or None.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: The axis is not an int, several ints, or None.
     """
     if axis is None:
         return None

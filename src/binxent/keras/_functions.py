@@ -34,7 +34,7 @@ def binary_crossentropy(
         label_smoothing: s in [0, 1]; a label y counts as y (1 - s) + s / 2.
         axis: The axis or axes to average over; None averages over all of them, () over none.
         pos_weight: What a positive counts: a number, or one for each label on the last axis.
-        ignore_label: Entries with this label, a number or NaN, take no part, nor do they count in a mean.
+        ignore_label: Entries with this label, a number or NaN, take no part and do not count in a mean.
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] as Keras does; None takes them exactly.
 
     Returns:

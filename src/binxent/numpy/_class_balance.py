@@ -21,7 +21,7 @@ def balanced_pos_weight(y_true: ArrayLike, *, ignore_label: float | None = None)
 
     Raises:
         ValueError: A label has only one class, or a value lies outside [0, 1].
-        TypeError: `y_true` holds no real numbers, or `ignore_label` is no number.
+        TypeError: `y_true` holds no real numbers, or `ignore_label` is not a number.
 
     Example:
         >>> print(balanced_pos_weight([1, 0, 0, 0]))
@@ -47,7 +47,7 @@ def prior_logit(y_true: ArrayLike, *, ignore_label: float | None = None) -> np.f
 
     Raises:
         ValueError: A label has only one class, or a value lies outside [0, 1].
-        TypeError: `y_true` holds no real numbers, or `ignore_label` is no number.
+        TypeError: `y_true` holds no real numbers, or `ignore_label` is not a number.
 
     Example:
         >>> print(prior_logit([1, 0, 0, 0]).round(6))

@@ -92,5 +92,5 @@ def value_grad_hess(
 def _differentiate(loss, *arguments):
     from binxent._kernels.arrays import differentiate  # loads the compiler
 
-    element_part(loss)  # refuses what is no loss
+    element_part(loss)  # refuses what is not a loss
     return differentiate(loss, *arguments)

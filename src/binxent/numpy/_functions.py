@@ -294,7 +294,7 @@ def pointwise(loss: Loss, predictions: ArrayLike, labels: ArrayLike) -> FloatArr
         >>> print(pointwise(BinaryCrossentropy(from_logits=True), [0.0, 2.0], [1, 0]).round(4))
         [0.6931 2.1269]
     """
-    element_part(loss)  # refuses what is no loss
+    element_part(loss)  # refuses what is not a loss
     return _evaluate(_elementwise(loss), labels, predictions, ("labels", "predictions"))
 
 

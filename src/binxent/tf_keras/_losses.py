@@ -102,7 +102,7 @@ class BinaryCrossentropy(Loss, spec=losses.BinaryCrossentropy, fn=_functions.bin
         dtype: Dtype of the result; None takes that in which the loss is computed.
         pos_weight: c, what a positive counts: a number, or one for each label on the last axis, also as a mapping
             {label: number}, in the manner of Keras's `class_weight`.
-        ignore_label: Entries with this label, a number or NaN, take no part, nor do they count in a mean.
+        ignore_label: Entries with this label, a number or NaN, take no part and do not count in a mean.
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] with epsilon added once more inside the
             logarithms, as Keras 2 does; None takes them exactly.
 

@@ -57,7 +57,7 @@ def binary_cross_entropy_with_logits(
     Raises:
         ValueError: Shapes do not match, or an option or a target is impossible. Values are not checked on a GPU, nor
             under `torch.compile`.
-        TypeError: An argument is no tensor, the input is not floating, or an option is no number.
+        TypeError: An argument is not a tensor, the input is not floating, or an option is not a number.
 
     Example:
         >>> print(binary_cross_entropy_with_logits(torch.tensor([0.0, 2.0]), torch.tensor([1, 0])))
@@ -109,7 +109,7 @@ def binary_cross_entropy(
         RuntimeError: A probability or a target lies outside [0, 1] or is NaN. Values are not checked on a GPU, nor
             under `torch.compile`.
         ValueError: Shapes do not match, or an option is impossible.
-        TypeError: An argument is no tensor, the input is not floating, or an option is no number.
+        TypeError: An argument is not a tensor, the input is not floating, or an option is not a number.
 
     Example:
         >>> print(binary_cross_entropy(torch.tensor([0.9, 0.4]), torch.tensor([1, 0])))
@@ -158,7 +158,7 @@ def sigmoid_focal_loss(
 
     Raises:
         ValueError: Shapes do not match, or an option or a target is impossible.
-        TypeError: An argument is no tensor, the inputs are not floating, or an option is no number.
+        TypeError: An argument is not a tensor, the inputs are not floating, or an option is not a number.
 
     Example:
         >>> print(sigmoid_focal_loss(torch.tensor([0.0, 2.0]), torch.tensor([1, 0])))
@@ -203,7 +203,7 @@ def asymmetric_loss(
 
     Raises:
         ValueError: Shapes do not match, or an option or a target is impossible.
-        TypeError: An argument is no tensor, the input is not floating, or an option is no number.
+        TypeError: An argument is not a tensor, the input is not floating, or an option is not a number.
 
     Example:
         >>> print(asymmetric_loss(torch.tensor([2.0, -3.5]), torch.tensor([1, 0])))
@@ -244,7 +244,7 @@ def poly_binary_cross_entropy_with_logits(
 
     Raises:
         ValueError: Shapes do not match, or an option or a target is impossible.
-        TypeError: An argument is no tensor, the input is not floating, or an option is no number.
+        TypeError: An argument is not a tensor, the input is not floating, or an option is not a number.
 
     Example:
         >>> print(poly_binary_cross_entropy_with_logits(torch.tensor([0.0]), torch.tensor([1])))

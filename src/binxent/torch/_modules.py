@@ -85,7 +85,7 @@ class BCEWithLogitsLoss(_Options, torch.nn.BCEWithLogitsLoss):
     """`binary_cross_entropy_with_logits` as a module, in place of `torch.nn.BCEWithLogitsLoss`.
 
     `weight` and `pos_weight` are buffers: they move with the module, and are in its state dict if given. A
-    `pos_weight` that is no tensor becomes one of the default floating dtype.
+    `pos_weight` that is not a tensor becomes one of the default floating dtype.
 
     Example:
         >>> loss = BCEWithLogitsLoss(label_smoothing=0.1)
@@ -122,7 +122,7 @@ class BCELoss(_Options, torch.nn.BCELoss):
     """`binary_cross_entropy` as a module, in place of `torch.nn.BCELoss`.
 
     `weight` and `pos_weight` are buffers: they move with the module, and are in its state dict if given. A
-    `pos_weight` that is no tensor becomes one of the default floating dtype.
+    `pos_weight` that is not a tensor becomes one of the default floating dtype.
 
     Example:
         >>> loss = BCELoss()

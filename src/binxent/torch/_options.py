@@ -40,7 +40,7 @@ def check_reduction(kind: Any) -> None:
 
 
 def check_tensor(name: str, value: Any) -> None:
-    """Refuse a weight that is no tensor of real numbers."""
+    """Refuse a weight that is not a tensor of real numbers."""
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"`{name}` must be a tensor; got {described(value)}. Pass torch.tensor({name}).")
     if value.is_complex():
