@@ -51,6 +51,10 @@ class Loss(Frozen):
         dtype: Floating dtype of the result; None takes that of the predictions.
         ignore_label: Entries with this label, a number or NaN, take no part and do not count in a mean.
         epsilon: Probabilities are clipped to [epsilon, 1 - epsilon] as Keras does; None takes them exactly.
+
+    Raises:
+        ValueError: A parameter is out of its range.
+        TypeError: A parameter is of another kind.
     """
 
     from_logits: bool
@@ -199,10 +203,6 @@ class BinaryCrossentropy(Loss):
         pos_weight: c, what a positive counts: a number, or one for each label on the last axis, also as a mapping
             {label: number}, in the manner of Keras's `class_weight`.
 
-    Raises:
-        ValueError: A parameter is out of its range.
-        TypeError: A parameter is of another kind.
-
     Example:
         >>> loss = BinaryCrossentropy(from_logits=True)
         >>> print(loss([0, 1, 0, 0], [-18.6, 0.51, 2.94, -12.8]).round(3))
@@ -242,10 +242,6 @@ class BinaryFocalCrossentropy(Loss):
         apply_class_balancing: Whether to multiply the loss by y alpha + (1 - y) (1 - alpha).
         alpha: What positives count, in [0, 1]; negatives count 1 - alpha.
         gamma: How strongly easy entries fade, any number >= 0; 0 is binary cross-entropy.
-
-    Raises:
-        ValueError: A parameter is out of its range.
-        TypeError: A parameter is of another kind.
 
     Example:
         >>> loss = BinaryFocalCrossentropy(gamma=2.0)
@@ -293,10 +289,6 @@ class AsymmetricCrossentropy(Loss):
         gamma_neg: How strongly easy negatives fade, any number >= 0.
         margin: Negatives with a probability up to this cost nothing, in [0, 1).
 
-    Raises:
-        ValueError: A parameter is out of its range.
-        TypeError: A parameter is of another kind.
-
     Example:
         >>> loss = AsymmetricCrossentropy(from_logits=True)
         >>> print(loss([1.0, 0.0], [2.0, -3.5]).round(6))
@@ -339,10 +331,6 @@ class PolyBinaryCrossentropy(Loss):
         epsilon_1: Coefficient of the first term of the loss's polynomial in 1 - p_t; the paper's own name for it keeps
             it apart from the `epsilon` that clips probabilities.
 
-    Raises:
-        ValueError: A parameter is out of its range.
-        TypeError: A parameter is of another kind.
-
     Example:
         >>> loss = PolyBinaryCrossentropy(epsilon_1=2.0)
         >>> print(loss([1.0, 0.0], [0.9, 0.4]).round(6))
@@ -376,6 +364,5 @@ FAMILY: tuple[type[Loss], ...] = (
     PolyBinaryCrossentropy,
 )
 """The losses that have names in every framework's dialect."""
-
 
 publish(globals())
