@@ -17,13 +17,13 @@ class Configured:
     """
 
     spec: Any
-    _define: ClassVar[Callable[..., Any]]
+    _spec_type: ClassVar[Callable[..., Any]]
     _keras_options: ClassVar[tuple[str, ...]]  # attributes that Keras sets itself
 
     def __init_subclass__(cls, spec: Callable[..., Any] | None = None, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if spec is not None:
-            cls._define = spec
+            cls._spec_type = spec
 
     def __getattr__(self, name: str) -> Any:
         if name == "spec" or name.startswith("_"):  # not there yet: while copying, or after a failed __init__

@@ -128,6 +128,6 @@ def poly_binary_crossentropy(
     return _sample_losses(losses.PolyBinaryCrossentropy, **locals())
 
 
-def _sample_losses(define: type[losses.Loss], y_true, y_pred, **options):
+def _sample_losses(kind: type[losses.Loss], y_true, y_pred, **options):
     compute = _symbolic.sample_losses if _symbolic.is_symbolic(y_true, y_pred) else _evaluation.sample_losses
-    return compute(define(**options), y_true, y_pred)
+    return compute(kind(**options), y_true, y_pred)

@@ -31,10 +31,10 @@ def register(active: bool = True) -> None:
         'keras.src.losses.losses'
     """
     for (table, ours), original in zip(TABLES, ORIGINAL_TABLES, strict=True):
-        for define, names in NAMES.items():
+        for class_name, names in NAMES.items():
             for name in names:
                 if active:
-                    table[name] = getattr(ours, define)
+                    table[name] = getattr(ours, class_name)
                 elif name in original:
                     table[name] = original[name]
                 else:

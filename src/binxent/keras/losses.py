@@ -44,7 +44,7 @@ class Loss(ConfiguredLoss, keras.losses.Loss):
     _evaluation = _evaluation
 
     def __init__(self, *, dtype: str | keras.DTypePolicy | None = None, **options: Any) -> None:
-        spec: Any = self._define(**options)
+        spec: Any = self._spec_type(**options)
         super().__init__(name=spec.name, reduction=spec.reduction, dtype=dtype)
         self._own_dtype = None if dtype is None else self.dtype
         self._checks_left = _logit_tracing.CHECKS

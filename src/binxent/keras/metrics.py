@@ -64,7 +64,7 @@ class Metric(Configured, keras.metrics.Metric):
     _keras_options = ("name", "dtype")
 
     def __init__(self, *, dtype: str | keras.DTypePolicy | None = None, **options: Any) -> None:
-        spec = self._define(**options)
+        spec = self._spec_type(**options)
         super().__init__(name=spec.name, dtype=dtype)
         self._own_dtype = None if dtype is None else self.dtype
         self._direction = "down"

@@ -41,7 +41,7 @@ class Loss(ConfiguredLoss, tf_keras.losses.Loss):
     _evaluation = _evaluation
 
     def __init__(self, *, reduction: Reduction | None = "auto", **options: Any) -> None:
-        spec = self._define(reduction=reduction, **options)
+        spec = self._spec_type(reduction=reduction, **options)
         super().__init__(name=spec.name)
         self.reduction = "sum_over_batch_size" if spec.reduction in UNKNOWN else reduction or "none"
         self._set_spec(spec)
