@@ -9,7 +9,7 @@ from _pytest.doctest import DoctestItem
 
 os.environ.setdefault("KERAS_BACKEND", "jax")  # asked for once, by the first import of Keras
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no news of instruction sets
-# What JAX compiles is kept, as Numba's kernels are: half of what its tests take, the next time.
+# What JAX compiles is kept: half of what its tests take, the next time.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).with_name(".cache") / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 with suppress(ImportError):  # both bring LLVM, and Python dies when Triton's comes after TensorFlow's

@@ -1,34 +1,36 @@
-"""The limit of the machine: kernels that read and write the bytes of a loss and compute nothing."""
+"""The limit of the machine: passes over memory that read and write the bytes of a loss and compute nothing."""
 
-import numba
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
 import numpy as np
 
-BLOCK = 1 << 16
+COUNT = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@numba.njit(parallel=True)
-def read(y_true, y_pred):
-    """Read both arrays, as integers of their width: no conversion, no rounding, nothing that can be optimised away."""
-    blocks = (y_pred.size + BLOCK - 1) // BLOCK
-    marks = np.empty(blocks, np.uint64)
-    for block in numba.prange(blocks):
-        y = y_true[block * BLOCK : (block + 1) * BLOCK]
-        z = y_pred[block * BLOCK : (block + 1) * BLOCK]
-        seen_y, seen_z = y[0], z[0]
-        for i in range(z.size):
-            seen_y ^= y[i]
-            seen_z ^= z[i]
-        marks[block] = np.uint64(seen_y) ^ np.uint64(seen_z)
-    return marks.sum()
+@cache
+def pool() -> ThreadPoolExecutor:
+    """Return the threads that share the passes."""
+    return ThreadPoolExecutor(COUNT)
 
 
-@numba.njit(parallel=True)
-def read_and_write(y_true, y_pred, gradient):
+def shares(*arrays: np.ndarray) -> zip:
+    """Return the part of each array that a thread takes."""
+    return zip(*(np.array_split(array, COUNT) for array in arrays), strict=True)
+
+
+def read(y_true: np.ndarray, y_pred: np.ndarray) -> int:
+    """Read both arrays, as integers of their width: no conversion and no rounding."""
+    return sum(pool().map(lambda share: sum(map(int, map(np.bitwise_or.reduce, share))), shares(y_true, y_pred)))
+
+
+def read_and_write(y_true: np.ndarray, y_pred: np.ndarray, gradient: np.ndarray) -> int:
     """Read both arrays and write the third."""
-    blocks = (y_pred.size + BLOCK - 1) // BLOCK
-    for block in numba.prange(blocks):
-        y = y_true[block * BLOCK : (block + 1) * BLOCK]
-        z = y_pred[block * BLOCK : (block + 1) * BLOCK]
-        g = gradient[block * BLOCK : (block + 1) * BLOCK]
-        for i in range(z.size):
-            g[i] = z[i] ^ y[i]
+
+    def work(share):
+        y, z, g = share
+        np.copyto(g, z)
+        return int(np.bitwise_or.reduce(y))
+
+    return sum(pool().map(work, shares(y_true, y_pred, gradient)))

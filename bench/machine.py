@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("numpy", "numba", "llvmlite", "scikit-learn", "torch", "jax", "jaxlib", "optax", "tensorflow", "keras")
+PACKAGES = ("numpy", "llvmlite", "scikit-learn", "torch", "jax", "jaxlib", "optax", "tensorflow", "keras")
 PACKAGES += ("tf_keras", "ml_dtypes")
 
 

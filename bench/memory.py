@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
 def peak_growth(call: Callable[[], Any]) -> int:
     """Return the largest growth of resident memory during a call, in bytes, by the high-water mark of Linux.
 
-    Python's tracemalloc covers only what Python and NumPy allocate, and not torch, XLA and Numba.
+    Python's tracemalloc covers only what Python and NumPy allocate, and not torch and XLA.
     """
     call()  # compiles, starts threads, fills pools
     gc.collect()

@@ -1,4 +1,4 @@
-"""The time that a fresh process needs for `import binxent` and for the first result from a warm disk cache."""
+"""The time that a fresh process needs for `import binxent` and for the first result."""
 
 import argparse
 import json
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="few rounds")
     rounds = 3 if parser.parse_args(arguments).quick else 15
     for program in PROGRAMS.values():
-        milliseconds(program)  # fills the disk cache
+        milliseconds(program)  # writes bytecode
     times = {name: [] for name in PROGRAMS}
     for _ in range(rounds):
         for name, program in PROGRAMS.items():

@@ -1,10 +1,8 @@
 """What tests share: every public door, fresh interpreters, and a number of threads that is put back."""
 
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from support.doors import DOORS
@@ -36,17 +34,6 @@ def interpreter(tmp_path):
         return finished.stdout
 
     return run
-
-
-@pytest.fixture
-def package(tmp_path):
-    """A folder with a copy of the package's core, without what is compiled."""
-    folder, original = tmp_path / "copy", Path(bx.__file__).parent
-    for part in (".", "_core", "_kernels", "numpy"):
-        (folder / "binxent" / part).mkdir(parents=True, exist_ok=True)
-        for source in (original / part).glob("*.py"):
-            shutil.copy(source, folder / "binxent" / part)
-    return folder
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-HEAVY = {"catboost", "jax", "keras", "lightgbm", "matplotlib", "ml_dtypes", "numba", "pandas", "polars", "pyarrow"} | {
+HEAVY = {"catboost", "jax", "keras", "lightgbm", "llvmlite", "matplotlib", "ml_dtypes", "pandas", "polars"} | {
+    "pyarrow",
     "rich",
     "scipy",
     "skrub",
@@ -40,7 +41,7 @@ def test_import_takes_no_framework_with_it():
 
 
 def test_a_framework_taken_along_would_be_seen():
-    assert brought_along("import binxent, numba") >= {"numba"}
+    assert brought_along("import binxent, llvmlite") >= {"llvmlite"}
 
 
 def test_making_a_loss_needs_no_framework():
@@ -60,7 +61,7 @@ def test_the_torch_door_takes_no_other_framework_with_it_nor_the_kernels_nor_the
 def test_the_tensorflow_door_takes_neither_torch_nor_the_kernels_with_it():
     assert not brought_along("import binxent.tensorflow") & {
         "torch",
-        "numba",
+        "llvmlite",
         "triton",
     }  # TensorFlow itself takes a lot
 
@@ -104,9 +105,9 @@ def test_the_version_is_written_in_one_place(wheel):
     assert binxent.__version__ == version
 
 
-def test_runtime_needs_numpy_and_numba_only():
+def test_runtime_needs_numpy_and_llvmlite_only():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert {name_of(requirement) for requirement in project["dependencies"]} == {"numpy", "numba"}
+    assert {name_of(requirement) for requirement in project["dependencies"]} == {"numpy", "llvmlite"}
 
 
 def test_everything_that_the_makefile_installs_is_pinned():

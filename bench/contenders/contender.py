@@ -35,7 +35,7 @@ class Contender:
 
 
 class Floor(Contender):
-    """A plain parallel Numba loop over the same bytes, on as many threads."""
+    """Passes of NumPy over the same bytes, on as many threads."""
 
     name, doors, computes, fills_a_buffer = "floor", DOORS, False, True
 

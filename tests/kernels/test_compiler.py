@@ -1,224 +1,204 @@
-"""Compiled kernels on disk: right in every process, renewed with the sources, and never needed."""
+"""Generated code for every kind of processor; compilation that interrupts, forks and refused threads leave in order."""
 
-import os
 import re
-import subprocess
-import sys
+import signal
 
-import numpy as np
+import llvmlite.binding as llvm
 import pytest
 
-pytestmark = pytest.mark.slow  # every test here compiles, in processes of its own
+from binxent._core import formulas
+from binxent._kernels import blocks, loops, movers
+from binxent._kernels.builder import Builder
+from binxent._kernels.targets import Target, machine, optimized
 
-# Computes the kernels named by its arguments; prints each value, and "hit" if it came from the disk cache.
-CALLS = """
-import sys
+LINUX = "x86_64-unknown-linux-gnu"
+# The triple, the processor, its features, and what is done with its widest registers.
+TARGETS = {
+    "generic x86-64": (LINUX, "x86-64", "", r"mulps\s+.*%xmm"),
+    "AVX2": (LINUX, "x86-64-v3", "+avx2,+fma,+f16c", r"vfmadd\w+ps\s+.*%ymm"),
+    "AVX2 on Windows": ("x86_64-pc-windows-msvc-elf", "x86-64-v3", "+avx2,+fma,+f16c", r"vfmadd\w+ps\s+.*%ymm"),
+    "AVX-512": (LINUX, "x86-64-v4", "+avx2,+fma,+f16c,+avx512f", r"vfmadd\w+ps\s+.*%zmm"),
+    "NEON": ("aarch64-unknown-linux-gnu", "neoverse-n1", "+neon", r"fmla\s+v\d+\.4s"),
+    "NEON on macOS": ("arm64-apple-darwin", "apple-m1", "+neon", r"fmla\.4s\s+v\d+"),
+}
+CALL = re.compile(r"^\s+(?:call[ql]?|bl|b|jmp[ql]?)\s+(?!\*|\.L|L|\w+$(?<=x\d)|\w+$(?<=x\d\d))(\S+)", re.M)
+EVERYTHING = [
+    (loops.evaluate, "logit", (formulas.unweighted_bce,), "sum", 1, (), False, False, "float"),
+    (loops.evaluate, "probability", (formulas.focal, "any"), "each", 2, (False, True, False), True, True, "double"),
+    (loops.evaluate, "clipped_probability", (formulas.asymmetric, 1, 4, True), "sum", 1, (False,) * 3, False, True,
+     "float"),
+    (loops.evaluate, None, None, "sum", 0, (), True, False, "float"),
+    (blocks.run,),
+    (blocks.end,),
+    *((code, kind) for code in (blocks.weigh, blocks.add_up) for kind in ("float", "double")),
+    *((movers.gather, dtype, kind) for dtype in movers.STORAGE for kind in ("float", "double")),
+    *((movers.scatter, f"{kind}{bits}", "double") for kind, bits in (("float", 16), ("bfloat", 16), ("float", 32))),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def every_target():
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+
+
+def assembly(target, code):
+    made = machine(target, codemodel="small")  # calls functions by their names
+    return made.emit_assembly(optimized(code, made))
+
+
+def calls(text):
+    """What assembly calls by name: functions of a library."""
+    return set(CALL.findall(text))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_code_uses_the_widest_registers_and_calls_no_library(name):
+    *target, registers = TARGETS[name]
+    target = Target(*target)
+    for code, *choices in EVERYTHING:
+        text = assembly(target, code(target, "code", *choices))
+        assert calls(text) == set(), (code, choices)
+        if code is loops.evaluate and choices[1] is not None and choices[-1] == "float":
+            assert len(re.findall(registers, text)) > 10, text
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_calls_are_seen(name):
+    """The twin: a function that no processor has an instruction for."""
+    target = Target(*TARGETS[name][:3])
+    b = Builder(target, "code", 1)
+    x = b.load("float", b.arguments[0])
+    b.store(b.intrinsic("exp", x), b.arguments[0])
+    assert len(calls(assembly(target, b.give_back()))) == 1
+
+
+def test_code_may_drop_the_sign_of_a_zero_and_nothing_else():
+    target = Target(*TARGETS["AVX-512"][:3])
+    flags = ["nnan", "ninf", "arcp", "contract", "afn", "reassoc", "fast"]
+    for code, *choices in EVERYTHING:
+        text = code(target, "code", *choices)
+        assert not set(flags) & set(re.findall(r"\w+", text))
+    assert "fmul nsz <16 x float>" in loops.evaluate(target, "code", *EVERYTHING[0][1:])
+
+
+def test_nothing_loads_numba(interpreter):
+    program = "import numpy as np, binxent as bx, sys; bx.value_and_grad(bx.BinaryCrossentropy(True), [1.0], [0.0])\n"
+    program += "print('llvmlite' in sys.modules, 'numba' in sys.modules)"
+    assert interpreter(program).split() == ["True", "False"]
+
+
+INTERRUPTS = """
+import signal
+import threading
 import numpy as np
 import binxent as bx
-from binxent._kernels import loops
+from llvmlite.binding import ffi
 
-def noticed(*arguments, compiled=loops.compiled, **options):
-    made = compiled(*arguments, **options)
-    hits = made.cache_hits if hasattr(made, "cache_hits") else sum(made.stats.cache_hits.values())
-    print("hit" if hits else "miss", file=sys.stderr)
-    return made
+class Interrupt(BaseException):
+    pass
 
-loops.compiled = noticed
-y, x = np.array([0, 1, 1, 0]), np.array([0.2, 0.7, 0.1, 0.6])
-kinds = {"bce": bx.BinaryCrossentropy, "focal": bx.BinaryFocalCrossentropy, "poly": bx.PolyBinaryCrossentropy}
-for name in sys.argv[1:]:
-    kind, reading, dtype = name.split(",")
+def handle(*_):
+    if computes:
+        found.append(float(bx.PolyBinaryCrossentropy(count / 100, from_logits=True, dtype="float64")(y, y)))
+    else:
+        raise Interrupt
+
+y = np.zeros(8)
+bx.BinaryCrossentropy(True)(y, y)
+found, ended, callers = [], 0, set()
+# An interrupt of a thread that holds the lock of llvmlite may leave it locked.
+ffi.register_lock_callback(lambda: callers.add(threading.current_thread()), lambda: None)
+signal.signal(signal.SIGALRM, handle)
+for count in range(60):
+    computes = count % 3 == 0
+    loss = bx.AsymmetricCrossentropy(count % 5, count % 4, count / 200, from_logits=True, reduction="none")
+    signal.setitimer(signal.ITIMER_REAL, 0.02 * np.random.random() + 1e-6)
     try:
-        print(float(kinds[kind](from_logits=reading == "logits")(y.astype(dtype), x.astype(dtype))))
-    except ValueError as error:
-        print("error", error)
+        loss(y.astype("float32" if count % 2 else "float64"), y.astype("float32" if count % 2 else "float64"))
+    except Interrupt:
+        ended += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+results = []
+thread = threading.Thread(target=lambda: results.append(bx.BinaryFocalCrossentropy(3.5, from_logits=True)(y, y)))
+thread.start()
+thread.join(20)
+print(len(results), ended > 5, len(found) > 2, threading.main_thread() in callers)
 """
-NAMES = [f"{kind},{reading},float32" for kind in ("bce", "poly") for reading in ("logits", "probabilities")]
 
 
-def expected(name):
-    """The mean loss that `CALLS` prints for a kernel, by its definition."""
-    kind, reading, _ = name.split(",")
-    y, x = np.array([0, 1, 1, 0]), np.array([0.2, 0.7, 0.1, 0.6])
-    p = 1 / (1 + np.exp(-x)) if reading == "logits" else x
-    of_truth = np.where(y == 1, p, 1 - p)
-    return (-np.log(of_truth) + (1 - of_truth) * (kind == "poly")).mean()
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signal.setitimer")
+def test_interrupts_leave_the_compiler_in_order(interpreter):
+    assert interpreter(INTERRUPTS).split() == ["1", "True", "True", "False"]
 
 
-@pytest.fixture
-def start(package):
-    """Start a process that uses a copy of the package, with a cache of its own."""
+FORK = """
+import os
+import threading
+import numpy as np
+import binxent as bx
 
-    def start(*names, program=CALLS, **environment):
-        path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
-        return subprocess.Popen(
-            [sys.executable, "-c", program, *names],
-            env=os.environ | {"PYTHONPATH": path} | environment,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    return start
-
-
-def finish(process):
-    """What it printed, and whether its kernels came from the cache."""
-    output, errors = process.communicate(timeout=240)
-    assert process.returncode == 0, errors
-    return output.split("\n")[:-1], re.findall(r"^(hit|miss)$", errors, re.M)
+y = np.zeros(8)
+bx.BinaryCrossentropy(True)(y, y)
+work = threading.Thread(target=lambda: [bx.AsymmetricCrossentropy(k, k, from_logits=True)(y, y) for k in range(5)])
+work.start()
+for _ in range(4):
+    child = os.fork()
+    if child == 0:
+        os._exit(not np.isclose(bx.PolyBinaryCrossentropy(from_logits=True)(y, y), np.log(2) + 0.5))
+    print(os.waitpid(child, 0)[1])
+work.join()
+"""
 
 
-def right(output, names):
-    """Raises unless every kernel gave its loss, and not that of another."""
-    assert [float(value) if value[0].isdigit() else value for value in output] == pytest.approx(
-        [expected(name) for name in names], rel=1e-6
-    )
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs os.fork")
+def test_a_fork_while_a_thread_compiles(interpreter):
+    assert interpreter(FORK, PYTHONWARNINGS="ignore").split() == ["0"] * 4
 
 
-def cached(package):
-    return sorted(path.name for path in package.rglob("*.nb?"))
+REFUSED = """
+import threading
+import numpy as np
+import binxent as bx
+
+def refuse(thread):
+    raise RuntimeError("can't start new thread")
+
+threading.Thread.start = refuse
+print(float(bx.BinaryCrossentropy(True)(np.zeros(8), np.zeros(8)).round(8)))
+"""
 
 
-def test_a_second_process_compiles_nothing(start, package):
-    names = NAMES[:1]
-    output, hits = finish(start(*names))
-    right(output, names)
-    assert set(hits) == {"miss"}
-    files = cached(package)
-    assert len(files) >= 2
-    output, hits = finish(start(*names))
-    right(output, names)
-    assert set(hits) == {"hit"}
-    assert cached(package) == files
+def test_a_process_without_room_for_threads_compiles(interpreter):
+    assert interpreter(REFUSED).split() == ["0.69314718"]
 
 
-def change(package, module, line, changed):
-    """Changes one line of a module."""
-    source = package / "binxent" / f"{module}.py"
-    text = source.read_text(encoding="utf-8")
-    assert text.count(line) == 1, f"{module}.py no longer has the line that this test changes"
-    source.write_text(text.replace(line, changed), encoding="utf-8")
-
-
-def test_changed_sources_are_compiled_anew(start, package):
-    names = NAMES[:1]
-    [before], _ = finish(start(*names))
-    change(
-        package, "_core/formulas", "return loss(read(x, epsilon), y, constants)",
-        """loss_, slope_, curvature_ = loss(read(x, epsilon), y, constants)
-            return loss_ + loss_, slope_, curvature_""",
-    )  # fmt: skip
-    [doubled], hits = finish(start(*names))
-    assert "miss" in hits
-    assert float(doubled) == pytest.approx(2 * float(before), rel=1e-6)
-    change(
-        package, "_kernels/maths", "return t * _log1p_polynomial(t)",
-        "return _number(t, 2) * (t * _log1p_polynomial(t))",
-    )  # fmt: skip
-    [larger], hits = finish(start(*names))
-    assert "miss" in hits
-    assert float(larger) > 1.1 * float(doubled)
-
-
-def test_kernels_of_many_processes_stay_apart(start):
-    """Numba names what it compiles by counting, in each process anew; what is loaded together must not share names."""
-    processes = [start(name) for name in NAMES]
-    for name, process in zip(NAMES, processes, strict=True):
-        right(finish(process)[0], [name])
-    for names in (NAMES, NAMES[::-1]):
-        output, hits = finish(start(*names))
-        right(output, names)
-        assert set(hits) == {"hit"}
-
-
-# Two processes save a kernel at once, at the worst moment: both have read the index, each has written its own, and the
-# one whose index is left is not the one whose code is.
-INTERLEAVED = """
+FLUSHED = """
 import sys
-import time
-from pathlib import Path
-from numba.core import caching
-role, folder = sys.argv.pop(), Path(sys.argv.pop())
+import numpy as np
+import torch
+import binxent as bx
 
-def after(event):
-    until = time.monotonic() + 120
-    while not (folder / event).exists():
-        assert time.monotonic() < until, event
-        time.sleep(0.01)
+bx.set_num_threads(int(sys.argv[1]))
+x = np.linspace(-104, -80, 300_000, dtype=np.float32)
+y, tiny = np.zeros_like(x), torch.tensor(1e-42)
 
-def ordered(step, save):
-    def saved(*arguments):
-        before = {"first index": None, "second index": "first index", "second code": "second index"}
-        before["first code"] = "second code"
-        mine = f"{role} {step}"
-        if before[mine]:
-            after(before[mine])
-        save(*arguments)
-        (folder / mine).touch()
-    return saved
+def compute():
+    found = bx.value_and_grad(bx.BinaryCrossentropy(True, axis=(), reduction="none"), y, x)
+    return [each.tobytes() for each in found]  # in that mode subnormal numbers equal 0
 
-def meeting(load):
-    def loaded(self, times=[]):
-        overloads = load(self)
-        times.append(self)
-        if len(times) == 2:  # first it looks for the kernel, then it goes on to save it
-            (folder / role).touch()
-            after("second" if role == "first" else "first")
-        return overloads
-    return loaded
-
-files = caching.IndexDataCacheFile
-files._save_index, files._save_data = ordered("index", files._save_index), ordered("code", files._save_data)
-files._load_index = meeting(files._load_index)
+want = compute()
+assert ((x < -88) & (np.frombuffer(want[1], np.float32) > 0)).sum() > 100_000
+assert torch.set_flush_denormal(True) and float(tiny * 1) == 0
+for _ in range(5):
+    assert compute() == want
+    assert float(tiny * 1) == 0, "the mode must be what it was"
 """
 
 
-def test_two_processes_may_save_at_once(start, tmp_path):
-    names = ["bce,logits,float32", "poly,probabilities,float32"]
-    program = INTERLEAVED + CALLS
-    processes = [
-        start(name, str(tmp_path), which, program=program)
-        for name, which in zip(names, ("first", "second"), strict=True)
-    ]
-    for name, process in zip(names, processes, strict=True):
-        right(finish(process)[0], [name])
-    for order in (names, names[::-1]):
-        right(finish(start(*order))[0], order)
-
-
-def test_no_folder_for_the_cache(start, package, tmp_path):
-    """A file stands where the folder would be made, which stops root as well."""
-    (package / "binxent/_kernels/__pycache__").touch()
-    (tmp_path / "home").touch()
-    nowhere = {name: str(tmp_path / "home") for name in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "APPDATA")}
-    output, hits = finish(start(*NAMES[:1], **nowhere))
-    right(output, NAMES[:1])
-    assert set(hits) == {"miss"}
-    assert cached(tmp_path) == []
-
-
-FULL_DISK = """
-import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))  # a longer file is an OSError, as on a full disk
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
-@pytest.mark.parametrize("size", [300, 4096])  # not even the index fits; the index, but not the code
-def test_a_full_disk(start, size):
-    names = NAMES[:1]
-    output, hits = finish(start(*names, program=FULL_DISK.format(size=size) + CALLS))
-    right(output, names)
-    assert set(hits) == {"miss"}
-    right(finish(start(*names))[0], names)  # and what was left behind does no harm
-
-
-def test_kernels_are_named_after_all_the_code_that_they_come_from(interpreter):
-    program = "import sys, binxent; before = set(sys.modules); import binxent._kernels.fused\n"
-    program += "print(*(name.removeprefix('binxent.') for name in set(sys.modules) - before if 'binxent' in name))\n"
-    program += "from binxent._kernels.compiler import MODULES; print(*MODULES)"
-    loaded, named = (set(line.split()) for line in interpreter(program).splitlines())
-    rooms, starters = (
-        {"_core", "_kernels"},
-        {"_kernels.fused", "_kernels.threads"},
-    )  # which start kernels, and nothing of them is compiled
-    assert loaded - rooms - starters == named
+@pytest.mark.parametrize("threads", [1, 3])
+def test_bits_do_not_depend_on_the_mode_of_a_thread(interpreter, threads):
+    pytest.importorskip("torch")
+    interpreter(FLUSHED, threads)

@@ -182,7 +182,7 @@ for working in ("float32", "float64"):
 @pytest.mark.parametrize("processor", ["host", "generic"])
 def test_halves_are_rounded_once_on_any_processor(interpreter, processor):
     """In a process that has loaded nothing else: some libraries bring the functions that LLVM may call for halves."""
-    chosen = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""} if processor == "generic" else {}
+    chosen = {"BINXENT_CPU": "generic"} if processor == "generic" else {}
     interpreter(HALVES, **chosen)
 
 

@@ -62,7 +62,7 @@ def few_are_worth_compiling(monkeypatch):
 
 
 def each(specs, ways=WAYS):
-    """Each loss in each way, but only everyday ones where other tests compile the same: by Numba, or by XLA inside."""
+    """Each loss in each way, but only everyday ones where other tests compile the same: by LLVM, or by XLA inside."""
     pairs = [
         pytest.param(spec, way, id=f"{name_of(spec)}-{name}")
         for spec in specs

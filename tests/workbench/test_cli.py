@@ -33,7 +33,7 @@ def test_help_imports_nothing_heavy():
         "from binxent.workbench.cli import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
-        "heavy = set('keras jax numba polars sklearn skrub scipy matplotlib rich pandas pyarrow'.split())\n"
+        "heavy = set('keras jax llvmlite polars sklearn skrub scipy matplotlib rich pandas pyarrow'.split())\n"
         "assert 'click' in sys.modules\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )

@@ -2,7 +2,7 @@
 
 A formula returns three numbers together because they share one exponential: the loss and its first and second
 derivative with respect to the prediction. It is a closure over a maths module `m`, a compiler `jit` and a number type,
-so NumPy, Numba, Triton, JAX, TensorFlow and PyTorch run the same lines:
+so NumPy, LLVM, Triton, JAX, TensorFlow and PyTorch run the same lines:
 
     >>> import numpy as np
     >>> formula = build_formulas(np)("logit", unweighted_bce)

@@ -1,64 +1,114 @@
-"""Numba's compiler with a disk cache that can be trusted.
+"""From LLVM code to machine code, by llvmlite.
 
-Kernels are closures, many from the same lines, and Numba's cache goes wrong with those in three ways, unless each has a
-name of its own, made of its choices and of the code it comes from:
-
-- One index file serves all functions of one name, and of two processes that add to it at once, one may find the other's
-  code in its place.
-- The linker goes by name, and Numba numbers the closures of a process in the order in which they are defined: kernels
-  stored by two processes may call each other's inner functions.
-- A stored function counts as new if the file that it stands in is older: a process that outlives an upgrade would store
-  the old version's kernels as the new version's.
+A thread of its own compiles, and whoever needs a function waits for it. Python interrupts the main thread only: a
+handler that raises leaves no lock of llvmlite's behind, and one that computes a loss is served when the one before is.
 """
 
-import re
-import zlib
-from pathlib import Path
-from pickle import UnpicklingError
+import os
+import threading
+from collections.abc import Callable
+from functools import cache
+from itertools import count
+from queue import SimpleQueue
+from typing import Any
 
-from numba.extending import register_jitable
+import llvmlite.binding as llvm
 
-OPTIONS = {
-    "error_model": "numpy",  # "python" would test every division for zero, and stop vectorisation
-    # Never nnan or ninf: NaN in must be NaN out. Nor contract: LLVM fuses other products in the last entries of a
-    # block, which it computes one by one, and equal entries would get unequal bits.
-    "fastmath": {"nsz"},
-}
-
-# The code that kernels come from, as this process runs it.
-MODULES = (
-    "_core.formula_parts",
-    "_core.formulas",
-    "_core.polynomials",
-    "_kernels.compiler",
-    "_kernels.loops",
-    "_kernels.maths",
-    "_kernels.memory",
-    "_kernels.operands",
-)
-SOURCES = [Path(__file__).parents[1].joinpath(*module.split(".")).with_suffix(".py") for module in MODULES]
-DIGEST = zlib.crc32(b"".join(path.read_bytes() for path in SOURCES))
+from binxent._kernels.targets import host, machine, optimized
 
 
-def own_name(*choices):
-    """Return a name for the one function that comes of these choices."""
-    return re.sub(r"\W+", "_", "_".join(map(str, (*choices, DIGEST))))
+@cache
+def compiled(code: Callable[..., str], *choices: Any) -> int:
+    """Return the address of a function, which stays for as long as the process lives.
+
+    Args:
+        code: The function (target, name, *choices) that returns the code.
+        choices: What decides on the code.
+    """
+    return _thread.compile(code, choices)
 
 
-def compiled(decorator, signature, function, *choices, stored=True, **options):
-    """Compile the function; if it is to be stored, keep it in the disk cache, if there is a folder and room for it."""
-    function.__qualname__ = own_name(*choices)
-    try:
-        return decorator(signature, cache=stored, **OPTIONS, **options)(function)
-    except (OSError, RuntimeError, EOFError, UnpicklingError):  # no folder, no room, half a file
-        return decorator(signature, **OPTIONS, **options)(function)
+class Engine:
+    """What compiles for this process, and holds the code."""
+
+    def __init__(self) -> None:
+        # An engine takes the machine that it is given for its own.
+        self.machine, own = machine(host(), jit=True), machine(host(), jit=True)
+        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), own)
+        self.names = count()
+
+    def compile(self, code: Callable[..., str], choices: tuple[Any, ...]) -> int:
+        """Return the address of a function."""
+        name = f"binxent_{code.__name__}_{next(self.names)}"
+        self.engine.add_module(optimized(code(host(), name, *choices), self.machine))
+        self.engine.finalize_object()
+        return self.engine.get_function_address(name)
 
 
-def part_of(*choices):
-    """Return a decorator for the inner functions of what is compiled for these choices."""
+engine = cache(Engine)
 
-    def decorate(function):
-        function.__qualname__ = own_name(*choices, function.__name__)
-        return register_jitable(function)
 
-    return decorate
+class CompilerThread:
+    """The thread that compiles, one function after the other."""
+
+    def __init__(self) -> None:
+        self.start_afresh()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self.pause, after_in_parent=self.resume, after_in_child=self.start_afresh)
+
+    def start_afresh(self) -> None:
+        """Forget the thread, which does not live on in a forked process."""
+        self.jobs, self.threads, self.paused = SimpleQueue(), [], []
+
+    def pause(self) -> None:
+        """Let the thread finish what it compiles, so that a forked process finds everything in order."""
+        if self.threads:
+            reached, resumed = SimpleQueue(), SimpleQueue()
+            self.paused.append(resumed)
+            self.jobs.put((lambda: (reached.put(None), resumed.get()), SimpleQueue()))
+            reached.get()
+
+    def resume(self) -> None:
+        """Let the thread go on."""
+        while self.paused:
+            self.paused.pop().put(None)
+
+    def compile(self, code: Callable[..., str], choices: tuple[Any, ...]) -> int:
+        """Return the address of a function, or raise what the thread met."""
+
+        def job():
+            return engine().compile(code, choices)
+
+        if not self.threads and not self._start():
+            return job()
+        done = SimpleQueue()
+        self.jobs.put((job, done))
+        found = done.get()
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def _start(self):
+        """Start the thread, and return whether there is one."""
+        try:
+            threading.Thread(
+                target=_serve, args=(self.jobs, self.threads), name="binxent_compiler", daemon=True
+            ).start()
+        except RuntimeError:  # "can't start new thread", or it is too late in the interpreter
+            return False
+        return True
+
+
+def _serve(jobs, threads):
+    """Compile for as long as the process lives."""
+    threads.append(threading.current_thread())  # not by whoever starts it, who may be interrupted before
+    while True:
+        job, done = jobs.get()
+        try:
+            done.put(job())
+        except BaseException as error:  # for whoever waits to raise
+            done.put(error)
+        del job, done
+
+
+_thread = CompilerThread()

@@ -4,22 +4,26 @@ Blocks are cut the same way whatever the number of threads, each block's sum has
 in order: the same input gives the same bits on any number of threads.
 """
 
+import ctypes
 import struct
 from functools import cache
 
 import numpy as np
 
-from binxent._kernels.loops import BLOCK, IGNORE_NAN, IGNORE_NOTHING, IGNORE_NUMBER, end, kernel, tally
-from binxent._kernels.operands import NOWHERE
+from binxent._kernels import blocks, loops
+from binxent._kernels.compiler import compiled
+from binxent._kernels.operands import KINDS, NOWHERE, address_of
+from binxent._kernels.plan import BLOCK, IGNORE_NAN, IGNORE_NOTHING, IGNORE_NUMBER, NUMBERS, scratch_size
+from binxent._kernels.targets import host
 from binxent._kernels.threads import threads
+from binxent._kernels.values import BITS
 
 
 @cache
-def plan_format(per_label, weights):
-    """Return the struct of a plan."""
-    return struct.Struct(
-        "=16q5d" + "".join("2q" if is_operand else "qd" for is_operand in per_label) + f"{2 * weights}q"
-    )
+def plan_format(constants, operands):
+    """Return the struct of a plan, and a ctypes array that holds one."""
+    packed = struct.Struct(f"=13q5d6q{constants}d{operands * 2}q")
+    return packed, ctypes.c_char * packed.size
 
 
 def fuse(
@@ -57,35 +61,69 @@ def fuse(
         most_threads: How many threads the door allows, or None.
 
     Returns:
-        The float64 sums, and whether a label, probability or weight may have an impossible value: NaN and -0 are
-        suspected, too.
+        The float64 sums, undefined if losses are written; and whether a label, probability or weight may have an
+        impossible value: NaN is suspected, too.
     """
-    ignored, smoothing = loss.ignore_label, loss.label_smoothing
-    first = derivatives[0] if derivatives else NOWHERE
-    second = derivatives[1] if len(derivatives) > 1 else NOWHERE
+    ignored, smoothing, numbers = loss.ignore_label, loss.label_smoothing, () if tallied else loss.constants
     ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
-    fields = [0, 0, size, row, ignoring, len(weights)]
-    for mover, where, _ in (predictions, labels, losses, first, second):
-        fields += (mover, where)
-    fields += (1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0)
-    numbers = () if tallied else loss.constants
-    operands = (constants or (NOWHERE,) * len(numbers)) if numbers else ()
-    per_label = tuple(one is not NOWHERE for one in operands)
-    for value, (mover, where, _), is_operand in zip(numbers, operands, per_label, strict=True):
-        fields += (mover, where) if is_operand else (0, value)
-    for mover, where, _ in weights:
-        fields += (mover, where)
-    plan = np.empty(len(fields), np.int64)
-    plan_format(per_label, len(weights)).pack_into(plan.data, 0, *fields)
-    if tallied:
-        run = tally(real.type)
-    else:
-        run = kernel(loss.prediction_kind, loss.formula_key, len(derivatives), per_label, real.type)
+    per_label, along_labels = (False,) * len(numbers), ()
+    if constants and not tallied:
+        per_label = tuple(operand is not NOWHERE for operand in constants)
+        along_labels = tuple(operand for operand in constants if operand is not NOWHERE)
+    summed, weighted, kind = losses is NOWHERE, tallied or bool(weights) or ignoring != IGNORE_NOTHING, KINDS[real]
+    by_row = summed and row < BLOCK and row != size  # more than one sum in each block
+    functions = (
+        compiled(
+            loops.evaluate,
+            None if tallied else loss.prediction_kind,
+            None if tallied else loss.formula_key,
+            "sum" if summed and not by_row else "each",
+            len(derivatives),
+            per_label,
+            weighted,
+            smoothing != 0,
+            kind,
+        ),
+        compiled(blocks.weigh, kind) if weighted else 0,
+        compiled(blocks.add_up, kind) if by_row else 0,
+    )
+    fields = [0, 0, size, row, real.itemsize, step(kind), *functions, ignoring, 2 + len(along_labels), len(weights)]
+    fields += (NUMBERS + len(numbers), 1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0)
+    outputs = losses, *derivatives, *(NOWHERE,) * (2 - len(derivatives))
+    operands = *outputs, predictions, labels, *along_labels, *weights
+    for move, where, _ in outputs:
+        fields += (move, where)
+    fields += [0.0 if one_per_label else number for number, one_per_label in zip(numbers, per_label, strict=True)]
+    for move, where, _ in operands[3:]:
+        fields += (move, where)
+    layout, room = plan_format(len(numbers), len(operands) - 3)
+    plan = room()
+    layout.pack_into(plan, 0, *fields)
     pieces = -(-row // BLOCK)  # sums in each row
     sums = np.empty(size // row * pieces)
-    operands = predictions, labels, operands, losses, first, second, weights
-    suspicious = threads.run(run, end(), plan, sums, operands, size, most_threads) > 0
+    found = threads.run(
+        compiled_run(), compiled_end, ctypes.addressof(plan), address_of(sums),
+        scratch_size(len(along_labels), real.itemsize), (plan, sums, operands), size, most_threads,
+    )  # fmt: skip
     if pieces > 1:
         with np.errstate(over="ignore"):  # a sum beyond every float is infinite, as its loss is
             sums = sums.reshape(-1, pieces).sum(1)
-    return sums, suspicious
+    return sums, found != 0
+
+
+@cache
+def step(kind):
+    """Return how many elements the loop of a formula works on at a time."""
+    return host().vector_bits // BITS[kind] * host().parts
+
+
+@cache
+def compiled_run():
+    """Return the function (plan, sums, scratch) that works through blocks."""
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(compiled(blocks.run))
+
+
+@cache
+def compiled_end():
+    """Return the function (plan) that makes threads leave a plan, and returns when all have."""
+    return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(compiled(blocks.end))

@@ -1,19 +1,8 @@
-"""Scalar maths for Numba that the compiler can vectorise: the module `m` in which `loops.py` defines the formulas.
+"""The maths module of the formulas for compiled loops: each function appends instructions to a loop.
 
-Numba's own `math.exp` and `math.log` call library functions and promote to double, and such a loop does not vectorise:
-it runs 15 times slower. Here every function is straight-line arithmetic on float32 or float64 made from LLVM
-instructions, with polynomials in place of tables, no branches, and constants in the type of the argument.
-
-As in `memory.py`, nobody closes over the intrinsics: formulas name their functions through this module.
+Everything is straight-line arithmetic, with polynomials in place of tables and of calls into a library, and without
+branches: it is the same for one number as for a vector.
 """
-
-# pyright: reportCallIssue=false, reportRedeclaration=false
-# (an intrinsic is called without its first argument)
-from math import inf
-
-import llvmlite.ir as ir
-from numba.core import types
-from numba.extending import intrinsic, register_jitable
 
 from binxent._core.polynomials import (
     COST_OF_REST,
@@ -30,170 +19,84 @@ from binxent._core.polynomials import (
     SQRT_HALF_BITS,
     UNLIFT,
 )
+from binxent._kernels.builder import Builder
+from binxent._kernels.values import BITS, WHOLE, Value, constant
 
-INTEGER = {"float32": ir.IntType(32), "float64": ir.IntType(64)}
-LIFTING = {name: 2.0**exponent for name, exponent in LIFT.items()}
-
-
-def llvm_function(name, arity):
-    """Wrap an LLVM float intrinsic as a Numba function: one instruction without Python semantics."""
-
-    def emit(context, builder, signature, args):
-        kind = args[0].type
-        function = builder.module.declare_intrinsic(name, [kind], ir.FunctionType(kind, [kind] * arity))
-        return builder.call(function, args)
-
-    if arity == 1:
-
-        @intrinsic
-        def function(typing, a):
-            return a(a), emit
-    else:
-
-        @intrinsic
-        def function(typing, a, b, c):
-            return a(a, a, a), emit
-
-    return function
+PRECISIONS = {"float": "float32", "double": "float64"}
 
 
-def constant(table):
-    """Return the constant of a table in the type of the argument."""
+class Maths:
+    """The maths module for one builder, one kind of floating number, and one number of lanes and parts."""
 
-    @intrinsic
-    def like(typing, x):
-        return x(x), lambda context, builder, signature, args: ir.Constant(
-            args[0].type, table[signature.return_type.name]
-        )
+    def __init__(self, builder: Builder, kind: str, lanes: int, parts: int) -> None:
+        self.builder, self.kind, self.lanes, self.parts = builder, kind, lanes, parts
+        self.precision, self.whole = PRECISIONS[kind], WHOLE[BITS[kind]]
 
-    return like
+    def number(self, value: float) -> Value:
+        """Return a constant."""
+        return Value(self.builder, self.kind, self.lanes, (constant(self.kind, self.lanes, value),) * self.parts)
 
+    def abs(self, x: Value) -> Value:
+        """|x|."""
+        return self.builder.intrinsic("fabs", x)
 
-def polynomial(table):
-    """Return the polynomial of a table by Horner's rule: one fused multiply-add per coefficient."""
+    def fma(self, a: Value, b: Value, c: Value) -> Value:
+        """a b + c, rounded once if the processor can."""
+        return self.builder.intrinsic("fma", a, b, c) if self.builder.target.has_fma else a * b + c
 
-    @intrinsic
-    def evaluate(typing, x):
-        def emit(context, builder, signature, args):
-            kind = args[0].type
-            fma = builder.module.declare_intrinsic("llvm.fma", [kind], ir.FunctionType(kind, [kind] * 3))
-            first, *rest = (ir.Constant(kind, coefficient) for coefficient in table[signature.return_type.name])
-            for coefficient in rest:
-                first = builder.call(fma, [first, args[0], coefficient])
-            return first
+    def where(self, condition: Value, a: Value, b: Value) -> Value:
+        """a where the condition holds, b elsewhere."""
+        return self.builder.select(condition, a, b)
 
-        return x(x), emit
+    def minimum(self, a: Value, b: Value) -> Value:
+        """The lesser of two numbers; NaN in a stays."""
+        return self.where(a > b, b, a)
 
-    return evaluate
+    def maximum(self, a: Value, b: Value) -> Value:
+        """The greater of two numbers; NaN in a stays."""
+        return self.where(a < b, b, a)
 
+    def exp(self, x: Value) -> Value:
+        """exp(x) for x <= 0: 2^n exp(r), where n is log2(e) x rounded, by adding a number whose last bit is worth 1.
 
-abs, _fma = llvm_function("llvm.fabs", 1), llvm_function("llvm.fma", 3)
-_exp_polynomial, _log1p_polynomial, _log_polynomial = polynomial(EXP), polynomial(LOG1P), polynomial(LOG)
-_cost_of_rest_polynomial = polynomial(COST_OF_REST)
-_log2_e, _ln2_high, _ln2_low = constant(LOG2_E), constant(LN2_HIGH), constant(LN2_LOW)
-_lowest_exponent = constant(LOWEST_EXPONENT)
-_shifter, _lift, _unlift = constant(SHIFTER), constant(LIFTING), constant(UNLIFT)
+        The last bits of that sum are n + LIFT + BIAS, the exponent field of 2^(n + LIFT). The lift keeps it normal
+        where 2^n is not, and is taken back by the last multiplication.
+        """
+        shifter, number, p = self._named(SHIFTER), self.number, self.precision
+        t = self.minimum(-x, number(-LOWEST_EXPONENT[p]))  # of -|z| this leaves |z|, which the formulas want anyway
+        shifted = self.fma(t, number(-LOG2_E[p]), shifter)
+        n = shifted - shifter
+        r = self.fma(n, number(-LN2_LOW[p]), self.fma(n, number(-LN2_HIGH[p]), -t))
+        power = (shifted.bits_as(self.whole) << MANTISSA_BITS[p]).bits_as(self.kind)
+        return self.fma(self.fma(self._polynomial(EXP, r), r * r, r), power, power) * self._named(UNLIFT)
 
+    def log1p(self, t: Value) -> Value:
+        """log(1 + t) for 0 <= t <= 1."""
+        return t * self._polynomial(LOG1P, t)
 
-@intrinsic
-def _number(typing, x, value):
-    """Return the value in the type of x."""
+    def cost_of_rest(self, x: Value) -> Value:
+        """-log(1 - x) for 0 <= x <= 1/2."""
+        return x * self._polynomial(COST_OF_REST, x)
 
-    def emit(context, builder, signature, args):
-        return context.cast(builder, args[1], signature.args[1], signature.return_type)
+    def log(self, x: Value) -> Value:
+        """log(x) for 0 <= x <= 1; NaN stays NaN."""
+        p, number = self.precision, self.number
+        lifted = x * number(2.0 ** LIFT[p])  # a subnormal becomes normal, and a number next to 1 does not overflow
+        offset = SQRT_HALF_BITS[p] + (LIFT[p] << MANTISSA_BITS[p])
+        shifted = lifted.bits_as(self.whole) - offset
+        n = shifted.binary("ashr", "", MANTISSA_BITS[p]).to(self.kind)
+        fraction = (shifted & ((1 << MANTISSA_BITS[p]) - 1)) + SQRT_HALF_BITS[p]
+        f = fraction.bits_as(self.kind) - 1  # 1 + f lies between sqrt(1/2) and sqrt(2)
+        inner = self.fma(self._polynomial(LOG, f), f, number(-0.5))
+        low = self.fma(f * f, inner, self.fma(n, self._named(LN2_LOW), f))
+        return self.where(x > 0, self.fma(n, self._named(LN2_HIGH), low), x - float("inf"))
 
-    return x(x, value), emit
+    def _named(self, table):
+        return self.number(table[self.precision])
 
-
-@intrinsic
-def where(typing, condition, a, b):
-    """Return a conditional without a branch, which would stop vectorisation."""
-
-    def emit(context, builder, signature, args):
-        return builder.select(*args)
-
-    return a(types.boolean, a, a), emit
-
-
-@intrinsic
-def _low_bits_as_exponent(typing, x):
-    """Return the float whose exponent field is the last bits of x."""
-
-    def emit(context, builder, signature, args):
-        integer, bits = INTEGER[signature.return_type.name], MANTISSA_BITS[signature.return_type.name]
-        return builder.bitcast(builder.shl(builder.bitcast(args[0], integer), integer(bits)), args[0].type)
-
-    return x(x), emit
-
-
-@intrinsic
-def _exponent(typing, x):
-    """Return the whole float n with x = 2^(n + LIFT) f, sqrt(1/2) <= f < sqrt(2), for a normal x > 0."""
-
-    def emit(context, builder, signature, args):
-        kind = signature.return_type.name
-        integer, bits = INTEGER[kind], MANTISSA_BITS[kind]
-        shifted = builder.sub(builder.bitcast(args[0], integer), integer(SQRT_HALF_BITS[kind] + (LIFT[kind] << bits)))
-        return builder.sitofp(builder.ashr(shifted, integer(bits)), args[0].type)
-
-    return x(x), emit
-
-
-@intrinsic
-def _mantissa(typing, x):
-    """Return the f of `_exponent`."""
-
-    def emit(context, builder, signature, args):
-        kind = signature.return_type.name
-        integer, bits = INTEGER[kind], MANTISSA_BITS[kind]
-        shifted = builder.sub(builder.bitcast(args[0], integer), integer(SQRT_HALF_BITS[kind] + (LIFT[kind] << bits)))
-        fraction = builder.and_(shifted, integer((1 << bits) - 1))
-        return builder.bitcast(builder.add(fraction, integer(SQRT_HALF_BITS[kind])), args[0].type)
-
-    return x(x), emit
-
-
-@register_jitable
-def minimum(a, b):
-    return where(a > b, b, a)
-
-
-@register_jitable
-def maximum(a, b):
-    return where(a < b, b, a)
-
-
-@register_jitable
-def exp(x):
-    """exp(x) for x <= 0: 2^n exp(r), where n is log2(e) x rounded, by adding a number whose last bit is worth 1.
-
-    The last bits of that sum are n + LIFT + BIAS, the exponent field of 2^(n + LIFT). The lift keeps it normal where
-    2^n is not, and is taken back by the last multiplication.
-    """
-    t = minimum(-x, -_lowest_exponent(x))  # of -|z| this leaves |z|, which the formulas want anyway
-    shifted = _fma(t, -_log2_e(x), _shifter(x))
-    n = shifted - _shifter(x)
-    r = _fma(n, -_ln2_low(x), _fma(n, -_ln2_high(x), -t))
-    power = _low_bits_as_exponent(shifted)
-    return _fma(_fma(_exp_polynomial(r), r * r, r), power, power) * _unlift(x)
-
-
-@register_jitable
-def log1p(t):
-    """log(1 + t) for 0 <= t <= 1."""
-    return t * _log1p_polynomial(t)
-
-
-@register_jitable
-def cost_of_rest(x):
-    """-log(1 - x) for 0 <= x <= 1/2."""
-    return x * _cost_of_rest_polynomial(x)
-
-
-@register_jitable
-def log(x):
-    """log(x) for 0 <= x <= 1; NaN stays NaN."""
-    lifted = x * _lift(x)  # a subnormal becomes normal, and a number next to 1 does not overflow
-    n, f = _exponent(lifted), _mantissa(lifted) - _number(x, 1)
-    low = _fma(f * f, _fma(_log_polynomial(f), f, _number(x, -0.5)), _fma(n, _ln2_low(x), f))
-    return where(x > _number(x, 0), _fma(n, _ln2_high(x), low), x - _number(x, inf))
+    def _polynomial(self, table, x):
+        """Return the polynomial of a table by Horner's rule: one fused multiply-add per coefficient."""
+        result, *rest = map(self.number, table[self.precision])
+        for coefficient in rest:
+            result = self.fma(result, x, coefficient)
+        return result

@@ -233,7 +233,7 @@ def _json(value: Any) -> str:
 
 
 def _environment() -> dict[str, str]:
-    packages = ("binxent", "numpy", "numba", "keras", "jax", "jaxlib", "polars", "scikit-learn", "skrub", "scipy")
+    packages = ("binxent", "numpy", "llvmlite", "keras", "jax", "jaxlib", "polars", "scikit-learn", "skrub", "scipy")
     versions = {}
     for package in packages:
         try:
