@@ -22,6 +22,7 @@ from binxent._core.pointwise import Pointwise
 from binxent._core.public_names import publish
 from binxent._core.shapes import standard_axis, standard_reduction
 from binxent._core.types import Axis, Reduced, Reduction
+from binxent._kernels import loaded_arrays
 
 __all__ = [
     "FAMILY",
@@ -130,9 +131,7 @@ class Loss(Frozen):
             ValueError: Shapes do not match, or a label, probability or weight has an impossible value.
             TypeError: An array holds no real numbers.
         """
-        from binxent._kernels.arrays import evaluate  # loads the compiler
-
-        return evaluate(self, y_true, y_pred, sample_weight)
+        return loaded_arrays().evaluate(self, y_true, y_pred, sample_weight)
 
     @property
     def prediction_kind(self) -> str:

@@ -268,6 +268,7 @@ signal.signal(signal.SIGALRM, lambda *_: found.append(float(loss(y, y))))
 for _ in range(200):
     signal.setitimer(signal.ITIMER_REAL, 1e-3 * np.random.random() + 1e-6)
     values.add(float(loss(y, y)))
+signal.setitimer(signal.ITIMER_REAL, 0)  # or it ends a process that has no handler any more
 print({round(value, 8) for value in {*values, *found}}, len(found) > 5)
 """
 

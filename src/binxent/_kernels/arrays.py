@@ -113,15 +113,18 @@ def compute(loss, arguments, derivatives=(), may_lack_last=True):
         elements.run(elements.weights, losses=losses.reshape(shapes.pred))
         return losses[()]
     values = _means(elements, shapes)
-    return (values.reshape(shapes.samples) if loss.reduction == "none" else values.sum()).astype(dtype)[()]
+    if loss.reduction == "none":
+        return values.reshape(shapes.samples).astype(dtype)[()]
+    return dtype.type(values[0] if values.size == 1 else values.sum())
 
 
 def _means(elements, shapes):
     """Compute the mean of each sample, or the parts whose sum is the mean of all elements."""
     divisors = _divisors(elements, shapes.per_sample)
+    if len(divisors) == 1:
+        scale = 1 / float(divisors[0]) if divisors[0] else 0.0
+        return elements.run(elements.weights, scale) * scale
     scale = np.divide(1.0, divisors, out=np.zeros(divisors.shape), where=divisors != 0)
-    if scale.size == 1:
-        return elements.run(elements.weights, float(scale[0])) * scale
     # Each sample has a divisor of its own, which becomes a weight.
     scale = scale.reshape(*shapes.samples, *(1,) * len(shapes.axes))
     return elements.run([*elements.weights, np.broadcast_to(scale, elements.predictions.shape)])
@@ -134,7 +137,7 @@ def _divisors(elements, per_sample):
         return elements.tally(elements.weights)
     if some_left_out and (elements.by_sample or reduction != "sum"):
         return elements.tally(elements.visible)
-    return np.array([per_sample if reduction in ("none", "sum") else elements.size])
+    return (per_sample if reduction in ("none", "sum") else elements.size,)
 
 
 class Elements:
@@ -174,7 +177,9 @@ class Elements:
             order = [axis for axis in range(len(shape)) if axis not in axes] + list(axes)
             self._transpose(order)
             label_axis = order.index(len(shape) - 1)
-        self.constants = constant_operands(loss.pointwise.constants, self.predictions.shape, self.real, label_axis)
+        constants, self.constants = loss.pointwise.constants, None
+        if tuple in map(type, constants):
+            self.constants = constant_operands(constants, self.predictions.shape, self.real, label_axis)
 
     def _transpose(self, order):
         self.labels, self.predictions = self.labels.transpose(order), self.predictions.transpose(order)

@@ -65,7 +65,8 @@ def run(target: Target, name: str) -> str:
             piece = block % pieces * BLOCK
             start = b.select(long, block // pieces * row + piece, block * rows * row)
             count = b.select(long, b.least(row - piece, BLOCK), b.least(rows * row, size - start))
-            length, first = b.select(long, count, row), sums + b.select(long, block, block * rows) * 8
+            length, slot = b.select(long, count, row), sums + b.select(long, block, block * rows) * 8
+            first = b.select(sums != 0, slot, rests)  # without sums, any place will do
             with b.loop(PREDICTION, entries) as entry:
                 place = room + entry * BLOCK * width
                 b.store(_input(b, operands, entry - PREDICTION, start, count, place, width), scratch, entry)

@@ -7,6 +7,7 @@ in order: the same input gives the same bits on any number of threads.
 import ctypes
 import struct
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +20,44 @@ from binxent._kernels.threads import threads
 from binxent._kernels.values import BITS
 
 
-@cache
-def plan_format(constants, operands):
-    """Return the struct of a plan, and a ctypes array that holds one."""
-    packed = struct.Struct(f"=13q5d6q{constants}d{operands * 2}q")
-    return packed, ctypes.c_char * packed.size
+class Program:
+    """What a loss decides on: the compiled functions, and the part of a plan that is the same in all its calls.
+
+    Attributes:
+        loss: The `losses.Pointwise`.
+        fixed: That part.
+        layout: The struct of a plan.
+        room: The ctypes array that holds one.
+        scratch: How many bytes of scratch each thread needs.
+    """
+
+    def __init__(self, loss, tallied, value, derivatives, weights, per_label, kind):
+        ignored, smoothing, numbers = loss.ignore_label, loss.label_smoothing, () if tallied else loss.constants
+        ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
+        weighted, width = tallied or weights > 0 or ignoring != IGNORE_NOTHING, BITS[kind] // 8
+        formula = (None, None) if tallied else (loss.prediction_kind, loss.formula_key)
+        per_label = per_label or (False,) * len(numbers)
+        written = "each" if value == "sums" else value
+        functions = (
+            compiled(loops.evaluate, *formula, written, derivatives, per_label, weighted, smoothing != 0, kind),
+            compiled(blocks.weigh, kind) if weighted else 0,
+            compiled(blocks.add_up, kind) if value == "sums" else 0,
+        )
+        target, inputs = host(), 2 + sum(per_label)
+        step = target.vector_bits // BITS[kind] * target.parts
+        numbers = [0.0 if varies else number for number, varies in zip(numbers, per_label, strict=True)]
+        self.loss, self.scratch = loss, scratch_size(sum(per_label), width)
+        self.fixed = struct.pack(
+            f"=9q{4 + len(numbers)}d",
+            width, step, *functions, ignoring, inputs, weights, NUMBERS + len(numbers),
+            1 - smoothing, smoothing / 2, loss.epsilon or 0.0, ignored or 0.0, *numbers,
+        )  # fmt: skip
+        self.layout = struct.Struct(f"=4qd6q{len(self.fixed)}s{2 * (inputs + weights)}q")
+        self.room = ctypes.c_char * self.layout.size
+
+
+_programs: dict[tuple[Any, ...], Program] = {}
+MOST_PROGRAMS = 1024  # losses, each made for one call
 
 
 def fuse(
@@ -40,6 +74,7 @@ def fuse(
     losses=NOWHERE,
     derivatives=(),
     tallied=False,
+    summed=True,
     most_threads=None,
 ):
     """Run the fused loop of a loss over operands of one shape, which a door has described.
@@ -58,63 +93,49 @@ def fuse(
         losses: Operand to write each element's weighted loss to.
         derivatives: Up to two operands to write first and second derivatives to.
         tallied: Whether to add up the weights, where the label is not ignored, instead of the losses.
+        summed: Whether the sums are wanted; if losses are written, there are none.
         most_threads: How many threads the door allows, or None.
 
     Returns:
-        The float64 sums, undefined if losses are written; and whether a label, probability or weight may have an
+        The float64 sums, or None; and whether a label, probability or weight may have an
         impossible value: NaN is suspected, too.
     """
-    ignored, smoothing, numbers = loss.ignore_label, loss.label_smoothing, () if tallied else loss.constants
-    ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
-    per_label, along_labels = (False,) * len(numbers), ()
-    if constants and not tallied:
+    if not constants or tallied:
+        per_label, inputs = (), (predictions, labels)
+    else:
         per_label = tuple(operand is not NOWHERE for operand in constants)
-        along_labels = tuple(operand for operand in constants if operand is not NOWHERE)
-    summed, weighted, kind = losses is NOWHERE, tallied or bool(weights) or ignoring != IGNORE_NOTHING, KINDS[real]
-    by_row = summed and row < BLOCK and row != size  # more than one sum in each block
-    functions = (
-        compiled(
-            loops.evaluate,
-            None if tallied else loss.prediction_kind,
-            None if tallied else loss.formula_key,
-            "sum" if summed and not by_row else "each",
-            len(derivatives),
-            per_label,
-            weighted,
-            smoothing != 0,
-            kind,
-        ),
-        compiled(blocks.weigh, kind) if weighted else 0,
-        compiled(blocks.add_up, kind) if by_row else 0,
+        inputs = predictions, labels, *(operand for operand in constants if operand is not NOWHERE)
+    value = "sum" if row >= BLOCK or row == size else "sums"  # one or several in each block
+    if losses is not NOWHERE:
+        value = "each"
+    elif not summed:
+        value = "none"
+    # A program holds its loss, so no other has its id.
+    key = id(loss), tallied, value, len(derivatives), len(weights), per_label, real
+    program = _programs.get(key)
+    if program is None:
+        if len(_programs) >= MOST_PROGRAMS:
+            _programs.clear()
+        program = _programs[key] = Program(loss, *key[1:-1], KINDS[real])
+    first, second = (*derivatives, NOWHERE, NOWHERE)[:2]
+    fields = []
+    for move, where, _ in (*inputs, *weights):
+        fields += (move, where)
+    plan = program.room()
+    program.layout.pack_into(
+        plan, 0, 0, 0, size, row, scale, *losses[:2], *first[:2], *second[:2], program.fixed, *fields
     )
-    fields = [0, 0, size, row, real.itemsize, step(kind), *functions, ignoring, 2 + len(along_labels), len(weights)]
-    fields += (NUMBERS + len(numbers), 1 - smoothing, smoothing / 2, loss.epsilon or 0.0, scale, ignored or 0.0)
-    outputs = losses, *derivatives, *(NOWHERE,) * (2 - len(derivatives))
-    operands = *outputs, predictions, labels, *along_labels, *weights
-    for move, where, _ in outputs:
-        fields += (move, where)
-    fields += [0.0 if one_per_label else number for number, one_per_label in zip(numbers, per_label, strict=True)]
-    for move, where, _ in operands[3:]:
-        fields += (move, where)
-    layout, room = plan_format(len(numbers), len(operands) - 3)
-    plan = room()
-    layout.pack_into(plan, 0, *fields)
-    pieces = -(-row // BLOCK)  # sums in each row
-    sums = np.empty(size // row * pieces)
+    pieces, sums = -(-row // BLOCK), None  # sums in each row
+    if value in ("sum", "sums"):
+        sums = np.empty(size // row * pieces)
     found = threads.run(
-        compiled_run(), compiled_end, ctypes.addressof(plan), address_of(sums),
-        scratch_size(len(along_labels), real.itemsize), (plan, sums, operands), size, most_threads,
+        compiled_run(), compiled_end, ctypes.addressof(plan), 0 if sums is None else address_of(sums), program.scratch,
+        (plan, sums, inputs, weights, losses, derivatives), size, most_threads,
     )  # fmt: skip
-    if pieces > 1:
+    if sums is not None and pieces > 1:
         with np.errstate(over="ignore"):  # a sum beyond every float is infinite, as its loss is
             sums = sums.reshape(-1, pieces).sum(1)
     return sums, found != 0
-
-
-@cache
-def step(kind):
-    """Return how many elements the loop of a formula works on at a time."""
-    return host().vector_bits // BITS[kind] * host().parts
 
 
 @cache

@@ -50,7 +50,7 @@ def evaluate(
         name: A name for the function.
         prediction_kind: How the formula reads predictions.
         formula_key: The function that builds the formula, and its choices; none for 1 in place of a loss.
-        value: Whether the losses are added to the total ("sum") or written ("each").
+        value: Whether the losses are added to the total ("sum"), written ("each"), or neither ("none").
         derivatives: How many to compute: 0, 1 or 2.
         per_label: For each of the constants, whether there is a value for each element.
         weighted: Whether there is a weight for each element; where it is 0 the element is hidden.
@@ -101,7 +101,10 @@ def evaluate(
         loss, *derived = (each * weight if weighted else each for each in results)
         for write, each in zip(outputs, derived, strict=False):
             write(i, each * scale)
-        sums.add(loss) if value == "sum" else losses(i, loss)
+        if value == "sum":
+            sums.add(loss)
+        elif value == "each":
+            losses(i, loss)
     if value == "sum":
         b.store(b.sum(b.load("double", total), sums.total(count)), total)
     return b.give_back(b.any_of(greatest.value.compare("ugt", one.first.bits_as(m.whole))))

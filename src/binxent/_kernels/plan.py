@@ -1,9 +1,9 @@
 """What a kernel is told to do: the fields of a plan, eight bytes each, and of the table of a block.
 
-First stand whole numbers: the blocks that threads have taken, the threads at work, sizes, and the addresses of compiled
-functions. Then real numbers; then three outputs and, behind the formula's constants, the inputs and the weights. An
-operand has two fields: the address of the function that gathers (or scatters) it and of its description, or 0 and the
-address of its data if that is used where it lies.
+First stands what differs from call to call: the blocks that threads have taken, the threads at work, sizes, a factor,
+and three outputs. Then what a loss decides on, with the addresses of compiled functions and the formula's constants;
+then the inputs and the weights. An operand has two fields: the address of the function that gathers (or scatters) it
+and of its description, or 0 and the address of its data if that is used where it lies.
 
 A table says where the elements of the block lie that a thread works on: outputs first, then weights, predictions,
 labels, and the constants of which there is one for each label.
@@ -13,10 +13,9 @@ BLOCK = 2048  # elements: all the blocks of float32 scratch together fit into a 
 CLAIM = 8  # blocks that a thread takes at a time
 MANY = 1 << 60  # more blocks than there are
 
-NEXT, ACTIVE, SIZE, ROW, WIDTH, STEP, EVALUATE, WEIGH, ADD_UP, IGNORING, INPUTS, FACTORS, OPERANDS = range(13)
-KEEP, SHIFT, EPSILON, SCALE, IGNORED = range(13, 18)
-OUTPUTS = 18
-NUMBERS = OUTPUTS + 6
+NEXT, ACTIVE, SIZE, ROW, SCALE, OUTPUTS = range(6)
+WIDTH, STEP, EVALUATE, WEIGH, ADD_UP, IGNORING, INPUTS, FACTORS, OPERANDS = range(OUTPUTS + 6, OUTPUTS + 15)
+KEEP, SHIFT, EPSILON, IGNORED, NUMBERS = range(OUTPUTS + 15, OUTPUTS + 20)
 IGNORE_NOTHING, IGNORE_NUMBER, IGNORE_NAN = range(3)
 
 LOSS, SLOPE, CURVATURE, WEIGHT, PREDICTION, LABEL, CONSTANT = range(7)

@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from binxent._core.pointwise import element_part
 from binxent._core.types import FloatArray, Reduced
+from binxent._kernels import loaded_arrays
 from binxent.losses import Loss
 
 
@@ -90,7 +91,5 @@ def value_grad_hess(
 
 
 def _differentiate(loss, *arguments):
-    from binxent._kernels.arrays import differentiate  # loads the compiler
-
     element_part(loss)  # refuses what is not a loss
-    return differentiate(loss, *arguments)
+    return loaded_arrays().differentiate(loss, *arguments)

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from binxent._core.pointwise import element_part
 from binxent._core.types import Axis, FloatArray
+from binxent._kernels import loaded_arrays
 from binxent.losses import (
     AsymmetricCrossentropy,
     BinaryCrossentropy,
@@ -320,6 +321,4 @@ def _per_sample(kind, y_true, y_pred, **parameters):
 
 
 def _evaluate(loss, y_true, y_pred, names=("y_true", "y_pred")):
-    from binxent._kernels.arrays import evaluate  # loads the compiler
-
-    return evaluate(loss, y_true, y_pred, None, names, False)
+    return loaded_arrays().evaluate(loss, y_true, y_pred, None, names, False)

@@ -46,6 +46,7 @@ def evaluate(loss, order, x, y, pos_weight=None, upstream=None):
             constants=constant_operands(constants, shape, real),
             losses=NOWHERE if order else result,
             derivatives=(result,) if order else (),
+            summed=False,
             most_threads=tf.config.threading.get_intra_op_parallelism_threads() or None,
         )
     tensor = tf.experimental.dlpack.from_dlpack(memory.__dlpack__())
