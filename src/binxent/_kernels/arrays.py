@@ -1,7 +1,7 @@
 """The losses on NumPy arrays: read the arguments, resolve shapes, arrange elements, divide, run the fused loops."""
 
 from functools import lru_cache, reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -112,7 +112,7 @@ def compute(loss, arguments, derivatives=(), may_lack_last=True):
         losses = np.empty(shapes.samples, dtype)
         elements.run(elements.weights, losses=losses.reshape(shapes.pred))
         return losses[()]
-    values = _means(elements, shapes)
+    values: Any = _means(elements, shapes)
     if loss.reduction == "none":
         return values.reshape(shapes.samples).astype(dtype)[()]
     return dtype.type(values[0] if values.size == 1 else values.sum())
@@ -219,7 +219,7 @@ class Elements:
         return sums
 
     def _check_values(self, weights):
-        """Raise the error that says which values are impossible, if any is; NaN and -0 are suspicious only."""
+        """Raise the error that says which values are impossible, if any is; NaN is suspicious only."""
         valid = not_ignored(np, self.loss.ignore_label, self.labels)
         for weight in weights:
             if np.isinf(weight).any():

@@ -95,7 +95,7 @@ def run(target: Target, name: str) -> str:
 
 
 def _cut(b, size, row):
-    """How the elements are cut: rows per block if rows are short, blocks per row if they are long, blocks in all."""
+    """Return how the elements are cut: rows per block if rows are short, blocks per row if they are long, blocks in all."""
     rows = b.select(row < BLOCK, b.number(INDEX, BLOCK) // row, b.number(INDEX, 1))
     pieces = (row + (BLOCK - 1)) // BLOCK
     of_short = (size + rows * row - 1) // (rows * row)
@@ -114,7 +114,7 @@ def _prepare_rests(b, entries, rest_table, rests, width):
 
 
 def _operand(b, operands, index):
-    """The two fields of an operand."""
+    """Return the two fields of an operand."""
     return b.load(INDEX, operands, index * 2), b.load(INDEX, operands, index * 2 + 1)
 
 

@@ -37,27 +37,27 @@ class Maths:
         return Value(self.builder, self.kind, self.lanes, (constant(self.kind, self.lanes, value),) * self.parts)
 
     def abs(self, x: Value) -> Value:
-        """|x|."""
+        """Return |x|."""
         return self.builder.intrinsic("fabs", x)
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:
-        """a b + c, rounded once if the processor can."""
+        """Return a b + c, rounded once if the processor can."""
         return self.builder.intrinsic("fma", a, b, c) if self.builder.target.has_fma else a * b + c
 
     def where(self, condition: Value, a: Value, b: Value) -> Value:
-        """a where the condition holds, b elsewhere."""
+        """Return a where the condition holds, b elsewhere."""
         return self.builder.select(condition, a, b)
 
     def minimum(self, a: Value, b: Value) -> Value:
-        """The lesser of two numbers; NaN in a stays."""
+        """Return the lesser of two numbers; NaN in a stays."""
         return self.where(a > b, b, a)
 
     def maximum(self, a: Value, b: Value) -> Value:
-        """The greater of two numbers; NaN in a stays."""
+        """Return the greater of two numbers; NaN in a stays."""
         return self.where(a < b, b, a)
 
     def exp(self, x: Value) -> Value:
-        """exp(x) for x <= 0: 2^n exp(r), where n is log2(e) x rounded, by adding a number whose last bit is worth 1.
+        """Compute exp(x) for x <= 0: 2^n exp(r), where n is log2(e) x rounded, by adding a number whose last bit is worth 1.
 
         The last bits of that sum are n + LIFT + BIAS, the exponent field of 2^(n + LIFT). The lift keeps it normal
         where 2^n is not, and is taken back by the last multiplication.
@@ -71,15 +71,15 @@ class Maths:
         return self.fma(self.fma(self._polynomial(EXP, r), r * r, r), power, power) * self._named(UNLIFT)
 
     def log1p(self, t: Value) -> Value:
-        """log(1 + t) for 0 <= t <= 1."""
+        """Compute log(1 + t) for 0 <= t <= 1."""
         return t * self._polynomial(LOG1P, t)
 
     def cost_of_rest(self, x: Value) -> Value:
-        """-log(1 - x) for 0 <= x <= 1/2."""
+        """Compute -log(1 - x) for 0 <= x <= 1/2."""
         return x * self._polynomial(COST_OF_REST, x)
 
     def log(self, x: Value) -> Value:
-        """log(x) for 0 <= x <= 1; NaN stays NaN."""
+        """Compute log(x) for 0 <= x <= 1; NaN stays NaN."""
         p, number = self.precision, self.number
         lifted = x * number(2.0 ** LIFT[p])  # a subnormal becomes normal, and a number next to 1 does not overflow
         offset = SQRT_HALF_BITS[p] + (LIFT[p] << MANTISSA_BITS[p])
