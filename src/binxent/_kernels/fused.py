@@ -97,8 +97,8 @@ def fuse(
         most_threads: How many threads the door allows, or None.
 
     Returns:
-        The float64 sums, or None; and whether a label, probability or weight may have an
-        impossible value: NaN is suspected, too.
+        The float64 sums, if any are wanted; and whether a label, probability or weight may have an impossible value, or
+        is NaN.
     """
     if not constants or tallied:
         per_label, inputs = (), (predictions, labels)
@@ -125,14 +125,13 @@ def fuse(
     program.layout.pack_into(
         plan, 0, 0, 0, size, row, scale, *losses[:2], *first[:2], *second[:2], program.fixed, *fields
     )
-    pieces, sums = -(-row // BLOCK), None  # sums in each row
-    if value in ("sum", "sums"):
-        sums = np.empty(size // row * pieces)
+    pieces = -(-row // BLOCK) if value in ("sum", "sums") else 0  # sums in each row
+    sums = np.empty(size // row * pieces)
     found = threads.run(
-        compiled_run(), compiled_end, ctypes.addressof(plan), 0 if sums is None else address_of(sums), program.scratch,
+        compiled_run(), compiled_end, ctypes.addressof(plan), address_of(sums) if pieces else 0, program.scratch,
         (plan, sums, inputs, weights, losses, derivatives), size, most_threads,
     )  # fmt: skip
-    if sums is not None and pieces > 1:
+    if pieces > 1:
         with np.errstate(over="ignore"):  # a sum beyond every float is infinite, as its loss is
             sums = sums.reshape(-1, pieces).sum(1)
     return sums, found != 0

@@ -57,7 +57,7 @@ class Maths:
         return self.where(a < b, b, a)
 
     def exp(self, x: Value) -> Value:
-        """Compute exp(x) for x <= 0: 2^n exp(r), where n is log2(e) x rounded, by adding a number whose last bit is worth 1.
+        """Compute exp(x) for x <= 0: 2^n exp(r), n = log2(e) x rounded by adding a number whose last bit is worth 1.
 
         The last bits of that sum are n + LIFT + BIAS, the exponent field of 2^(n + LIFT). The lift keeps it normal
         where 2^n is not, and is taken back by the last multiplication.
