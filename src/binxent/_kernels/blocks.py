@@ -95,7 +95,7 @@ def run(target: Target, name: str) -> str:
 
 
 def _cut(b, size, row):
-    """Return how elements are cut: rows per block if rows are short, blocks per row if they are long, all blocks."""
+    """Return how the elements are cut: rows per block if they are short, blocks per row if long, blocks in all."""
     rows = b.select(row < BLOCK, b.number(INDEX, BLOCK) // row, b.number(INDEX, 1))
     pieces = (row + (BLOCK - 1)) // BLOCK
     of_short = (size + rows * row - 1) // (rows * row)
