@@ -3,8 +3,12 @@
 import decimal
 
 import numpy as np
-import pandas as pd
-from scipy import sparse
+
+try:  # `make test-core` has neither
+    import pandas as pd
+    from scipy import sparse
+except ModuleNotFoundError:
+    pd = sparse = None
 
 # Each makes its kind of object from a Python number.
 NUMBERS = {
@@ -19,8 +23,7 @@ SEVERAL = {
     "array": np.array,
     "float32 array": np.float32,
     "strided array": lambda values: np.repeat(values, 2)[::2],
-    "Series": pd.Series,
-    "nullable Series": lambda values: pd.Series(values, dtype="Float64"),
+    **({"Series": pd.Series, "nullable Series": lambda values: pd.Series(values, dtype="Float64")} if pd else {}),
     "array of objects": lambda values: np.array(values, object),
     "list of NumPy scalars": lambda values: [np.float32(each) for each in values],
 }
@@ -35,7 +38,7 @@ REFUSED = {
     "array of dates": np.zeros(3, "datetime64[D]"),
     "array with None": np.array([1.0, None, 1.0]),
     "masked array": np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False]),
-    "sparse matrix": sparse.csr_matrix(np.eye(3)),
+    **({"sparse matrix": sparse.csr_matrix(np.eye(3))} if sparse else {}),
     "object": object(),
     "set": {1.0, 2.0, 3.0},
     "decimals in lists of two lengths": [[decimal.Decimal(1)], [1.0, 2.0]],
@@ -45,7 +48,7 @@ REFUSED_ARRAYS = {
     "array of objects": (np.array([0.5, None, 1.0]), "Convert it"),
     "string": ("abc", "Pass an array of numbers"),
     "array of strings": (np.array(["0", "1", "0"]), "Convert it"),
-    "sparse matrix": (sparse.csr_matrix(np.eye(3)), "Make it dense"),
+    **({"sparse matrix": (sparse.csr_matrix(np.eye(3)), "Make it dense")} if sparse else {}),
     "masked array": (np.ma.array([0.5, 1.0, 1.0], mask=[False, True, False]), "mark the masked entries"),
     "lists of two lengths": ([[1.0], [1.0, 2.0]], "Pass an array of numbers"),
     "nothing": (None, "Pass an array of numbers"),
