@@ -21,6 +21,7 @@ RIGHT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", RIGHT, ids=lambda loss: loss.pointwise.name)
 def test_right_formulas_pass(loss):
     precision = mpmath.mp.dps

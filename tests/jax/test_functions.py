@@ -109,6 +109,7 @@ def test_derivatives_in_the_label_are_exact(spec, argnums):
 SATURATED = [(-45.0, 0.0), (50.0, 1.0), (-80.0, 0.0), (80.0, 1.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wide", [False, True], ids=["float32", "float64"])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
 def test_second_derivatives_in_the_label_are_exact_at_saturation(gamma, wide):

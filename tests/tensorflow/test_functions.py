@@ -201,6 +201,7 @@ def test_higher_and_mixed_derivatives(spec, way):
         close(got, numerically(gradient(loss, *[0] * argnums.count(0)), 1, x, inner), 1e-4, 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [WAYS["eager"], WAYS["graph"]], ids=["eager", "graph"])
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
 def test_second_derivatives_in_the_label_are_exact_at_saturation(gamma, way):
