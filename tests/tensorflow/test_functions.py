@@ -135,6 +135,7 @@ def test_float64_is_exact_in_float64(way):
     assert errors(got, truth).max() <= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float16"])
 @pytest.mark.parametrize("way", [WAYS["graph"], compiled_inside], ids=["graph", "compiled inside"])
 @pytest.mark.parametrize("define", cases.FAMILY)
@@ -157,6 +158,7 @@ def test_nan_in_is_nan_out(define, way):
         assert np.isnan(way(lambda x, y: [loss(x, y), gradient(loss, 0)(x, y)])(x, y)).all()  # noqa: B023
 
 
+@pytest.mark.slow
 @each(SPECS[1:7], MOST)
 def test_infinite_logits(spec, way):
     x, y = tf.constant([np.inf, -np.inf, np.inf, -np.inf]), tf.constant([1.0, 0.0, 0.0, 1.0])
