@@ -45,7 +45,12 @@ class Engine:
         return self.engine.get_function_address(name)
 
 
-engine = cache(Engine)
+_engines: dict[str, Engine] = {}
+
+
+def engine() -> Engine:
+    """Return the only engine: code of another would be freed with it. Threads may ask for the first at once."""
+    return _engines.get("one") or _engines.setdefault("one", Engine())
 
 
 class CompilerThread:
@@ -102,6 +107,8 @@ class CompilerThread:
 def _serve(jobs, threads):
     """Compile for as long as the process lives."""
     threads.append(threading.current_thread())  # not by whoever starts it, who may be interrupted before
+    if threads[0] is not threading.current_thread():
+        return  # several were started at once
     while True:
         job, done = jobs.get()
         try:
