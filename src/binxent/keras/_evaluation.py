@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from binxent._core import weighted_reduction
-from binxent._core.array_likes import ABOUT_LABELS, read_all_foreign, read_foreign, without_mask
+from binxent._core.array_likes import ABOUT_LABELS, read_all_foreign, without_mask
 from binxent._core.ranges import renamed
 from binxent._core.shapes import resolve, standard_reduction
 from binxent.keras._logit_tracing import logits_behind
@@ -62,12 +62,12 @@ def reduced_samples(keras_loss, y_true, y_pred, sample_weight) -> Any:
     As in Keras, weights, masks and the reduction are applied to what `call` returns.
     """
     reduction, dtype = standard_reduction(keras_loss.reduction), _computed(keras_loss.dtype)
-    sample_weight, weight_mask = read_foreign("sample_weight", sample_weight)
-    masks = [None if weight_mask is None else ~weight_mask, get_keras_mask(y_pred)]
+    (sample_weight,), masks = read_all_foreign(sample_weight=sample_weight)
+    layer_mask = get_keras_mask(y_pred)
     y_true = keras.tree.map_structure(lambda each: _tensor(without_mask("y_true", each), dtype), y_true)
     y_pred = keras.tree.map_structure(lambda each: _tensor(without_mask("y_pred", each), dtype), y_pred)
     returned = keras_loss.call(y_true, y_pred)
-    masks = [mask for mask in (*masks, get_keras_mask(returned)) if mask is not None]
+    masks += [mask for mask in (layer_mask, get_keras_mask(returned)) if mask is not None]
     reduce = on_tensorflow.weighted_loss if on_tensorflow else functools.partial(weighted_reduction.weighted_loss, ops)
     value = weighted_reduction.weighted_samples(ops, reduce, reduction, _tensor(returned, dtype), sample_weight, masks)
     return _delivered(value, keras_loss, reduction)

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from binxent._core.array_likes import read_all_foreign, read_foreign, without_mask
+from binxent._core.array_likes import read_all_foreign, without_mask
 from binxent._core.weighted_reduction import weighted_samples
 from binxent._core.weighted_reduction import with_matching_ranks as matched
 from binxent.tensorflow import _ops as operations
@@ -33,14 +33,14 @@ def reduced_samples(loss, call, reduction, y_true, y_pred, sample_weight) -> Any
 
     As in Keras, weights, masks and the reduction are applied to what `call` returns.
     """
-    sample_weight, weight_mask = read_foreign("sample_weight", sample_weight)
-    masks = [None if weight_mask is None else ~weight_mask, mask_of(y_pred)]
+    (sample_weight,), masks = read_all_foreign(sample_weight=sample_weight)
+    layer_mask = mask_of(y_pred)
     y_pred = tf.nest.map_structure(lambda each: _tensor(without_mask("y_pred", each)), y_pred)
     dtype = _computed(loss, *tf.nest.flatten(y_pred))
     y_pred = tf.nest.map_structure(lambda each: tf.cast(each, dtype), y_pred)
     y_true = tf.nest.map_structure(lambda each: tf.cast(_tensor(without_mask("y_true", each), dtype), dtype), y_true)
     returned = call(y_true, y_pred)
-    masks = [mask for mask in (*masks, mask_of(returned)) if mask is not None]
+    masks += [mask for mask in (layer_mask, mask_of(returned)) if mask is not None]
     samples, reduce = tf.cast(_tensor(returned), dtype), _weighted_reduction.weighted_loss
     value = weighted_samples(operations, reduce, reduction, samples, sample_weight, masks)
     return value if loss.dtype is None else tf.cast(value, loss.dtype)
