@@ -4,8 +4,8 @@ import copy
 import json
 import math
 import pickle
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 import numpy as np
 import pytest
@@ -192,12 +192,36 @@ class Costly(bx.BinaryCrossentropy):
         super().__init__(from_logits=True, pos_weight=[cost, 1.0])
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Slotted(HillLoss):
+    """A loss whose own parameter is in a slot."""
+
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Doubled(HillLoss):
+    """A loss with a parameter that follows from another, and a property that is computed once."""
+
+    double: float = field(init=False, default=0.0)
+
+    def __post_init__(self):
+        object.__setattr__(self, "double", 2 * self.limit)
+        super().__post_init__()
+
+    @cached_property
+    def half(self):
+        return self.limit / 2
+
+
 OWN = [
     HillLoss((1.5, math.nan), from_logits=True, ignore_label=math.nan),
     HillLoss(np.float32(1.5), name="hill"),
     Variant([1.5, 2], variant="other", limits=[[1, 2.5], math.nan]),
     Noted(notes=[1, np.array([2.5, math.nan])]),
     Costly(3.0),
+    Slotted(1.5, 2.0),
+    Doubled(1.25),
 ]
 
 
@@ -305,3 +329,31 @@ def test_a_loss_that_does_not_finish_its_base_is_no_loss():
 
     with pytest.raises(TypeError, match="`Unfinished` has chosen no formula: its own `__init__` or `__post_init__`"):
         bx.pointwise(Unfinished(), [0.5], [1])
+
+
+def test_a_property_that_is_computed_once_is_no_part_of_a_loss():
+    one, other = Doubled(1.25), Doubled(1.25)
+    assert one.half == 0.625
+    assert one == other and hash(one) == hash(other)
+    assert Slotted(1.5, 2.0) != Slotted(1.5, 3.0)
+
+
+@formula(in_label=LINEAR)
+def literal(f):
+    """Binary cross-entropy times a number of Python's."""
+
+    @f.jit
+    def literal(state, y, constants):
+        loss, slope, curvature = f.entropy(y, f.one - y, f.one, state)
+        return loss * 2.5, slope * 2.5, curvature * 2.5
+
+    return literal
+
+
+def test_a_number_of_python_in_a_formula_has_the_working_precision():
+    loss, room = built(literal)(from_logits=True, **ELEMENTS), np.full(12, 7, "float32")
+    z, y = np.linspace(-2, 2, 8, dtype="float32"), np.ones(8, "float32")
+    value, slope = bx.value_and_grad(loss, y, z, out=room[:8])
+    np.testing.assert_allclose(value, 2.5 * np.logaddexp(0, -z.astype(float)), 1e-6)
+    np.testing.assert_allclose(slope, -2.5 / (1 + np.exp(z.astype(float))), 1e-6)
+    assert (room[8:] == 7).all()

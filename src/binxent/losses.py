@@ -147,7 +147,8 @@ class Loss(Frozen):
 
     def get_config(self) -> dict[str, Any]:
         """Return the parameters as a dictionary of plain values, which `from_config` takes back."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}  # pyright: ignore[reportArgumentType]
+        given = [field.name for field in fields(self) if field.init]  # pyright: ignore[reportArgumentType]
+        values = {name: getattr(self, name) for name in given}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
     @classmethod

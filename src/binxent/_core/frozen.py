@@ -1,11 +1,10 @@
 """Objects that are their parameters: frozen, equal where the parameters are, copied and pickled by them."""
 
+from dataclasses import fields
 from functools import cached_property
 from typing import Any, Self
 
 from binxent._core.pointwise import identity
-
-DERIVED = ("pointwise", "_identity")  # attributes that follow from the parameters
 
 
 class Frozen:
@@ -41,14 +40,15 @@ class Frozen:
 
     @cached_property
     def _identity(self):
-        return identity(value for _, value in sorted(self._state().items()))
+        return identity(self._state().values())
 
     def _set(self, **values):
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
     def _state(self):
-        return {name: value for name, value in vars(self).items() if name not in DERIVED}
+        """Return the parameters: the fields, as every other attribute follows from them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # pyright: ignore[reportArgumentType]
 
     @classmethod
     def _restored(cls, state: dict[str, Any]) -> Self:
