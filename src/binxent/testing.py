@@ -27,27 +27,8 @@ STEP = 1e-100  # of a logit, and of a probability relative to it; an error of it
 AGREEMENT = 1e-12  # relative; two ways to the same number in so many digits agree far better than that
 FAR = "1e200000"  # stands in for infinity: beyond every power of a float, yet 0 times it is 0
 SIZES = (
-    1e-30,
-    1e-9,
-    0.01,
-    0.3,
-    0.7,
-    1.0,
-    2.2,
-    3.5,
-    6.0,
-    9.0,
-    13.0,
-    17.0,
-    24.0,
-    37.0,
-    60.0,
-    87.0,
-    300.0,
-    700.0,
-    1e5,
-    1e30,
-)
+    1e-30, 1e-9, 0.01, 0.3, 0.7, 1.0, 2.2, 3.5, 6.0, 9.0, 13.0, 17.0, 24.0, 37.0, 60.0, 87.0, 300.0, 700.0, 1e5, 1e30,
+)  # fmt: skip
 LOGITS = (0.0, *SIZES, *(-size for size in SIZES))
 PROBABILITIES = (1e-37, 1e-9, 1e-6, 0.001, 0.04, 0.2, 0.45, 0.5, 0.55, 0.7, 0.93, 0.999, 1 - 1e-6)
 LABELS = (0.0, 1.0, 0.5, 0.3, 0.95, 1e-6)

@@ -2,10 +2,20 @@
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 from support.compare import close
-from support.foreign import HIDDEN, IMPOSSIBLE, MASKED, REDUCTIONS, X, Y, refused, truth
+from support.foreign import (
+    HIDDEN,
+    IMPOSSIBLE,
+    MASKED,
+    X,
+    Y,
+    columns_are_what_they_hold,
+    masks_are_honoured,
+    refused,
+    truth,
+    with_function_of_its_own,
+)
 from support.keras_calls import masked
 
 import binxent as bx
@@ -13,19 +23,14 @@ import binxent.keras as door
 from binxent.keras import metrics
 
 LOSS = door.BinaryCrossentropy(True)
-FUNCTION_OF_ITS_OWN = door.BinaryCrossentropy(True)
-FUNCTION_OF_ITS_OWN.fn = lambda y_true, y_pred, **options: y_pred[..., 0]
+FUNCTION_OF_ITS_OWN = with_function_of_its_own(door)
 
 
 @pytest.mark.parametrize("name", MASKED)
 def test_masked_entries_take_no_part(name):
-    y_true, y_pred, weight = MASKED[name]
-    for reduction in REDUCTIONS:
-        got = door.BinaryCrossentropy(True, reduction=reduction)(y_true, y_pred, weight)
-        close(got, truth(reduction, y_true, y_pred, weight), 1e-6)
-    for compute in (LOSS.call, lambda *given: door.binary_crossentropy(*given, from_logits=True)):
-        close(compute(y_true, y_pred), truth("none", y_true, y_pred, None), 1e-6)
+    masks_are_honoured(door, name)
     metric = metrics.BinaryCrossentropy(from_logits=True)
+    y_true, y_pred, weight = MASKED[name]
     metric.update_state(y_true, y_pred, weight)
     close(metric.result(), truth("mean_with_sample_weight", y_true, y_pred, weight), 1e-6)
 
@@ -93,10 +98,7 @@ def test_missing_values_are_refused(name):
 
 
 def test_columns_without_a_missing_value_are_what_they_hold():
-    for dtype in ("Int64", "boolean", "Float64", "UInt8"):
-        column = pd.Series([1, 0, 1], dtype=dtype)
-        close(LOSS(column, X[:, 0], column), truth("mean", [1, 0, 1], X[:, 0], [1, 0, 1]), 1e-6)
-        close(LOSS([column, column], X.T), truth("mean", [[1, 0, 1]] * 2, X.T, None), 1e-6)
+    columns_are_what_they_hold(door)
 
 
 @pytest.mark.parametrize("given", [bx.BinaryCrossentropy(True), lambda y, z: bx.binary_crossentropy(y, z, True)])

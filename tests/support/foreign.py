@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 from scipy import sparse
+from support.compare import close
 
 import binxent as bx
 
@@ -55,3 +56,32 @@ def refused(call):
         return f"{call()} came"
     except (TypeError, ValueError) as error:
         return str(error)
+
+
+def with_function_of_its_own(door):
+    """Return a loss of a door that speaks Keras whose `fn` is a user's."""
+    loss = door.BinaryCrossentropy(True)
+    loss.fn = lambda y_true, y_pred, **options: y_pred[..., 0]
+    return loss
+
+
+def masks_are_honoured(door, name):
+    """Raise unless losses and functions of a door that speaks Keras compute what the NumPy door does."""
+    y_true, y_pred, weight = MASKED[name]
+    for reduction in REDUCTIONS:
+        got = door.BinaryCrossentropy(True, reduction=reduction)(y_true, y_pred, weight)
+        close(got, truth(reduction, y_true, y_pred, weight), 1e-6)
+    for compute in (
+        door.BinaryCrossentropy(True).call,
+        lambda *given: door.binary_crossentropy(*given, from_logits=True),
+    ):
+        close(compute(y_true, y_pred), truth("none", y_true, y_pred, None), 1e-6)
+
+
+def columns_are_what_they_hold(door):
+    """Raise unless a door that speaks Keras reads nullable columns without a missing value, alone and in lists."""
+    loss = door.BinaryCrossentropy(True)
+    for dtype in ("Int64", "boolean", "Float64", "UInt8"):
+        column = pd.Series([1, 0, 1], dtype=dtype)
+        close(loss(column, X[:, 0], column), truth("mean", [1, 0, 1], X[:, 0], [1, 0, 1]), 1e-6)
+        close(loss([column, column], X.T), truth("mean", [[1, 0, 1]] * 2, X.T, None), 1e-6)
