@@ -99,6 +99,12 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
 
     @offered
     @jit
+    def label_linear_part(z, y):
+        """Compute the same for the weights y and 1 - y."""
+        return linear_part(z, y, one - y)
+
+    @offered
+    @jit
     def sigmoids(z):
         """Compute sigmoid(z) and sigmoid(-z), each without subtraction from 1, and log1p(exp(-|z|))."""
         e = m.exp(-m.abs(z))
@@ -155,6 +161,7 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
         multiply_cost_no_nan=multiply_cost_no_nan,
         multiply_positive=multiply_positive,
         linear_part=linear_part,
+        label_linear_part=label_linear_part,
         sigmoids=sigmoids,
         clipped=clipped,
         costs=costs,
@@ -225,11 +232,12 @@ def prediction_kinds(f: SimpleNamespace) -> dict[str, PredictionKind]:
 def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
     """Build what formulas of one prediction kind consist of, with guards only where they are needed.
 
-    Adds to the primitives `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `logarithms` and
-    `modulation`.
+    Adds to the primitives `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `label_entropy`,
+    `logarithms` and `modulation`.
     """
-    m, jit, zero = f.m, f.jit, f.zero
-    multiply_no_nan, multiply_cost_no_nan, linear_part = f.multiply_no_nan, f.multiply_cost_no_nan, f.linear_part
+    m, jit, zero, one = f.m, f.jit, f.zero, f.one
+    multiply_no_nan, multiply_cost_no_nan = f.multiply_no_nan, f.multiply_cost_no_nan
+    linear_part, label_linear_part = f.linear_part, f.label_linear_part
     of_logit, costs_are_logs = kind.of_logit, kind.costs_are_logs
     infinite_costs, infinite_slopes = kind.infinite_costs, kind.infinite_slopes
 
@@ -242,20 +250,38 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
         return multiply_no_nan(weight, slope) if infinite_slopes else weight * slope
 
     @jit
-    def entropy(positive, negative, total, state):
-        """Compute the labels' weights, which add up to `total`, times what the labels cost; with two derivatives."""
-        _, costs, slopes, curvatures, _, logit = state  # Triton cannot unpack nested tuples at once
-        a, b = costs
+    def derivatives(positive, negative, state):
+        _, _, slopes, curvatures, _, _ = state
         a1, b1 = slopes
         a2, b2 = curvatures
+        return (
+            slope_share(positive, a1) + slope_share(negative, b1),
+            slope_share(positive, a2) + slope_share(negative, b2),
+        )
+
+    @jit
+    def entropy(positive, negative, total, state):
+        """Compute the labels' weights, which add up to `total`, times what the labels cost; with two derivatives."""
+        _, costs, _, _, _, logit = state  # Triton cannot unpack nested tuples at once
+        a, b = costs
         z, tail = logit
+        slope, curvature = derivatives(positive, negative, state)
         if of_logit:  # both labels cost at least the tail, and one of them |z| more
-            cost = total * tail + linear_part(z, positive, negative)
+            return total * tail + linear_part(z, positive, negative), slope, curvature
         else:
-            cost = cost_share(positive, a) + cost_share(negative, b)
-        slope = slope_share(positive, a1) + slope_share(negative, b1)
-        curvature = slope_share(positive, a2) + slope_share(negative, b2)
-        return cost, slope, curvature
+            return cost_share(positive, a) + cost_share(negative, b), slope, curvature
+
+    @jit
+    def label_entropy(y, state):
+        """Compute y a + (1 - y) b, with two derivatives."""
+        _, costs, _, _, _, logit = state
+        a, b = costs
+        z, tail = logit
+        slope, curvature = derivatives(y, one - y, state)
+        if of_logit:
+            return tail + label_linear_part(z, y), slope, curvature
+        else:
+            return cost_share(y, a) + cost_share(one - y, b), slope, curvature
 
     @jit
     def logarithms(state):
@@ -275,6 +301,7 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
         cost_share=cost_share,
         slope_share=slope_share,
         entropy=entropy,
+        label_entropy=label_entropy,
         logarithms=logarithms,
         modulation=_modulations(f, kind),
     )

@@ -77,11 +77,11 @@ def power_kind(gamma: float) -> int | str:
 @formula(in_label=LINEAR)
 def unweighted_bce(f: SimpleNamespace) -> Callable[..., Any]:
     """Build y a + (1 - y) b: the weights of the labels add up to 1."""
-    one, entropy = f.one, f.entropy
+    label_entropy = f.label_entropy
 
     @f.jit
     def unweighted_bce(state, y, constants):
-        return entropy(y, one - y, one, state)
+        return label_entropy(y, state)
 
     return unweighted_bce
 
@@ -103,7 +103,7 @@ def bce(f: SimpleNamespace) -> Callable[..., Any]:
 @formula("epsilon_1", in_label=LINEAR)
 def poly(f: SimpleNamespace) -> Callable[..., Any]:
     """Build y a + (1 - y) b + epsilon_1 (1 - p_t)."""
-    one, two, entropy = f.one, f.two, f.entropy
+    one, two, label_entropy = f.one, f.two, f.label_entropy
 
     @f.jit
     def poly(state, y, constants):
@@ -111,7 +111,7 @@ def poly(f: SimpleNamespace) -> Callable[..., Any]:
         p, q = probabilities
         w, bend = change
         (epsilon_1,) = constants
-        loss, slope, curvature = entropy(y, one - y, one, state)
+        loss, slope, curvature = label_entropy(y, state)
         error, error1 = y * q + (one - y) * p, (one - two * y) * w
         return loss + epsilon_1 * error, slope + epsilon_1 * error1, curvature + epsilon_1 * error1 * bend
 
@@ -134,7 +134,7 @@ def power_times(m):
 def focal(f: SimpleNamespace, gamma_kind: int | str) -> Callable[..., Any]:
     """Build (1 - p_t)^gamma BCE, times y alpha + (1 - y) beta."""
     m, one, zero, two, equal, divide_no_nan = f.m, f.one, f.zero, f.two, f.equal, f.divide_no_nan
-    entropy, logarithms, cost_share, slope_share = f.entropy, f.logarithms, f.cost_share, f.slope_share
+    label_entropy, logarithms, cost_share, slope_share = f.label_entropy, f.logarithms, f.cost_share, f.slope_share
     minus_log_error_probability, modulated = f.minus_log_error_probability, f.modulation(gamma_kind)
 
     @f.jit
@@ -143,7 +143,7 @@ def focal(f: SimpleNamespace, gamma_kind: int | str) -> Callable[..., Any]:
         p, q = probabilities
         w, bend = change
         alpha, beta, gamma = constants
-        h, h1, h2 = entropy(y, one - y, one, state)
+        h, h1, h2 = label_entropy(y, state)
         u, u1 = y * q + (one - y) * p, (one - two * y) * w
         minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
         minus_log_u = minus_log_error_probability(u, y, minus_log_p, minus_log_q)

@@ -10,7 +10,7 @@ from typing import Any
 from binxent._core import formulas
 from binxent._core.masking import PLACEHOLDER
 from binxent._kernels.builder import INDEX, Builder
-from binxent._kernels.maths import Maths
+from binxent._kernels.maths import Maths, QuickMaths
 from binxent._kernels.plan import (
     CONSTANT,
     CURVATURE,
@@ -27,6 +27,9 @@ from binxent._kernels.plan import (
 )  # fmt: skip
 from binxent._kernels.targets import Target
 from binxent._kernels.values import Value
+
+STEPS = 4  # that share a logarithm
+ENTROPIES = formulas.unweighted_bce, formulas.poly  # -log p_t, and what needs no logarithm
 
 
 def evaluate(
@@ -57,57 +60,130 @@ def evaluate(
         smoothed: Whether labels are smoothed.
         kind: Working precision, "float" or "double".
     """
-    b = Builder(target, name, 4)
-    plan, table, count, total = b.arguments
-    lanes, parts = b.lanes(kind), target.parts
-    m = Maths(b, kind, lanes, parts)
-    one, half, zero = m.number(1), m.number(PLACEHOLDER), m.number(0)
-
-    def number(field):
-        return b.spread(b.load("double", plan, field).to(kind), lanes, parts)
-
-    def elements(entry):
-        place = b.load(INDEX, table, entry)
-        return lambda i: b.load(kind, place, i, lanes, parts)
-
-    def output(entry):
-        place = b.load(INDEX, table, entry)
-        return lambda i, value: b.store(value, place, i)
-
-    predictions, labels, weights = elements(PREDICTION), elements(LABEL), elements(WEIGHT)
-    constants = _constants(per_label, number, elements)
-    epsilon, scale, keep, shift = map(number, (EPSILON, SCALE, KEEP, SHIFT))
-    outputs = [output(entry) for entry in (SLOPE, CURVATURE)[:derivatives]]
-    sums, losses = Sum(b, zero), output(LOSS)
-    greatest = b.variable(zero.first.bits_as(m.whole))
-    formula = formulas.build_formulas(m, real=m.number)(prediction_kind, *formula_key) if formula_key else None
-    with b.loop(0, count, lanes * parts) as i:
-        prediction, label, weight = predictions(i), labels(i), one
-        if weighted:
-            weight = weights(i)
-            hidden = weight == 0
-            prediction, label = b.select(hidden, half, prediction), b.select(hidden, zero, label)
-        if formula is None:
-            results = (one,)
-        else:
-            # From 0 to 1 bits grow with a number, and those of negative numbers and of NaN are greater.
-            label = b.without_negative_zero(label)
-            greatest.value = b.greatest_bits(greatest.value, label)
-            if prediction_kind != "logit":
-                prediction = b.without_negative_zero(prediction)
-                greatest.value = b.greatest_bits(greatest.value, prediction)
-            label = label * keep + shift if smoothed else label
-            results = formula(prediction, label, epsilon, tuple(constant(i) for constant in constants))
-        loss, *derived = (each * weight if weighted else each for each in results)
-        for write, each in zip(outputs, derived, strict=False):
-            write(i, each * scale)
-        if value == "sum":
-            sums.add(loss)
-        elif value == "each":
-            losses(i, loss)
+    loop = _Loop(
+        Builder(target, name, 4), prediction_kind, formula_key, derivatives, per_label, weighted, smoothed, kind
+    )
+    b, sums = loop.b, Sum(loop.b, loop.zero)
+    _, table, count, total = b.arguments
+    losses = b.load(INDEX, table, LOSS)
+    if value == "sum" and not weighted:
+        loop.add_up_quickly(sums)
+    else:
+        with b.loop(0, count, loop.step) as i:
+            loss, derived = loop.guarded(i)
+            loop.write(i, derived)
+            if value == "sum":
+                sums.add(loss)
+            elif value == "each":
+                b.store(loss, losses, i)
     if value == "sum":
         b.store(b.sum(b.load("double", total), sums.total(count)), total)
-    return b.give_back(b.any_of(greatest.value.compare("ugt", one.first.bits_as(m.whole))))
+    return b.give_back(b.any_of(loop.greatest.value.compare("ugt", loop.largest)))
+
+
+class _Loop:
+    """What is computed for a step of elements: several vectors, from an index on."""
+
+    def __init__(self, builder, prediction_kind, formula_key, derivatives, per_label, weighted, smoothed, kind):
+        self.b, self.prediction_kind, self.formula_key, self.kind = builder, prediction_kind, formula_key, kind
+        self.derivatives, self.weighted, self.smoothed = derivatives, weighted, smoothed
+        plan, table, _, _ = builder.arguments
+        self.lanes, self.parts = builder.lanes(kind), builder.target.parts
+        self.step = self.lanes * self.parts
+        m = Maths(builder, kind, self.lanes, self.parts)
+        self.zero, self.one, self.half = m.number(0), m.number(1), m.number(PLACEHOLDER)
+
+        def number(field):
+            return builder.spread(builder.load("double", plan, field).to(kind), self.lanes, self.parts)
+
+        def elements(entry):
+            place = builder.load(INDEX, table, entry)
+            return lambda i: builder.load(kind, place, i, self.lanes, self.parts)
+
+        self.predictions, self.labels, self.weights = elements(PREDICTION), elements(LABEL), elements(WEIGHT)
+        self.constants = _constants(per_label, number, elements)
+        self.epsilon, self.scale, self.keep, self.shift = map(number, (EPSILON, SCALE, KEEP, SHIFT))
+        self.outputs = [builder.load(INDEX, table, entry) for entry in (SLOPE, CURVATURE)[:derivatives]]
+        # From 0 to 1 bits grow with a number, and those of all other numbers and of NaN are greater.
+        self.largest, self.no_bits = (each.first.bits_as(m.whole) for each in (self.one, self.zero))
+        self.greatest = builder.variable(self.no_bits)
+        self.formula = self._formula(m) if formula_key else None
+
+    def _formula(self, m):
+        return formulas.build_formulas(m, real=m.number)(self.prediction_kind, *self.formula_key)
+
+    def _results(self, formula, i, prediction, label):
+        label = label * self.keep + self.shift if self.smoothed else label
+        constants = tuple(constant(i) for constant in self.constants)
+        loss, *derived = formula(prediction, label, self.epsilon, constants)
+        return loss, derived[: self.derivatives]
+
+    def guarded(self, i):
+        """Return the weighted losses and their derivatives, whatever is infinite; keep the greatest bits of labels."""
+        b, weight = self.b, self.one
+        prediction, label = self.predictions(i), self.labels(i)
+        if self.weighted:
+            weight = self.weights(i)
+            hidden = weight == 0
+            prediction, label = b.select(hidden, self.half, prediction), b.select(hidden, self.zero, label)
+        if self.formula is None:
+            return weight, []
+        label = b.without_negative_zero(label)
+        self.greatest.value = b.greatest_bits(self.greatest.value, label)
+        if self.prediction_kind != "logit":
+            prediction = b.without_negative_zero(prediction)
+            self.greatest.value = b.greatest_bits(self.greatest.value, prediction)
+        loss, derived = self._results(self.formula, i, prediction, label)
+        return (loss * weight, [each * weight for each in derived]) if self.weighted else (loss, derived)
+
+    def write(self, i, derived):
+        """Write derivatives."""
+        for place, each in zip(self.outputs, derived, strict=True):
+            self.b.store(each * self.scale, place, i)
+
+    def add_up_quickly(self, sums):
+        """Add up losses by a formula without guards; a step with an odd number in it is computed again with guards.
+
+        Where every loss has one logarithm of the form log1p(t), one is computed for all that lie in the same lane of
+        `STEPS` steps. The losses of a step are added before they are turned into float64.
+        """
+        b, step, first = self.b, self.step, self.zero.first
+        _, _, count, _ = b.arguments
+        quick = QuickMaths(b, self.kind, self.lanes, self.parts)
+        formula = self._formula(quick)
+        one_logarithm = self.prediction_kind == "logit" and self.formula_key[0] in ENTROPIES
+        is_short = (count < step).to(INDEX, signed=False)  # not every lane counts
+        with b.loop(0, count, step * STEPS) as start:
+            product = b.variable(first)
+            with b.loop(start, b.least(start + step * STEPS, count), step) as i:
+                prediction, label = self.predictions(i), self.labels(i)
+                quick.terms = terms = [] if one_logarithm else None
+                loss, derived = self._results(formula, i, prediction, label)
+                loss = b.sum_of_parts(loss)
+                odd = self._is_odd(prediction, label, loss, derived)
+                kept, added, before = list(map(b.variable, derived)), b.variable(loss), product.value
+                if terms:
+                    product.value = quick.product([before, quick.product(terms)])
+                with b.when((b.any_of(odd) | is_short) != 0):
+                    loss, derived = self.guarded(i)
+                    added.value, product.value = sums.add_huge(loss), before
+                    for each, value in zip(kept, derived, strict=True):
+                        each.value = value
+                sums.add_vector(added.value)
+                self.write(i, [each.value for each in kept])
+            if one_logarithm:
+                sums.add_vector(Maths(b, self.kind, self.lanes, 1).log_of_more(product.value))
+
+    def _is_odd(self, prediction, label, loss, derived):
+        """Return in which lanes a label or probability is impossible or -0, or a result infinite or NaN."""
+        b, bits = self.b, self.b.greatest_bits(self.no_bits, label)
+        if self.prediction_kind != "logit":
+            bits = b.greatest_bits(bits, prediction)
+        odd = bits.compare("ugt", self.largest)
+        # Where slopes are finite for any prediction, they tell nothing.
+        for each in (loss, *(map(b.sum_of_parts, derived) if self.prediction_kind == "probability" else ())):
+            odd |= (each - each) != 0
+        return odd
 
 
 def _constants(per_label, number, elements) -> list[Callable[[Value], Value]]:
@@ -129,10 +205,22 @@ class Sum:
     def add(self, values: Value) -> None:
         """Add a step's values."""
         self.last.value = values
-        total = self.sum.value
         for part in values.each_part():
-            total = self.builder.sum(total, part.to("double"))
-        self.sum.value = total
+            self.add_vector(part)
+
+    def add_huge(self, values: Value) -> Value:
+        """Add a step's values in lanes where they cannot be added before, and return the sums of the other lanes."""
+        b, none = self.builder, values.first.like(0)
+        together = b.sum_of_parts(values)
+        is_finite = (together - together) == 0
+        self.last.value = values
+        for part in values.each_part():
+            self.add_vector(b.select(is_finite, none, part))
+        return b.select(is_finite, together, none)
+
+    def add_vector(self, part: Value) -> None:
+        """Add the numbers of one vector, all of which count."""
+        self.sum.value = self.builder.sum(self.sum.value, part.to("double"))
 
     def total(self, count: Value) -> Value:
         """Return the sum of the first values; if fewer than a step has, the others are left out."""

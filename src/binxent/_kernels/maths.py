@@ -5,6 +5,7 @@ branches: it is the same for one number as for a vector.
 """
 
 from binxent._core.polynomials import (
+    BIAS,
     COST_OF_REST,
     EXP,
     LIFT,
@@ -84,12 +85,23 @@ class Maths:
         lifted = x * number(2.0 ** LIFT[p])  # a subnormal becomes normal, and a number next to 1 does not overflow
         offset = SQRT_HALF_BITS[p] + (LIFT[p] << MANTISSA_BITS[p])
         shifted = lifted.bits_as(self.whole) - offset
-        n = shifted.binary("ashr", "", MANTISSA_BITS[p]).to(self.kind)
+        n = shifted.binary("ashr", "", MANTISSA_BITS[p])
         fraction = (shifted & ((1 << MANTISSA_BITS[p]) - 1)) + SQRT_HALF_BITS[p]
-        f = fraction.bits_as(self.kind) - 1  # 1 + f lies between sqrt(1/2) and sqrt(2)
-        inner = self.fma(self._polynomial(LOG, f), f, number(-0.5))
+        return self.where(x > 0, self._log_of(n, fraction.bits_as(self.kind) - 1), x - float("inf"))
+
+    def log_of_more(self, s: Value) -> Value:
+        """Compute log(1 + s) for any s >= 0 below 2^LIFT, with the digits of a small s."""
+        p = self.precision
+        n = ((1 + s).bits_as(self.whole) - SQRT_HALF_BITS[p]).binary("ashr", "", MANTISSA_BITS[p])
+        scale = ((n.like(BIAS[p]) - n) << MANTISSA_BITS[p]).bits_as(self.kind)  # 2^-n
+        return self._log_of(n, self.fma(s, scale, scale - 1))
+
+    def _log_of(self, n, f):
+        """Return n log(2) + log(1 + f), where 1 + f lies between sqrt(1/2) and sqrt(2)."""
+        n = n.to(self.kind)
+        inner = self.fma(self._polynomial(LOG, f), f, self.number(-0.5))
         low = self.fma(f * f, inner, self.fma(n, self._named(LN2_LOW), f))
-        return self.where(x > 0, self.fma(n, self._named(LN2_HIGH), low), x - float("inf"))
+        return self.fma(n, self._named(LN2_HIGH), low)
 
     def _named(self, table):
         return self.number(table[self.precision])
@@ -100,3 +112,40 @@ class Maths:
         for coefficient in rest:
             result = self.fma(result, x, coefficient)
         return result
+
+
+class QuickMaths(Maths):
+    """The maths module for sums of losses that are all finite: without guards, and with few logarithms.
+
+    The sum of log1p(t) is log1p(s) with 1 + s = (1 + t_1) (1 + t_2) ..., which takes one logarithm for many elements.
+    """
+
+    terms: list[Value] | None = None  # t_1, t_2, ... if logarithms are left for later
+
+    def log1p(self, t: Value) -> Value:
+        """Compute log(1 + t); or leave it for later, and return 0."""
+        if self.terms is None:
+            return super().log1p(t)
+        self.terms += t.each_part()
+        return self.number(0)
+
+    def product(self, terms: list[Value]) -> Value:
+        """Return s. It is a sum of positive terms, and loses no digits to the 1."""
+        while len(terms) > 1:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            terms = [self.fma(a, b, a + b) for a, b in pairs] + terms[len(terms) // 2 * 2 :]
+        return terms[0]
+
+    def multiply_no_nan(self, weight: Value, value: Value) -> Value:
+        """Compute weight * value."""
+        return weight * value
+
+    def multiply_positive(self, factor: Value, value: Value) -> Value:
+        """Compute factor * value."""
+        return factor * value
+
+    def label_linear_part(self, z: Value, y: Value) -> Value:
+        """Compute (1 - y) z where z > 0 and -y z elsewhere; derivatives that depend on it round as with guards."""
+        if self.terms is not None and self.builder.target.has_fma:
+            return self.fma(-y, z, self.maximum(z, self.number(0)))
+        return self.where(z >= 0, 1 - y, y) * self.abs(z)
