@@ -2,12 +2,14 @@
 
 import math
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
 from support.cases import FAMILY
 
 import binxent as bx
+from binxent._core import ranges
 
 LOGITS, PROBABILITIES = bx.BinaryCrossentropy(from_logits=True), bx.BinaryCrossentropy()
 ONES = np.ones((8, 2), np.float32)
@@ -223,6 +225,68 @@ def test_one_impossible_value_is_found_wherever_it_is(kind, position):
             bx.value_and_grad(kind(), y, x)
         values[at] = 0.5
     kind()(y, x)
+
+
+LARGE = 1 << 20
+LAYOUTS = {
+    "contiguous": lambda: np.full(LARGE, 0.5, np.float32),
+    "strided": lambda: np.full((LARGE // 4, 8), 0.5)[:, ::2],
+    "transposed": lambda: np.full((3, LARGE // 3), 0.5, np.float32).T,
+    "broadcast": lambda: np.broadcast_to(np.full(LARGE // 64, 0.5, np.float32), (64, LARGE // 64)),
+    "float16": lambda: np.full((4, LARGE // 4), 0.5, np.float16),
+    "of whole numbers": lambda: np.zeros(LARGE, np.uint8),
+}
+
+
+def extra_memory(call):
+    """Return the bytes that a call allocates at once, and the error that it ends with."""
+    tracemalloc.start()
+    try:
+        call()
+    except ValueError as error:
+        return tracemalloc.get_traced_memory()[1], str(error)
+    finally:
+        tracemalloc.stop()
+    raise AssertionError("no error was raised")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_error_about_one_value_copies_no_array(layout):
+    values = LAYOUTS[layout]()
+    owner = values if values.base is None else values.base
+    owner.flat[-2 if layout == "strided" else -1] = 2
+    count, size, least = 64 if layout == "broadcast" else 1, values.size, f"{values.min():.9g}"
+    good, weight = np.broadcast_to(np.float32(0.5), values.shape), np.ones(values.shape[:1])
+    for call, name in (
+        (lambda: LOGITS(values, good), "y_true"),
+        (lambda: PROBABILITIES(good, values), "y_pred"),
+        (lambda: bx.BinaryCrossentropy(ignore_label=-1)(good, values, weight), "y_pred"),
+    ):
+        size_of_copies, message = extra_memory(call)
+        assert f"`{name}` must lie in [0, 1]; got {count} of {size} outside, from {least} to 2." in message
+        assert size_of_copies < 1 << 21
+    weight[3] = math.inf
+    size_of_copies, message = extra_memory(lambda: LOGITS(good, good, weight))
+    assert "`sample_weight` must be finite" in message
+    assert size_of_copies < 1 << 21
+
+
+def test_an_error_counts_every_value_once_however_arrays_are_cut(monkeypatch):
+    monkeypatch.setattr(ranges, "BLOCK", 6)
+    for shape in ((), (7,), (6,), (3, 5), (2, 2, 3), (2, 7, 2), (9, 1, 1), (1, 13), (4, 0, 9), (0, 9)):
+        array = np.zeros(shape, int)
+        for index in ranges.blocks(shape):
+            assert array[index].size <= 6
+            array[index] += 1
+        assert (array == 1).all()
+    y, x = np.linspace(-1, 2, 31), np.zeros(31)
+    y[4], y[5] = -7, math.nan
+    weight = (np.arange(31) % 3 > 0) * 1.0
+    loss = bx.BinaryCrossentropy(True, axis=(), ignore_label=-7)
+    counted = y[(weight != 0) & (y != -7)]
+    outside = np.count_nonzero((counted < 0) | (counted > 1))
+    with pytest.raises(ValueError, match=rf"got {outside} of {counted.size} outside, from -0.9 to 1.9\."):
+        loss(y, x, weight)
 
 
 @pytest.mark.parametrize("kind", FAMILY)

@@ -6,9 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from support.torch_calls import FAMILY, MODULES, Plain, data, each_function  # noqa: E402
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 import binxent as bx  # noqa: E402
 import binxent.torch as door  # noqa: E402
+from binxent.torch._cpu import _refuse_impossible_values as refuse_impossible_values  # noqa: E402
 
 bce, probabilities = door.binary_cross_entropy_with_logits, door.binary_cross_entropy
 x, y = torch.zeros(2, 3), torch.ones(2, 3)
@@ -146,6 +148,35 @@ def test_a_wrong_target_in_a_tensor_with_a_gradient_is_refused_too(name):
     inputs, targets = data(name, 5)
     with pytest.raises((ValueError, RuntimeError), match="all elements of target should be between 0 and 1"):
         FAMILY[name](inputs.requires_grad_(), targets + 2)
+
+
+class LargestResult(TorchDispatchMode):
+    """Note the size of the largest tensor that an operation computes."""
+
+    size = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and not function.is_view:
+            self.size = max(self.size, result.numel())
+        return result
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_an_error_about_one_value_copies_no_tensor(dtype):
+    target = torch.full((3, 1 << 18), 0.5, dtype=dtype).t()
+    target[7, 1] = 2
+    target.requires_grad_()
+    loss, weight = bx.BinaryCrossentropy(ignore_label=-1).pointwise, torch.tensor([1.0, 1.0, 0.0])
+    good = torch.tensor(0.5, dtype=dtype).expand(target.shape)
+    for input, labels, name in ((good, target, "target"), (target, good, "input")):
+        with LargestResult() as largest, pytest.raises(RuntimeError, match=f"of {name} .* 1 of {1 << 19} are not"):
+            refuse_impossible_values(loss, input, labels, weight)
+        assert largest.size <= 1 << 15
+    weight = torch.full((1 << 18, 1), torch.inf)
+    with LargestResult() as largest, pytest.raises(ValueError, match="`weight` must be finite"):
+        refuse_impossible_values(loss, good, good, weight)
+    assert largest.size <= 1 << 15
 
 
 @each_function

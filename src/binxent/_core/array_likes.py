@@ -1,6 +1,6 @@
 """Array-likes as NumPy arrays of real numbers, with their masks; missing values are refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -93,19 +93,19 @@ def without_mask(name: str, value: Any) -> Any:
     return array
 
 
-def check_range(name: str, array: np.ndarray, valid: np.ndarray | None, advice: str) -> None:
+def check_range(name: str, array: np.ndarray, hiding: Sequence[tuple[np.ndarray, float | None]], advice: str) -> None:
     """Refuse values outside [0, 1].
 
     Args:
         name: The argument's name, for the error.
         array: The values.
-        valid: Where they count; None if everywhere.
+        hiding: Which of them do not count, as `range_error` takes it.
         advice: What to do about such values, a sentence.
 
     Raises:
         ValueError: A value that counts lies outside.
     """
-    error = range_error(array, valid, OUTSIDE.format(name=name, advice=advice))
+    error = range_error(array, hiding, OUTSIDE.format(name=name, advice=advice))
     if error is not None:
         raise error
 

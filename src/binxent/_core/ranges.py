@@ -1,42 +1,91 @@
-"""The error about labels and probabilities outside [0, 1], with the argument names of each door."""
+"""Values that may be impossible, looked at block by block because they may fill the memory; the error about them."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
+
+import numpy as np
 
 MESSAGE = (
     "all elements of `{name}` should be between 0 and 1; {outside} of {total} are not, from {least} to {most}. {advice}"
 )
+BLOCK = 1 << 15  # entries, which a cache holds in float64
+
+
+def blocks(shape: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """Return indices that cut arrays of a shape into views of at most `BLOCK` entries."""
+    axis, inner = len(shape), 1
+    while axis and inner * shape[axis - 1] <= BLOCK:
+        axis -= 1
+        inner *= shape[axis]
+    if not axis:
+        yield (...,)
+        return
+    axis, step = axis - 1, BLOCK // inner
+    for outer in product(*map(range, shape[:axis])):
+        for start in range(0, shape[axis], step):
+            yield *outer, slice(start, start + step), ...
+
+
+def as_float64(values: Any) -> np.ndarray:
+    """Return a block of an array in float64."""
+    return np.asarray(values, np.float64)
+
+
+def any_infinite(values: Any, read: Callable[[Any], np.ndarray] = as_float64) -> bool:
+    """Return whether a value is infinite; `read` is that of `range_error`."""
+    return any(np.isinf(read(values[index])).any() for index in blocks(values.shape))
 
 
 def range_error(
-    values: Any, valid: Any, message: str, *, error: type[Exception] = ValueError, refuse_nan: bool = False
+    values: Any,
+    hiding: Sequence[tuple[Any, float | None]],
+    message: str,
+    *,
+    read: Callable[[Any], np.ndarray] = as_float64,
+    error: type[Exception] = ValueError,
+    refuse_nan: bool = False,
 ) -> Exception | None:
     """Return the error that says how many values lie outside [0, 1], and how far; None if all lie inside.
 
-    Its attribute `counts` holds the fields of the message, for a door that calls the arguments by other names. Works on
-    NumPy arrays and torch tensors, and makes no copy of values that all lie inside.
+    Its attribute `counts` holds the fields of the message, for a door that calls the arguments by other names.
 
     Args:
         values: Array or tensor of any real dtype.
-        valid: Where values count, in their shape; None if everywhere.
+        hiding: Pairs of an array in the same shape and a number: where the array has that number, perhaps NaN, the
+            value does not count. None in place of the number hides nothing.
         message: The message, with the fields {outside}, {total}, {least} and {most}.
+        read: Function that returns a block of the arrays as a NumPy array of float64.
         error: The kind of error.
         refuse_nan: Whether NaN counts as outside, too.
     """
-    outside = (values < 0) | (values > 1)
-    if refuse_nan:
-        outside |= values != values
-    if valid is not None:
-        outside &= valid
-    if not outside.any():
+    outside, total, least, most = 0, 0, math.inf, -math.inf
+    hiding = [(array, number) for array, number in hiding if number is not None]
+    for index in blocks(values.shape):
+        numbers = read(values[index])
+        hidden = [_equal(read(array[index]), number) for array, number in hiding]
+        if hidden:
+            numbers = numbers[~np.logical_or.reduce(hidden)]
+        total += numbers.size
+        low, high = np.fmin.reduce(numbers, None, initial=math.inf), np.fmax.reduce(numbers, None, initial=-math.inf)
+        least, most = min(least, low), max(most, high)
+        if low < 0 or high > 1:
+            outside += np.count_nonzero((numbers < 0) | (numbers > 1))
+        if refuse_nan:
+            outside += np.count_nonzero(numbers != numbers)
+    if not outside:
         return None
-    counted = values.reshape(-1) if valid is None else values[valid]
-    numbers = counted[counted == counted]  # without NaN
-    least, most = (float(numbers.min()), float(numbers.max())) if len(numbers) else (float("nan"),) * 2
-    counts = {"outside": int(outside.sum()), "total": len(counted), "least": f"{least:.9g}", "most": f"{most:.9g}"}
+    if least > most:  # every value is NaN
+        least = most = math.nan
+    counts = {"outside": outside, "total": total, "least": f"{least:.9g}", "most": f"{most:.9g}"}
     found = error(message.format(**counts))
     found.counts = counts  # pyright: ignore[reportAttributeAccessIssue]
     return found
+
+
+def _equal(values, number):
+    return np.isnan(values) if math.isnan(number) else values == number
 
 
 def renamed(error: Exception, arguments: Mapping[str, tuple[str, str]]) -> Exception:

@@ -7,7 +7,7 @@ import numpy as np
 
 from binxent._core.array_likes import ABOUT_LABELS, as_numbers, as_predictions, check_range
 from binxent._core.dtypes import DTYPES, compute_dtype, is_readable, named_dtype, result_dtype
-from binxent._core.masking import both, not_ignored
+from binxent._core.ranges import any_infinite
 from binxent._core.shapes import require_one_per_label, require_same_shape, resolve
 from binxent._kernels.fused import fuse
 from binxent._kernels.operands import NOWHERE, constant_operands, describe, gather, scatter
@@ -214,20 +214,17 @@ class Elements:
             **options,
         )
         if suspicious:
-            with np.errstate(invalid="ignore"):  # bfloat16 warns where NaN is compared
-                self._check_values(weights)
+            self._check_values(weights)
         return sums
 
     def _check_values(self, weights):
         """Raise the error that says which values are impossible, if any is; NaN is suspicious only."""
-        valid = not_ignored(np, self.loss.ignore_label, self.labels)
-        for weight in weights:
-            if np.isinf(weight).any():
-                raise ValueError("`sample_weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
-            valid = both(np, valid, weight != 0)
-        check_range(self.names[0], self.labels, valid, ABOUT_LABELS)
+        if any(map(any_infinite, weights)):
+            raise ValueError("`sample_weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
+        hiding = [(self.labels, self.loss.ignore_label), *((weight, 0) for weight in weights)]
+        check_range(self.names[0], self.labels, hiding, ABOUT_LABELS)
         if not self.loss.from_logits:
-            check_range(self.names[1], self.predictions, valid, ABOUT_PREDICTIONS)
+            check_range(self.names[1], self.predictions, hiding, ABOUT_PREDICTIONS)
 
 
 def _visible(masks, shapes):

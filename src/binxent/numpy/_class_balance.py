@@ -67,7 +67,7 @@ def _count_classes(y_true, ignore_label):
     shape = -1, labels.shape[-1] if labels.ndim > 1 else 1
     labels = labels.reshape(shape).astype(np.float64)
     valid = both(np, None if mask is None else ~mask.reshape(shape), not_ignored(np, ignore_label, labels))
-    check_range("y_true", labels, valid, ABOUT_LABELS)
+    check_range("y_true", labels, [] if valid is None else [(valid, False)], ABOUT_LABELS)
     positives = labels.sum(0, where=True if valid is None else valid)
     negatives = (1.0 - labels).sum(0, where=True if valid is None else valid)
     return (positives[0], negatives[0]) if positives.size == 1 else (positives, negatives)

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from binxent._core import masking
 from binxent._core.dtypes import DOUBLE, SINGLE
-from binxent._core.ranges import range_error
+from binxent._core.ranges import any_infinite, range_error
 from binxent._kernels import fused
 from binxent._kernels.allocator import LARGE, allocate
 from binxent._kernels.operands import NOWHERE, constant_operands, gather, lay_out, scatter
@@ -142,18 +141,25 @@ def _operand(tensor, real, mover):
 
 def _refuse_impossible_values(loss, input, target, weight):
     """Raise the error that says which values are impossible, if any is."""
-    if weight is not None and torch.isinf(weight).any():
-        raise ValueError("`weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
-    target, is_logit = target.to(torch.float64), loss.prediction_kind == "logit"
-    weighted = None if weight is None else weight.expand(target.shape) != 0
-    valid = masking.both(torch, weighted, masking.not_ignored(torch, loss.ignore_label, target))
+    hiding = [(target, loss.ignore_label)]
+    if weight is not None:
+        weight = weight.expand(target.shape)
+        if any_infinite(weight, _as_float64):
+            raise ValueError("`weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
+        hiding.append((weight, 0))
+    is_logit = loss.prediction_kind == "logit"
     checked = [("target", target, "Map the two classes to 0 and 1, or name the value to leave out as `ignore_index`.")]
     if not is_logit:
-        checked.append(("input", input.to(torch.float64), "Logits belong to `binary_cross_entropy_with_logits`."))
+        checked.append(("input", input, "Logits belong to `binary_cross_entropy_with_logits`."))
     kind = ValueError if is_logit else RuntimeError  # torch's own, where it checks at all
     for name, values, advice in checked:
         message = OUTSIDE.format(name=name, advice=advice)
-        error = range_error(values, valid, message, error=kind, refuse_nan=not is_logit)
+        error = range_error(values, hiding, message, read=_as_float64, error=kind, refuse_nan=not is_logit)
         if error is not None:
             error.argument = name  # pyright: ignore[reportAttributeAccessIssue]
             raise error
+
+
+def _as_float64(tensor):
+    """Return a block of a tensor as a NumPy array."""
+    return tensor.detach().to(torch.float64).resolve_neg().numpy()
