@@ -199,16 +199,77 @@ def test_out_that_lies_strided(dtype):
     assert np.count_nonzero(~np.isnan(room)) == x.size, "something was written beside the output"
 
 
+def test_out_may_lie_between_the_entries_of_other_arrays():
+    y, x = predictions(True, (24,))
+    loss = bx.BinaryCrossentropy(True)
+    want = bx.value_grad_hess(loss, y, x)
+    for room in (np.zeros((4, 24), np.float32), np.zeros((24, 4), np.float32).T, np.zeros(96, np.float32)):
+        labels, inputs, *outputs = [room[k::4] for k in range(4)] if room.ndim == 1 else room
+        labels[...], inputs[...] = y, x
+        close(bx.value_grad_hess(loss, labels, inputs, out=tuple(outputs)), want, ulps=0)
+        close((labels, inputs), (y, x), ulps=0)
+
+
 def test_out_must_not_overlap():
     y, x = predictions(True, (20,))
-    together = np.zeros((2, 20), np.float32)
-    together[0] = x
-    value, grad = bx.value_and_grad(bx.BinaryCrossentropy(True), y, together[0], out=together[1])
-    close((value, grad), bx.value_and_grad(bx.BinaryCrossentropy(True), y, x), ulps=0)
-    weights = np.ones(20, np.float32)
-    for arguments, out in [((y, x), y), ((y, x), x[::-1]), ((y, x, weights), weights), ((y, x[1:19]), x[:18])]:
-        with pytest.raises(ValueError, match="shares memory|same shape"):
-            bx.value_and_grad(bx.BinaryCrossentropy(True), *arguments, out=out)
+    loss, weights, room = bx.BinaryCrossentropy(True), np.ones(20, np.float32), np.zeros(100, np.float32)
+    apart = np.lib.stride_tricks.as_strided(room, (4, 5), (8, 52))
+    for arguments, out in [
+        ((y, x), y),
+        ((y, x), x),
+        ((y, x), x[::-1]),
+        ((y, x, weights), weights),
+        ((y[1:19], x[1:19]), x[:18]),
+        ((y[:10], x[::2]), x[4:14]),
+        ((y.reshape(4, 5), apart), np.lib.stride_tricks.as_strided(room[2:], (4, 5), (4, 52))),
+    ]:
+        with pytest.raises(ValueError, match="shares memory"):
+            bx.value_and_grad(loss, *arguments, out=out)
+
+
+def test_out_must_not_overlap_itself():
+    y, x = predictions(True, (4, 6))
+    loss, room = bx.BinaryCrossentropy(True), np.zeros(200, np.float32)
+
+    def strided(*steps):
+        return np.ndarray(x.shape, np.float32, room.data, 400, steps)
+
+    close(bx.value_and_grad(loss, y, x, out=strided(-8, 20)), bx.value_and_grad(loss, y, x), ulps=0)
+    for steps in [(0, 4), (4, 0), (4, 4), (2, 40), (12, 4), (24, -16)]:
+        with pytest.raises(ValueError, match="Entries of `out` lie at the same place"):
+            bx.value_and_grad(loss, y, x, out=strided(*steps))
+        with pytest.raises(ValueError, match="Entries of `out` lie at the same place"):
+            bx.value_grad_hess(loss, y, x, out=(np.empty_like(x), strided(*steps)))
+
+
+def test_results_own_their_memory_and_can_be_resized():
+    y, x = np.zeros((4, 2)), np.zeros((4, 2), np.float32)
+    each = {"axis": (), "reduction": "none"}
+    for result in (
+        bx.binary_crossentropy(y, x, from_logits=True),
+        bx.binary_crossentropy(y[:, :1], x[:, :1], from_logits=True),
+        bx.BinaryCrossentropy(True, **each)(y, x),
+        *bx.value_grad_hess(bx.BinaryCrossentropy(True, **each), y, x),
+    ):
+        result.resize((9, 9), refcheck=False)  # the tuple refers to it
+        assert result.shape == (9, 9)
+
+
+def test_results_beyond_the_range_of_a_dtype_are_infinite_without_a_warning(recwarn):
+    x, y = np.full((4, 2), 6e4, np.float16), np.zeros((4, 2))
+    for options, want in [
+        ({"axis": (), "reduction": "sum"}, np.inf),
+        ({"reduction": "none"}, [np.inf] * 4),
+        ({"axis": (), "reduction": "none"}, [[np.inf] * 2] * 4),
+        ({}, np.inf),
+        ({"dtype": "float32"}, 120_000),
+    ]:
+        loss = bx.BinaryCrossentropy(True, **options)
+        close(loss(y, x, 2.0), np.array(want, loss.dtype or "float16"))
+    infinite = np.float32(np.inf)
+    close(bx.BinaryCrossentropy(True, axis=(), reduction="sum")(y, x.astype("f4") * 5e33), infinite)
+    close(bx.BinaryCrossentropy(True, reduction="sum", ignore_label=-1)(y, np.full((4, 2), 1e308)), np.inf)
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("kind", FAMILY)

@@ -1,6 +1,7 @@
 """Large gradients lie in memory that has been used before, and never in memory that is in use."""
 
 import gc
+import pickle
 import threading
 
 import pytest
@@ -60,6 +61,22 @@ def test_a_view_keeps_its_memory():
     copy = part.clone()
     gradient(1)
     assert torch.equal(part, copy)
+
+
+def test_a_large_gradient_can_be_used_as_any_other_but_not_resized():
+    grad = gradient(0)
+    copy = grad.clone()
+    with pytest.raises(RuntimeError, match="storage that is not resizable"):
+        grad.resize_(2 * LARGE[0])
+    with pytest.raises(RuntimeError, match="storage that is not resizable"):
+        grad.untyped_storage().resize_(0)
+    assert torch.equal(grad.resize_(LARGE), copy)
+    assert torch.equal(grad.resize_(9), copy[:9])
+    grad.resize_(LARGE).share_memory_()
+    assert grad.is_shared() and torch.equal(grad, copy)
+    assert torch.equal(pickle.loads(pickle.dumps(grad)), copy)
+    grad.set_(copy.untyped_storage(), 0, LARGE).zero_()
+    assert not copy.any()
 
 
 @pytest.mark.parametrize("factor", [0.5, 4])

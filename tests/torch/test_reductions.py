@@ -270,3 +270,12 @@ def test_pointwise_losses_that_ignore_nan_are_equal():
     pointwise = [BinaryCrossentropy(ignore_label=ignored).pointwise for ignored in (nan, float("nan"), -nan)]
     assert len({*pointwise, decode(encode(pointwise[0]))}) == 1
     assert BinaryCrossentropy().pointwise not in pointwise
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_sums_beyond_the_range_of_a_dtype_are_infinite_without_a_warning(dtype, recwarn):
+    x = torch.full((4,), torch.finfo(dtype).max, dtype=dtype)
+    for weight in (None, torch.full((4,), 1e38)):
+        value = door.binary_cross_entropy_with_logits(x, torch.zeros(4), weight, reduction="sum")
+        close(value, torch.tensor(inf, dtype=dtype))
+    assert not recwarn.list

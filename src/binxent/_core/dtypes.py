@@ -7,6 +7,7 @@ import numpy as np
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+IN_EVERY_RANGE = 65504.0  # the greatest float16
 
 
 def compute_dtype(dtype: np.dtype) -> np.dtype:
@@ -26,6 +27,14 @@ def named_dtype(name: str) -> np.dtype:
 
         return np.dtype(bfloat16)
     return np.dtype(name)
+
+
+def rounded(values: Any, dtype: np.dtype) -> Any:
+    """Return a number or an array of float64 in a dtype, beyond its range infinite, as the truth is there."""
+    if isinstance(values, float) and abs(values) <= IN_EVERY_RANGE:
+        return dtype.type(values)
+    with np.errstate(over="ignore"):  # NumPy warns of a cast to infinity
+        return values.astype(dtype) if isinstance(values, np.ndarray) else dtype.type(values)
 
 
 @lru_cache(maxsize=64)

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from binxent._core.array_likes import ABOUT_LABELS, as_numbers, as_predictions, check_range
-from binxent._core.dtypes import DTYPES, compute_dtype, is_readable, named_dtype, result_dtype
+from binxent._core.dtypes import DTYPES, compute_dtype, is_readable, named_dtype, result_dtype, rounded
 from binxent._core.ranges import any_infinite
 from binxent._core.shapes import require_one_per_label, require_same_shape, resolve
 from binxent._kernels.fused import fuse
 from binxent._kernels.operands import NOWHERE, constant_operands, describe, gather, scatter
 
+MOST_WORK = 10_000  # steps, some 0.1 ms
 ABOUT_PREDICTIONS = "If these are logits, pass from_logits=True."
 
 
@@ -84,8 +85,30 @@ def _check_output(output, shape, others):
     require_same_shape("out", output.shape, "y_pred", shape)
     if not output.flags.writeable:
         raise ValueError("`out` is read-only; pass an array that can be written to.")
-    if any(np.may_share_memory(output, other) for other in others):
+    if any(np.may_share_memory(output, other) and _overlap(output, other) for other in others):
         raise ValueError("`out` shares memory with another argument, which would change while it is read; pass a copy.")
+    if not output.flags.forc and _overlaps_itself(output):
+        raise ValueError(
+            "Entries of `out` lie at the same place, as those of a broadcast array do. Pass an array that has a place "
+            "for each."
+        )
+
+
+def _overlap(one, other):
+    """Return whether two arrays have a byte in common, or may have: the search ends after `MOST_WORK` steps."""
+    try:
+        return np.shares_memory(one, other, MOST_WORK)
+    except np.exceptions.TooHardError:
+        return True
+
+
+def _overlaps_itself(array):
+    """Return whether two entries do, or may, have a byte in common: two that differ in an axis and in none before."""
+    for extent in array.shape:
+        if extent > 1 and _overlap(array[:1], array[1:]):
+            return True
+        array = array[0]
+    return False
 
 
 def compute(loss, arguments, derivatives=(), may_lack_last=True):
@@ -111,11 +134,14 @@ def compute(loss, arguments, derivatives=(), may_lack_last=True):
     if loss.reduction == "none" and shapes.per_sample == 1:
         losses = np.empty(shapes.samples, dtype)
         elements.run(elements.weights, losses=losses.reshape(shapes.pred))
-        return losses[()]
+        return losses if losses.ndim else losses[()]
     values: Any = _means(elements, shapes)
     if loss.reduction == "none":
-        return values.reshape(shapes.samples).astype(dtype)[()]
-    return dtype.type(values[0] if values.size == 1 else values.sum())
+        return rounded(values.reshape(shapes.samples), dtype)
+    if values.size == 1:
+        return rounded(values.item(), dtype)
+    with np.errstate(over="ignore"):
+        return rounded(values.sum(), dtype)
 
 
 def _means(elements, shapes):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from binxent._core.dtypes import DOUBLE, SINGLE
+from binxent._core.dtypes import DOUBLE, IN_EVERY_RANGE, SINGLE
 from binxent._core.ranges import any_infinite, range_error
 from binxent._kernels import fused
 from binxent._kernels.allocator import LARGE, allocate
@@ -122,7 +122,9 @@ def _empty(like, dtype):
 
 
 def _scalar(value, dtype):
-    """Make a 0-d tensor; by way of NumPy it takes a third of the time."""
+    """Make a 0-d tensor; by way of NumPy it takes a third of the time. Beyond the range of the dtype it is infinite."""
+    if not abs(value) <= IN_EVERY_RANGE:  # NumPy would warn, and `scalar_tensor` raise
+        return torch.scalar_tensor(value, dtype=torch.float64, device="cpu").to(dtype)
     if dtype in COMPUTE_DTYPES:
         return torch.from_numpy(np.array(value, COMPUTE_DTYPES[dtype]))
     return torch.scalar_tensor(value, dtype=dtype, device="cpu")
