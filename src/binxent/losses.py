@@ -16,7 +16,7 @@ from binxent._core import formulas
 from binxent._core.dtypes import standard_dtype
 from binxent._core.formulas import LINEAR, formula, power_kind
 from binxent._core.frozen import Frozen, keep_frozen_errors
-from binxent._core.options import number, standard_pos_weight
+from binxent._core.options import boolean, number, standard_pos_weight
 from binxent._core.own_losses import check_config, checked_choice, standard_parameters
 from binxent._core.pointwise import Pointwise
 from binxent._core.public_names import publish
@@ -82,6 +82,7 @@ class Loss(Frozen):
             keep_frozen_errors(type(self))
         if type(self) not in FAMILY:
             self._set(**standard_parameters(self, Loss.__annotations__))
+        self._set(from_logits=boolean("from_logits", self.from_logits))
         self._check("label_smoothing", 0, 1)
         if self.epsilon is not None and not 0 <= self._make_number("epsilon") < 0.5:
             raise ValueError(f"`epsilon` must lie in [0, 0.5), or be None for no clip; got {self.epsilon!r}.")
@@ -263,6 +264,7 @@ class BinaryFocalCrossentropy(Loss):
     epsilon: float | None = 1e-7
 
     def __post_init__(self) -> None:
+        self._set(apply_class_balancing=boolean("apply_class_balancing", self.apply_class_balancing))
         self._check("alpha", 0, 1)
         self._check("gamma", 0)
         super().__post_init__()

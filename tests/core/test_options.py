@@ -1,13 +1,15 @@
 """Options are plain numbers, made so when they are given."""
 
 import fractions
+import importlib
+import inspect
 
 import numpy as np
 import pytest
 from support import option_kinds
 
 from binxent import losses
-from binxent._core.options import class_balance, number, numbers
+from binxent._core.options import boolean, class_balance, number, numbers
 
 
 def _torch(make):
@@ -136,3 +138,42 @@ def test_a_loss_holds_plain_numbers(option):
     assert loss == OPTIONS[option](**{option: 0.25})
     with pytest.raises(TypeError, match=f"`{option}` must be a number"):
         OPTIONS[option](**{option: "0.25"})
+
+
+DOORS = ("numpy", "losses", "scoring", "torch", "tensorflow", "keras", "keras.losses", "keras.metrics", "tf_keras")
+NO_TRUTH_VALUES = ("no", 1, 0, 2.0, None, np.array([True]))
+
+
+def with_truth_values(door):
+    """Return each public function and class of a door that has options that are True or False, and their names."""
+    for name in door.__all__:
+        public = getattr(door, name)
+        if callable(public) and public.__module__.startswith("binxent"):
+            parameters = inspect.signature(public).parameters.values()
+            options = [each.name for each in parameters if str(each.annotation) in ("<class 'bool'>", "bool | None")]
+            required = [each.name for each in parameters if each.default is each.empty and each.kind < each.VAR_KEYWORD]
+            if options:
+                yield public, options, {each: [0.5] for each in required}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_an_option_that_is_true_or_false_is_nothing_else(door):
+    pytest.importorskip(door.partition(".")[0] if door not in ("losses", "scoring") else "numpy")
+    found = list(with_truth_values(importlib.import_module(f"binxent.{door}")))
+    assert found
+    for public, options, arguments in found:
+        for option in options:
+            for value in NO_TRUTH_VALUES:
+                if option in ("size_average", "reduce") and value is None:
+                    continue
+                with pytest.raises(TypeError, match=f"`{option}` must be True or False; got "):
+                    public(**arguments | {option: value})
+
+
+def test_truth_values_of_numpy_are_pythons_and_1_is_none_even_after_true():
+    assert boolean("from_logits", np.bool_(False)) is False
+    assert losses.BinaryCrossentropy(np.bool_(True)).from_logits is True
+    binary_crossentropy = importlib.import_module("binxent").binary_crossentropy
+    binary_crossentropy([1.0], [0.0], from_logits=True)
+    with pytest.raises(TypeError, match="`from_logits` must be True or False; got 1"):
+        binary_crossentropy([1.0], [0.0], from_logits=1)

@@ -1,4 +1,4 @@
-"""The options of the losses are plain numbers, whatever they are given as."""
+"""The options of the losses are plain numbers, whatever they are given as, or True and False."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,25 @@ from typing import Any
 import numpy as np
 
 PLAIN = (bool, int, float)
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return an option that is True or False; NumPy's count, numbers do not: they may be another argument's.
+
+    Args:
+        name: The option, for messages.
+        value: What was passed.
+
+    Raises:
+        TypeError: It is neither True nor False.
+
+    Example:
+        >>> boolean("from_logits", np.bool_(True))
+        True
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise TypeError(f"`{name}` must be True or False; got {_described(value)}.")
 
 
 def number(name: str, value: Any) -> float:

@@ -1,5 +1,6 @@
 """Registration of the losses and metrics under Keras's own names."""
 
+from binxent._core.options import boolean
 from binxent.keras import losses, metrics
 from binxent.keras._private import LOSSES_BY_NAME, METRICS_BY_NAME
 from binxent.losses import FAMILY
@@ -30,6 +31,7 @@ def register(active: bool = True) -> None:
         >>> keras.losses.get("binary_crossentropy").__module__
         'keras.src.losses.losses'
     """
+    active = boolean("active", active)
     for (table, ours), original in zip(TABLES, ORIGINAL_TABLES, strict=True):
         for class_name, names in NAMES.items():
             for name in names:

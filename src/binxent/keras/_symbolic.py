@@ -7,6 +7,7 @@ import numpy as np
 from keras.saving import deserialize_keras_object, serialize_keras_object
 
 from binxent._core.array_likes import without_mask
+from binxent._core.options import boolean
 from binxent._core.shapes import require_one_per_label, require_same_shape, resolve
 from binxent.keras import _evaluation
 from binxent.keras._private import registered, registered_class
@@ -56,7 +57,7 @@ class LossOperation(keras.Operation):
     def __init__(self, loss: Any, per_sample: bool = False, name: str | None = None) -> None:
         super().__init__(name=name)
         self.loss: Any = loss
-        self.per_sample: bool = per_sample
+        self.per_sample = boolean("per_sample", per_sample)
 
     def call(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Compute the loss of tensors with values."""

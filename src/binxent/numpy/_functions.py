@@ -299,7 +299,7 @@ def pointwise(loss: Loss, predictions: ArrayLike, labels: ArrayLike) -> FloatArr
     return _evaluate(_elementwise(loss), labels, predictions, ("labels", "predictions"))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)  # True is a truth value, and the 1 that equals it is not
 def _cached_loss(kind, **parameters):
     return kind(reduction="none", **parameters)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
+from binxent._core.options import boolean
 from binxent.scoring._intervals import effective_size, wilson_interval
 from binxent.scoring._logistic import logistic_regression, separated
 from binxent.scoring._rows import checked_rows
@@ -90,12 +91,14 @@ def calibration_bins(
     Raises:
         ValueError: Shapes differ, labels are not 0 and 1, a logit is NaN, or a weight is negative or not finite; or no
             row has a weight.
+        TypeError: `by_rarer_class` is neither True nor False.
 
     Example:
         >>> bins = calibration_bins([0, 0, 1, 1], [-2.0, -2.0, 1.0, 1.0])
         >>> bins.predicted.round(2), bins.observed
         (array([0.12, 0.73]), array([0., 1.]))
     """
+    by_rarer_class = boolean("by_rarer_class", by_rarer_class)
     y, z, w = checked_rows(target, logit, weight)
     if not y.size:
         raise ValueError("`weight` must be positive for at least one row; there is none. Pass rows that count.")

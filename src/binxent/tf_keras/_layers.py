@@ -5,6 +5,7 @@ from typing import Any
 import tf_keras
 
 from binxent._core.array_likes import without_mask
+from binxent._core.options import boolean
 from binxent._core.shapes import require_same_shape
 from binxent.tf_keras._private import KerasTensor, registered, registered_class
 
@@ -50,8 +51,8 @@ class LossLayer(tf_keras.layers.Layer):
 
     def __init__(self, loss: Any, per_sample: bool = False, **options: Any) -> None:
         super().__init__(**{"autocast": False} | options)
+        self.per_sample = boolean("per_sample", per_sample)
         self.loss: Any = tf_keras.losses.get(loss)
-        self.per_sample = per_sample
 
     def call(self, inputs: Any) -> Any:
         """Compute the loss of tensors with values."""

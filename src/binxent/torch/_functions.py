@@ -14,8 +14,8 @@ from binxent.torch._options import (
     binary_cross_entropy_of,
     focal_loss_of,
     poly_loss_of,
+    reduction_kind,
 )
-from binxent.torch._private import legacy_reduction
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -67,7 +67,7 @@ def binary_cross_entropy_with_logits(
     return evaluate(
         loss,
         Operands(input, target, weight, pos_weight),
-        _reduction(size_average, reduce, reduction),
+        reduction_kind(size_average, reduce, reduction),
         process_group,
     )
 
@@ -119,7 +119,7 @@ def binary_cross_entropy(
     return evaluate(
         loss,
         Operands(input, target, weight, pos_weight),
-        _reduction(size_average, reduce, reduction),
+        reduction_kind(size_average, reduce, reduction),
         process_group,
     )
 
@@ -252,8 +252,3 @@ def poly_binary_cross_entropy_with_logits(
     """
     loss = poly_loss_of(epsilon_1, label_smoothing, ignore_index)
     return evaluate(loss, Operands(input, target, weight), reduction, process_group)
-
-
-def _reduction(size_average, reduce, reduction):
-    """Translate torch's two old names of a reduction."""
-    return reduction if size_average is None and reduce is None else legacy_reduction(size_average, reduce)

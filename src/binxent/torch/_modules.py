@@ -25,6 +25,7 @@ from binxent.torch._options import (
     focal_loss_of,
     number,
     poly_loss_of,
+    reduction_kind,
     tensor_of_pos_weight,
 )
 from binxent.torch._private import has_no_transform
@@ -107,7 +108,9 @@ class BCEWithLogitsLoss(_Options, torch.nn.BCEWithLogitsLoss):
         ignore_index: Number | None = None,
         process_group: "ProcessGroup | None" = None,
     ) -> None:
-        super().__init__(_weight(weight), size_average, reduce, reduction, _pos_weight(pos_weight))
+        super().__init__(
+            _weight(weight), None, None, reduction_kind(size_average, reduce, reduction), _pos_weight(pos_weight)
+        )
         binary_cross_entropy_of(True, None, label_smoothing, ignore_index, None)  # refuses impossible options
         self._set_options(label_smoothing=label_smoothing, ignore_index=ignore_index, process_group=process_group)
 
@@ -144,7 +147,7 @@ class BCELoss(_Options, torch.nn.BCELoss):
         ignore_index: Number | None = None,
         process_group: "ProcessGroup | None" = None,
     ) -> None:
-        super().__init__(_weight(weight), size_average, reduce, reduction)
+        super().__init__(_weight(weight), reduction=reduction_kind(size_average, reduce, reduction))
         self.register_buffer("pos_weight", _pos_weight(pos_weight))
         binary_cross_entropy_of(False, None, label_smoothing, ignore_index, None)  # refuses impossible options
         self._set_options(label_smoothing=label_smoothing, ignore_index=ignore_index, process_group=process_group)

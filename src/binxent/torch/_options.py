@@ -12,7 +12,7 @@ import torch
 
 from binxent import losses
 from binxent._core import formulas, options
-from binxent.torch._private import constant_when_compiled, guarded_number
+from binxent.torch._private import constant_when_compiled, guarded_number, legacy_reduction
 
 ReductionKind: TypeAlias = Literal["none", "mean", "sum", "weighted_mean"]
 Number: TypeAlias = float | np.floating[Any] | np.integer[Any]
@@ -37,6 +37,18 @@ def check_reduction(kind: Any) -> None:
     """Refuse an unknown reduction."""
     if not isinstance(kind, str) or kind not in REDUCTIONS:
         raise ValueError(f"{kind!r} is not a valid value for reduction; it must be one of {', '.join(REDUCTIONS)}.")
+
+
+def reduction_kind(size_average: Any, reduce: Any, reduction: Any) -> Any:
+    """Translate torch's two old names of a reduction.
+
+    Raises:
+        TypeError: One of them is neither True, False nor None.
+    """
+    if size_average is None and reduce is None:
+        return reduction
+    given = {"size_average": size_average, "reduce": reduce}
+    return legacy_reduction(*(each if each is None else options.boolean(name, each) for name, each in given.items()))
 
 
 def check_tensor(name: str, value: Any) -> None:
