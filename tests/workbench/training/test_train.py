@@ -152,6 +152,13 @@ def test_a_config_refuses_changed_data_unless_they_are_named(trained, binxent, r
     assert binxent("train", data, "--config", run / "config.toml", "--dry-run").exit_code == 0
 
 
+def test_a_dry_run_says_how_many_rows_a_batch_really_has(binxent, data):
+    for size, words in ((10, "batches of 10 rows"), (10**20, "batches of all 72 training rows")):
+        run = binxent("train", data, "--target", "readmitted", "--batch-size", size, "--dry-run")
+        assert words in " ".join(run.stdout.split())
+    assert "'1e20' is not a valid integer" in binxent("train", data, "--batch-size", "1e20", "--dry-run").output
+
+
 def test_a_dry_run_says_what_it_sees_and_writes_nothing(binxent, data, tmp_path):
     result = binxent("train", data, "--target", "readmitted", "--dry-run", "--json")
     facts = json.loads(result.stdout)
