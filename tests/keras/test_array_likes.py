@@ -11,6 +11,7 @@ from support.foreign import (
     X,
     Y,
     columns_are_what_they_hold,
+    lists_without_numbers_are_refused,
     masks_are_honoured,
     refused,
     truth,
@@ -95,6 +96,10 @@ def test_missing_values_are_refused(name):
         refused(lambda: bx.BinaryCrossentropy()(values, right)).partition("Convert")[0]
         == refused(lambda: LOSS(values, right)).partition("Convert")[0]
     )
+
+
+def test_lists_of_something_else_are_refused():
+    lists_without_numbers_are_refused(door)
 
 
 def test_columns_without_a_missing_value_are_what_they_hold():

@@ -182,6 +182,18 @@ def test_a_loss_of_ones_own_takes_a_class_keyword():
     assert (loss.name, type(loss.from_config(loss.get_config()))) == ("own", Loss)
 
 
+@pytest.mark.parametrize("base", [door.losses.Loss, metrics.Metric])
+def test_a_class_without_a_loss_says_how_to_name_one(base):
+    class Nothing(base):
+        pass
+
+    with pytest.raises(TypeError, match="`Nothing` computes no loss. Derive it from a class that does, .*spec=binxent"):
+        Nothing(from_logits=True)
+    for spec in (int, "bce", losses.BinaryCrossentropy(), door.BinaryCrossentropy):
+        with pytest.raises(TypeError, match="`spec` of `Wrong` must be a class of `binxent.losses`, or derived from"):
+            type("Wrong", (base,), {}, spec=spec)
+
+
 # Options are set once.
 
 

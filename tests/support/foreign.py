@@ -85,3 +85,18 @@ def columns_are_what_they_hold(door):
         column = pd.Series([1, 0, 1], dtype=dtype)
         close(loss(column, X[:, 0], column), truth("mean", [1, 0, 1], X[:, 0], [1, 0, 1]), 1e-6)
         close(loss([column, column], X.T), truth("mean", [[1, 0, 1]] * 2, X.T, None), 1e-6)
+
+
+def lists_without_numbers_are_refused(door):
+    """Raise unless lists that hold something else beside numbers are refused by the name of the argument."""
+    loss, right = door.BinaryCrossentropy(True), [[0.5], [0.5], [0.5]]
+    for wrong in ([1, None, 1], [[1], [None], [1]], [1, "a", 1], (1, 2j, 1), ["1"] * 10**6):
+        for name, call in (
+            ("y_true", lambda wrong=wrong: loss(wrong, right)),
+            ("y_true", lambda wrong=wrong: door.binary_crossentropy(wrong, right)),
+            ("y_pred", lambda wrong=wrong: loss(right, wrong)),
+            ("sample_weight", lambda wrong=wrong: loss(right, right, wrong)),
+        ):
+            words = refused(call)
+            assert words.startswith(f"`{name}` must be an array of real numbers; got {wrong!r}"[:70]), words
+            assert len(words) < 200, "the error repeats the list"

@@ -12,6 +12,7 @@ from support.foreign import (
     X,
     Y,
     columns_are_what_they_hold,
+    lists_without_numbers_are_refused,
     masks_are_honoured,
     refused,
     with_function_of_its_own,
@@ -64,6 +65,10 @@ def test_missing_values_are_refused(name):
     ):
         got = refused(call)
         assert got.startswith(f"`{argument}") and words in got, got
+
+
+def test_lists_of_something_else_are_refused():
+    lists_without_numbers_are_refused(door)
 
 
 def test_columns_without_a_missing_value_are_what_they_hold():

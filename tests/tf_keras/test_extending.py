@@ -190,3 +190,15 @@ def test_signatures_are_those_of_the_specs(name):
     assert written(getattr(door, name)) == auto
     of_function = [one for one in of_spec if one[0] not in ("reduction", "name", "dtype")]
     assert written(getattr(door, getattr(door, name)().name))[2:] == of_function
+
+
+@pytest.mark.parametrize("base", [door.Loss])
+def test_a_class_without_a_loss_says_how_to_name_one(base):
+    class Nothing(base):
+        pass
+
+    with pytest.raises(TypeError, match="`Nothing` computes no loss. Derive it from a class that does, .*spec=binxent"):
+        Nothing(from_logits=True)
+    for spec in (int, "bce", losses.BinaryCrossentropy(), door.BinaryCrossentropy):
+        with pytest.raises(TypeError, match="`spec` of `Wrong` must be a class of `binxent.losses`, or derived from"):
+            type("Wrong", (base,), {}, spec=spec)

@@ -67,8 +67,11 @@ def read_foreign(name: str, value: Any) -> tuple[Any, np.ndarray | None]:
     """
     if value is None or hasattr(value, "requires_grad"):  # torch.compile traces this, and not what follows
         return value, None
-    kinds = _leaf_types(value) if isinstance(value, (list, tuple)) else {type(value)}
-    return as_numbers(name, value) if kinds.difference(PLAIN) and all(map(_is_foreign, kinds)) else (value, None)
+    is_list = isinstance(value, (list, tuple))
+    kinds = (_leaf_types(value) if is_list else {type(value)}).difference(PLAIN)
+    if is_list and any(kind.__module__ == "builtins" for kind in kinds):  # None, say, and text
+        raise refusal(name, value)
+    return as_numbers(name, value) if kinds and all(map(_is_foreign, kinds)) else (value, None)
 
 
 def read_all_foreign(**values: Any) -> tuple[tuple[Any, ...], list[np.ndarray]]:

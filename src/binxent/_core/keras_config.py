@@ -1,9 +1,12 @@
 """The base of the classes of both Keras doors: they hold the options of a loss, and users can extend them."""
 
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
+
+from binxent._core.frozen import Frozen
 
 OF_CLASSES = ("reduction", "name", "dtype")  # options that a function of one loss per sample does not have
 OF_KERAS = ("from_logits", "label_smoothing", "axis")  # options that Keras's functions have
@@ -17,13 +20,26 @@ class Configured:
     """
 
     spec: Any
-    _spec_type: ClassVar[Callable[..., Any]]
     _keras_options: ClassVar[tuple[str, ...]]  # attributes that Keras sets itself
 
-    def __init_subclass__(cls, spec: Callable[..., Any] | None = None, **keywords: Any) -> None:
+    def __init_subclass__(cls, spec: type[Frozen] | None = None, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        if spec is not None:
-            cls._spec_type = spec
+        if spec is None:
+            return
+        if not (isinstance(spec, type) and issubclass(spec, Frozen)):
+            raise TypeError(
+                f"`spec` of `{cls.__name__}` must be a class of `binxent.losses`, or derived from `ElementwiseLoss`; "
+                f"got {reprlib.repr(spec)}."
+            )
+        cls._spec_type = spec
+
+    @classmethod
+    def _spec_type(cls, **options: Any) -> Any:
+        """Refuse to make a spec of a class without a kind: subclasses have the kind under this name."""
+        raise TypeError(
+            f"`{cls.__name__}` computes no loss. Derive it from a class that does, as BinaryCrossentropy; or name a "
+            f"kind, as in `class {cls.__name__}(..., spec=binxent.losses.BinaryCrossentropy)`."
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name == "spec" or name.startswith("_"):  # not there yet: while copying, or after a failed __init__
@@ -73,7 +89,7 @@ class ConfiguredLoss(Configured):
     _evaluation: ClassVar[Any]
 
     def __init_subclass__(
-        cls, spec: Callable[..., Any] | None = None, fn: Callable[..., Any] | None = None, **keywords: Any
+        cls, spec: type[Frozen] | None = None, fn: Callable[..., Any] | None = None, **keywords: Any
     ) -> None:
         super().__init_subclass__(spec=spec, **keywords)
         if spec is not None:

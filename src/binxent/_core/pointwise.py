@@ -1,5 +1,6 @@
 """The part of a loss that concerns a single prediction and label, which drivers compute."""
 
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -98,8 +99,8 @@ def element_part(loss: Any) -> Pointwise:
             "of the class above it."
         )
     raise TypeError(
-        f"`loss` must be a loss of `binxent.losses`, as BinaryCrossentropy(from_logits=True); got {loss!r}. It "
-        "comes first, then predictions and labels."
+        "`loss` must be a loss of `binxent.losses`, as BinaryCrossentropy(from_logits=True); got "
+        f"{reprlib.repr(loss)}. It comes first, then predictions and labels."
     )
 
 

@@ -1,5 +1,6 @@
 """The error for an argument that holds no array of real numbers: what came, and what to do."""
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ def _described(values):
         return "a masked array"
     package = kind.__module__.partition(".")[0]
     if package == "builtins":
-        return f"a {kind.__name__}" if len(repr(values)) > 60 else repr(values)
+        short = reprlib.repr(values)  # of a list that may fill the memory
+        return f"a {kind.__name__}" if len(short) > 60 else short
     dtype = getattr(values, "dtype", None)
     return f"{package}'s {kind.__name__}" + (f" of {getattr(dtype, 'name', dtype)}" if dtype is not None else "")
 
