@@ -10,7 +10,8 @@ from functools import cached_property, partial
 import numpy as np
 import pytest
 from support import oracle
-from support.hill import HillLoss, Scaled, SquaredError, Undeclared, hill
+from support.compare import close
+from support.hill import Flat, HillLoss, Scaled, SquaredError, Undeclared, hill
 from support.oracle import plus, scaled, times
 from support.peers import bx_jax, bx_tf, bx_torch, jax, tf, torch
 
@@ -107,6 +108,27 @@ def in_label(door, loss):
         tape.watch(y)
         value = bx_tf.pointwise(loss, tf.constant(x), y)
     return tape.gradient(value, y)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("level", [1.0, 2.5])
+def test_results_may_be_constants(door, level):
+    want = [np.full(X.shape, number, "float32") for number in (level, 0.0, 0.0)]
+    close(DOORS[door](Flat(level, from_logits=True, **ELEMENTS)), want, ulps=0)
+
+
+def test_results_that_are_constants_have_the_shape_of_predictions_in_transformations():
+    x, y = np.zeros((4, 3), "float32"), np.ones((4, 3), "float32")
+    loss, levels = Flat((1.0, 2.0, 3.0), from_logits=True), np.tile(np.float32([1, 2, 3]), (4, 1))
+    z, t = torch.tensor(x), torch.tensor(y, requires_grad=True)
+    close(torch.vmap(partial(bx_torch.pointwise, loss))(z, t.detach()), torch.tensor(levels))
+    close(torch.func.grad(lambda z: bx_torch.pointwise(loss, z, t.detach()).sum())(z), torch.zeros(4, 3))
+    close(torch.func.hessian(lambda z: bx_torch.pointwise(loss, z, t.detach()).sum())(z), torch.zeros(4, 3, 4, 3))
+    close(torch.autograd.grad(bx_torch.pointwise(loss, z, t).sum(), t)[0], torch.zeros(4, 3))
+    close(bx_jax.pointwise(loss, x, y), jax.numpy.array(levels))
+    close(jax.grad(lambda x: bx_jax.pointwise(loss, x, y).sum())(x), jax.numpy.zeros((4, 3)))
+    close(jax.grad(lambda y: bx_jax.pointwise(loss, x, y).sum())(y), jax.numpy.zeros((4, 3)))
+    close(tf.function(partial(bx_tf.pointwise, loss))(x, y), tf.constant(levels))
 
 
 @pytest.mark.parametrize("door", ["JAX", "PyTorch", "TensorFlow"])
@@ -274,6 +296,15 @@ def giving(*results):
     return formula("scale", in_label=LINEAR)(lambda f: lambda state, y, constants: results[0] if results else None)
 
 
+def with_a_part(f):
+    """A formula of two functions, one of which is not compiled."""
+
+    def part(y):
+        return y
+
+    return f.jit(lambda state, y, constants: (part(y), f.zero, f.zero))
+
+
 MISTAKES = {
     "no tuples": (built(None), r"`Own.define` must return two tuples.*got \(None,\)"),
     "too few constants": (built(giving(1)), "returns 0 constants, and the formula .* names 1: scale"),
@@ -294,6 +325,12 @@ MISTAKES = {
         chosen(formula(in_label=lambda a, b: a)(lambda f: lambda state, y, constants: (y, y, y))),
         r"depends on the label by a function that cannot be computed: .* It takes \(m, a, b, y, constants\)",
     ),
+    "plain numbers": (
+        built(giving((1.0, 0, 0.0)), 1.0),
+        r"gives a plain number, .*\(1.0, 0, 0.0\). Return f.zero, f.one",
+    ),
+    "no f.jit": (built(lambda f: lambda state, y, constants: (y, y, y)), "by `<lambda>`, .*: decorate it with @f.jit"),
+    "a part without f.jit": (built(with_a_part), "is computed by `part`, .*: decorate it with @f.jit"),
     "a label function of nothing": (
         chosen(formula(in_label=lambda *_: None)(lambda f: lambda state, y, constants: (y, y, y))),
         "depends on the label by a function that must give a number; got None",
@@ -306,6 +343,17 @@ def test_mistakes_in_a_formula_are_found_when_the_loss_is_made(mistake):
     own, words = MISTAKES[mistake]
     with pytest.raises(TypeError, match=words):
         own()
+
+
+@pytest.mark.parametrize("constant", [10**400, -(10**400), (1.5, 10**400), [10**400], np.array([10**400])])
+def test_a_constant_has_a_place_among_the_floats(constant):
+    with pytest.raises(ValueError, match="`limit` must lie in the range of floats; got a whole number beyond 1.798e"):
+        HillLoss(constant)
+    with pytest.raises(ValueError, match="`limit` must lie in the range of floats"):
+        built(hill, constant)()
+    if isinstance(constant, int):
+        with pytest.raises(ValueError, match="`gamma` must lie in the range of floats"):
+            bx.BinaryFocalCrossentropy(gamma=constant)
 
 
 def test_constants_of_any_kind_are_plain_numbers():

@@ -10,6 +10,7 @@ from support import option_kinds
 
 from binxent import losses
 from binxent._core.options import boolean, class_balance, number, numbers
+from binxent._core.pointwise import element_part
 
 
 def _torch(make):
@@ -106,6 +107,18 @@ def test_several_numbers_of_any_kind_are_an_array_of_float64():
 def test_what_are_no_numbers_is_refused_by_name(kind):
     with pytest.raises(TypeError, match="`pos_weight` must (be a (plain )?number|hold a number for each label)"):
         numbers("pos_weight", option_kinds.REFUSED[kind])
+
+
+def test_an_error_does_not_repeat_a_long_list():
+    for call in (
+        lambda: numbers("pos_weight", ["auto"] * 10**6),
+        lambda: number("gamma", [2.5] * 10**6),
+        lambda: losses.BinaryCrossentropy([True] * 10**6),
+        lambda: element_part([0.5] * 10**6),
+    ):
+        with pytest.raises(TypeError) as raised:
+            call()
+        assert len(str(raised.value)) < 300
 
 
 @pytest.mark.parametrize("alpha", [None, -1, -1.0, np.float32(-1), np.array(-1)], ids=repr)

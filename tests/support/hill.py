@@ -115,3 +115,25 @@ class Scaled(ElementwiseLoss):
 
     def define(self):
         return (scaled, len(self.constants)), tuple(self.constants)
+
+
+@formula("level", in_label=LINEAR)
+def flat(f, is_one):
+    """The same for every prediction and label: results are parts as they are, without the shape of a prediction."""
+    one, zero = f.one, f.zero
+
+    @f.jit
+    def flat(state, y, constants):
+        return one if is_one else constants[0], zero, zero
+
+    return flat
+
+
+@dataclass(frozen=True, eq=False)
+class Flat(ElementwiseLoss):
+    """A constant loss."""
+
+    level: float | tuple[float, ...] = 1.0
+
+    def define(self):
+        return (flat, self.level == 1), (self.level,)

@@ -10,7 +10,7 @@ import pytest
 from support.accuracy import ULPS, accurate, case
 from support.cases import FAMILY, LOSSES, PREDICTION_KINDS, predictions
 from support.compare import close
-from support.hill import HillLoss, Scaled
+from support.hill import Flat, HillLoss, Scaled
 
 import binxent as bx
 
@@ -275,6 +275,13 @@ def test_a_formula_has_any_number_of_constants_any_of_them_per_label(fuse, count
 
 def test_a_loss_of_ones_own_compiles(compiler):
     compiles_well(compiler, (HillLoss(from_logits=True), *data(2**15)), 4)
+
+
+@pytest.mark.parametrize("level", [1.0, 2.5])
+def test_results_may_be_constants(fuse, compiler, level):
+    x, y = data(30)
+    close(fuse(Flat(level, from_logits=True), x, y, elementwise=True, slope=True), (torch.full_like(x, level), x * 0))
+    assert compiler("fuse", Flat(level, from_logits=True), x, y, slope=True)
 
 
 def variants():

@@ -1,11 +1,14 @@
 """The options of the losses are plain numbers, whatever they are given as, or True and False."""
 
+import reprlib
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 PLAIN = (bool, int, float)
+GREATEST = sys.float_info.max
 
 
 def boolean(name: str, value: Any) -> bool:
@@ -40,16 +43,17 @@ def number(name: str, value: Any) -> float:
 
     Raises:
         TypeError: `value` is not a number, or has no value yet because it is symbolic or traced.
+        ValueError: It is a whole number beyond the range of floats.
 
     Example:
         >>> number("gamma", np.array(2.0)), number("gamma", 2)
         (2.0, 2)
     """
-    if type(value) in PLAIN:
-        return value
     if isinstance(value, (np.generic, np.ndarray)) and not value.ndim:
         value = value.item()
     if isinstance(value, PLAIN):
+        if abs(value) > GREATEST and isinstance(value, int):
+            raise ValueError(f"`{name}` must lie in the range of floats; got a whole number beyond {GREATEST:.4g}.")
         return value
     if isinstance(value, (str, bytes)) or not hasattr(value, "__float__") or _rank(value) or _is_not_real(value):
         raise TypeError(f"`{name}` must be a number; got {_described(value)}.")
@@ -81,7 +85,7 @@ def numbers(name: str, values: Any) -> float | np.ndarray:
         (2, array([1. , 2.5]))
     """
     if type(values) in PLAIN:
-        return values
+        return number(name, values)
     if np.ma.is_masked(values):
         raise TypeError(f"`{name}` must hold a number for each label; got a masked array with masked entries.")
     try:
@@ -191,7 +195,7 @@ def _detached(value: Any) -> Any:
 
 def _described(value):
     if type(value).__module__ == "builtins":
-        return repr(value)
+        return reprlib.repr(value)
     shape = getattr(value, "shape", None)
     kind = f"{type(value).__module__.partition('.')[0]}'s {type(value).__name__}"
     return kind if shape is None else f"{kind} of shape {shape}"

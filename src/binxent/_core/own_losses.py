@@ -3,12 +3,13 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from inspect import signature
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from binxent._core import formulas
-from binxent._core.options import PLAIN, number_or_tuple, standard_parameter
+from binxent._core.options import PLAIN, number, number_or_tuple, standard_parameter
 
 ADVICE = "It is made from the parts `f`, takes (state, y, constants), and returns loss, slope and curvature."
 
@@ -45,8 +46,9 @@ def checked_choice(kind: Any, chosen: Any) -> tuple[tuple[Any, ...], tuple[Any, 
         `Pointwise.formula_key` and `Pointwise.constants`, these as numbers and tuples of numbers.
 
     Raises:
-        TypeError: `chosen` is not two tuples, a constant is not a number, the formula cannot be computed, or it does
-            not give three numbers.
+        TypeError: `chosen` is not two tuples, a constant is not a number, the formula cannot be computed or is not
+            compiled by `f.jit`, or it does not give three numbers made of the parts `f`.
+        ValueError: A constant is beyond the range of floats.
     """
     match chosen:
         case ((build, *_) as key, tuple(constants)) if isinstance(key, tuple) and hasattr(build, "__name__"):
@@ -71,8 +73,10 @@ def checked_choice(kind: Any, chosen: Any) -> tuple[tuple[Any, ...], tuple[Any, 
 
 
 def _checked_constant(name, constant):
-    if type(constant) in PLAIN or (type(constant) is tuple and constant and {*map(type, constant)} <= {*PLAIN}):
-        return constant
+    if type(constant) in PLAIN:
+        return number(name, constant)
+    if type(constant) is tuple and constant and {*map(type, constant)} <= {*PLAIN}:
+        return tuple(number(name, each) for each in constant)
     found = number_or_tuple(name, constant)
     if found == ():
         raise TypeError(f"`{name}` must be a number or hold one number per label of the last axis; got {constant!r}.")
@@ -93,17 +97,41 @@ def _try(kind, key, count):
             f"{len(names)}: {', '.join(names)}. Return one for each name."
         )
     y, constants = np.float64(1), (np.float64(1),) * count
+    compiled, built = [], []
+
+    def jit(function):
+        compiled.append(function)
+        return function
+
+    def build_once(f, *choices):
+        built.append(build(f, *choices))
+        return built[0]
+
     try:
         with np.errstate(all="ignore"):
-            results = formulas.build_formulas(np, real=np.float64)("logit", *key)(
+            results = formulas.build_formulas(np, jit, np.float64)("logit", build_once, *key[1:])(
                 np.float64(0.5), y, np.float64(0), constants
             )
     except Exception as error:
         raise TypeError(f"{which} cannot be computed: {error!r}. {ADVICE}") from error
     if not isinstance(results, tuple) or len(results) != 3 or not all(map(_is_number, results)):
         raise TypeError(f"{which} must give three numbers; got {results!r}. {ADVICE}")
-    if not callable(rule):
-        return
+    if any(type(result) in PLAIN for result in results):
+        raise TypeError(
+            f"{which} gives a plain number, which has no precision: {results!r}. Return f.zero, f.one or f.number(...)."
+        )
+    if callable(rule):
+        _try_in_label(which, rule, y, constants)
+    for function in _with_closure(built[0]):
+        if not any(function is each for each in compiled):
+            raise TypeError(
+                f"{which} is computed by `{getattr(function, '__name__', function)}`, which is not compiled on a GPU: "
+                "decorate it with @f.jit."
+            )
+
+
+def _try_in_label(which, rule, y, constants):
+    """Compute a loss as a function of its label once, on plain numbers."""
     try:
         with np.errstate(all="ignore"):
             result = rule(np, np.float64(0.5), np.float64(0.9), y, constants)
@@ -114,6 +142,12 @@ def _try(kind, key, count):
         ) from error
     if not _is_number(result):
         raise TypeError(f"{which} depends on the label by a function that must give a number; got {result!r}.")
+
+
+def _with_closure(function):
+    """Return a formula and the functions that it closes over."""
+    cells = (cell.cell_contents for cell in getattr(function, "__closure__", None) or ())
+    return [function, *(each for each in cells if isinstance(each, FunctionType))]
 
 
 def _is_number(value):

@@ -23,7 +23,8 @@ def derivative(formula_key, prediction_kind, epsilon, order):
     build = formula_key[0]
 
     def formula_value(x, y, constants):
-        return formula(x, y, epsilon, constants)[order]
+        # A result that is a constant, as a curvature of 0, has no shape of its own.
+        return jnp.broadcast_to(jnp.asarray(formula(x, y, epsilon, constants)[order], x.dtype), x.shape)
 
     def apart(x, y, constants):
         return formula_value(*jax.tree.map(_set_apart, (x, y, constants))).reshape(x.shape)

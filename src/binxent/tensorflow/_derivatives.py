@@ -267,6 +267,8 @@ def _formula_value(variant, loss, order, x, y, pos_weight=None, upstream=None):
         constants = (tf.cast(pos_weight, x.dtype),)
     formulas = variant(x.dtype)
     result = formulas(loss.prediction_kind, *loss.formula_key)(x, y, loss.epsilon or 0.0, constants)[order]
+    if not tf.is_tensor(result) or result.shape.rank != x.shape.rank:  # a constant has no shape of its own
+        result = tf.broadcast_to(tf.cast(result, x.dtype), tf.shape(x))
     if upstream is not None:
         result *= tf.cast(upstream, x.dtype)
     return tf.cast(result if valid is None else tf.where(valid, result, tf.zeros_like(result)), dtype)

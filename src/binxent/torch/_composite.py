@@ -176,6 +176,8 @@ def _derivative(loss, x, y, pos_weight, order, bounded=False):
 def _formula_value(loss, x, y, pos_weight, order, bounded=False):
     formula = _formulas(loss.prediction_kind, *loss.formula_key)
     value = formula(x, y, loss.epsilon or 0.0, _constants(loss, x, pos_weight))[order]
+    if not isinstance(value, torch.Tensor) or value.shape != x.shape:  # a constant has no shape of its own
+        value = torch.as_tensor(value, dtype=x.dtype, device=x.device).expand(x.shape).contiguous()
     return value.clamp(max=HUGE) if bounded else value
 
 
