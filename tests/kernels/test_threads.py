@@ -1,4 +1,7 @@
-"""The same bits on any number of threads; many callers at once; forks; an interpreter that shuts down."""
+"""The same bits on any number of threads; many callers at once; refused threads; an interpreter that shuts down.
+
+`tests/stress` has interrupts, and processes that fork and start.
+"""
 
 import os
 import signal
@@ -81,59 +84,6 @@ def test_many_threads_may_call_at_once(set_num_threads):
             close(list(callers.map(lambda one: bx.value_and_grad(*one), work)), want, ulps=0)
 
 
-FIRST_CALLS = """
-import threading
-import numpy as np
-import binxent as bx
-start, results = threading.Barrier(6), []
-y = np.zeros(200_000, np.float32)
-
-def call():
-    start.wait()
-    results.append(bx.value_and_grad(bx.BinaryCrossentropy(True), y, y)[0])
-
-callers = [threading.Thread(target=call) for _ in range(6)]
-[caller.start() for caller in callers]
-[caller.join() for caller in callers]
-print(set(map(float, results)), len(results))
-"""
-
-
-def test_the_first_call_may_come_from_many_threads(interpreter):
-    assert interpreter(FIRST_CALLS).split() == [f"{{{float(np.float32(np.log(2)))}}}", "6"]
-
-
-FORK = """
-import os
-import sys
-import numpy as np
-import binxent as bx
-y = np.zeros(500_000, np.float32)
-loss = bx.BinaryCrossentropy(True)
-want = bx.value_and_grad(loss, y, y)  # the pool of threads is running now
-
-def agrees():
-    got = bx.value_and_grad(loss, y, y)
-    return got[0] == want[0] and (got[1] == want[1]).all()
-
-if sys.argv[1] == "fork":
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if agrees() else 1)
-    print(os.waitpid(child, 0)[1], agrees())
-else:
-    import multiprocessing
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        print(1 - all(pool.starmap(agrees, [()] * 4)), agrees())
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-@pytest.mark.parametrize("how", ["fork", "pool"])
-def test_a_fork_finds_threads_of_its_own(interpreter, how):
-    assert interpreter(FORK, how, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="2").split() == ["0", "True"]
-
-
 SHUTDOWN = """
 import atexit
 import sys
@@ -162,83 +112,6 @@ else:
 def test_a_call_while_the_interpreter_shuts_down(interpreter, where):
     printed = interpreter(SHUTDOWN, where, OMP_NUM_THREADS="2").split()
     assert printed == [str(float(np.float32(np.log(2))))] * 2
-
-
-INTERRUPTS = """
-import random
-import signal
-import sys
-import time
-import numpy as np
-from binxent._kernels.allocator import allocate
-
-door, seconds = sys.argv[1], float(sys.argv[2])
-n = 1 << 21
-rng = np.random.default_rng(0)
-x, y = rng.normal(size=n).astype(np.float32), (rng.random(n) < 0.5).astype(np.float32)
-left, ended = 0, 0
-
-class Interrupt(BaseException):
-    pass
-
-def handle(*_):
-    global left
-    if left > 0:
-        left -= 1
-        raise Interrupt
-
-if door == "numpy":
-    import binxent as bx
-    loss, out = bx.BinaryFocalCrossentropy(from_logits=True), np.empty(n, np.float32)
-    call = lambda: bx.value_and_grad(loss, y, x, out=out)[0]
-elif door == "torch":
-    import torch
-    from binxent.torch import _cpu
-    from binxent.torch._drivers import Operands
-    import binxent as bx
-    torch.set_num_threads(4)
-    loss, out = bx.BinaryFocalCrossentropy(from_logits=True).pointwise, None
-    tensors = torch.from_numpy(x), torch.from_numpy(y)
-    call = lambda: _cpu.fuse(loss, Operands(*tensors), divisor=n, slope=True)[0].item()
-else:
-    import tensorflow as tf
-    import binxent as bx
-    import binxent.tensorflow
-    out = None
-    tensors = tf.constant(y), tf.constant(x)
-    focal = binxent.tensorflow.sigmoid_focal_cross_entropy_with_logits
-    call = lambda: focal(*tensors).numpy().astype(np.float64).mean()
-
-bx.set_num_threads(4)
-want = call()
-signal.signal(signal.SIGALRM, handle)
-start = time.monotonic()
-while time.monotonic() < start + seconds:
-    try:
-        left = random.choice([1, 1, 2, 5])
-        # The first comes during the call, the others while it ends.
-        signal.setitimer(signal.ITIMER_REAL, random.choice([1e-4, 1e-3, 5e-3]) * random.random() + 1e-6, 2e-5)
-        call()
-        left = 0
-    except Interrupt:
-        left = 0
-        ended += 1
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    guard = allocate(4 * n).view(np.float32) if out is None else out  # memory that was the call's
-    guard.fill(7)
-    time.sleep(random.choice([0, 1e-3]))
-    assert (guard == 7).all()
-    assert call() == want
-assert ended > 5, ended
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signal.setitimer")
-@pytest.mark.parametrize("door", ["numpy", "torch", "tensorflow"])
-def test_nothing_is_written_after_an_interrupted_call(interpreter, door):
-    pytest.importorskip(door)
-    interpreter(INTERRUPTS, door, 4 if door == "numpy" else 2)
 
 
 def test_a_call_lasts_until_its_helpers_have_left(set_num_threads, monkeypatch):

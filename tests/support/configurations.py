@@ -240,7 +240,7 @@ class Configuration:
             error = ULPS * Real(info.eps) * np.minimum(sizes, equations.FAR) * abs(weights)
             error = np.where(shown, np.maximum(error, least * np.maximum(abs(weights), 1)), 0)
             # Products and sums that are too large are infinite, though the mean need not be.
-            error[0] = np.where(abs(value[0]) > Real(info.max), np.inf, error[0])
+            error = np.where(abs(value) > Real(info.max), np.inf, error)
             error[0] = np.where(abs(value[0]).sum() > np.finfo(np.float64).max, np.inf, error[0])
             value, error = (np.where(scale > 0, each * scale, 0) for each in (value, error))
             error[1:] += np.where(scale > 0, least, 0)
