@@ -100,4 +100,4 @@ while ended < wanted:
 @pytest.mark.parametrize("door", ["numpy", "torch", "tensorflow"])
 def test_nothing_is_touched_after_an_interrupted_call(interpreter, door):
     pytest.importorskip(door)
-    interpreter(INTERRUPTS, door, {"numpy": 80, "torch": 30, "tensorflow": 40}[door], package=TESTS)
+    interpreter(INTERRUPTS, door, {"numpy": 80, "torch": 30, "tensorflow": 40}[door], package=TESTS, timeout=180)
