@@ -25,6 +25,7 @@ from support.torch_calls import (  # noqa: E402
     each_route,
 )
 
+import binxent as bx  # noqa: E402
 import binxent.torch as door  # noqa: E402
 
 FLOAT64 = ("bce, positives 2.5", "focal 2, balanced", "asymmetric")
@@ -259,3 +260,33 @@ def test_the_loss_has_the_dtype_of_the_input(name, route):
             x, y = data(name, 4, dtype=dtype)
             call = partial(FAMILY[name], weight=torch.rand(4, dtype=target) if target.is_floating_point else None)
             assert {result.dtype for result in derivatives(call, x, y.round().to(target), route=route)} == {dtype}
+
+
+@each_function
+@pytest.mark.parametrize("size", [1, 33, 2048, 2049])
+def test_the_same_bits_wherever_a_tensor_lies(name, size):
+    places = {
+        "as it is": torch.clone,
+        "strided": lambda tensor: torch.stack([tensor, torch.zeros_like(tensor)], -1)[:, 0],
+        "negated by a view": lambda tensor: torch._neg_view(-tensor),
+    }
+
+    def results(x, y, reduction):
+        x = x.detach().requires_grad_()
+        loss = FAMILY[name](x, y, reduction=reduction, label_smoothing=0.1)
+        (0.7 * loss.sum()).backward()
+        return [loss.detach(), x.grad]
+
+    for reduction in ("mean", "sum", "none"):
+        x, y = data(name, size)
+        want = results(x, y, reduction)
+        for place, laid in places.items():
+            close(results(laid(x), y, reduction), want, ulps=0, what=f"input {place}, {reduction}")
+            close(results(x, laid(y), reduction), want, ulps=0, what=f"target {place}, {reduction}")
+
+
+def test_a_small_call_may_have_a_number_for_each_label():
+    x, y = data("bce", 5, 3)
+    numbers = 1.0, 2.0, 3.0
+    got = door.pointwise(bx.BinaryCrossentropy(from_logits=True, pos_weight=numbers), x, y)
+    close(got, derivatives(FAMILY["bce"], x, y, pos_weight=torch.tensor(numbers))[0], ulps=0)

@@ -3,6 +3,7 @@
 import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from binxent._core import formulas
@@ -67,6 +68,11 @@ class Pointwise:
     def plain(self) -> "Pointwise":
         """Return the same for labels that are smoothed already, none of them ignored."""
         return replace(self, label_smoothing=0.0, ignore_label=None)
+
+    @cached_property
+    def has_number_per_label(self) -> bool:
+        """Whether a constant has a number for each label."""
+        return tuple in map(type, self.constants)
 
     @property
     def name(self) -> str:

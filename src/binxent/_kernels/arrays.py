@@ -126,7 +126,7 @@ def compute(loss, arguments, derivatives=(), may_lack_last=True):
     shapes = _resolve(names, may_lack_last, labels.shape, predictions.shape, loss.axis, weight_shape)
     dtype = result_dtype(predictions.dtype) if loss.dtype is None else named_dtype(loss.dtype)
     pointwise = loss.pointwise
-    if tuple in map(type, pointwise.constants):
+    if pointwise.has_number_per_label:
         require_one_per_label(pointwise.constant_names, pointwise.constants, shapes.pred)
     if predictions.size == 0:
         return np.zeros(shapes.samples if loss.reduction == "none" else (), dtype)[()]
@@ -204,7 +204,7 @@ class Elements:
             self._transpose(order)
             label_axis = order.index(len(shape) - 1)
         constants, self.constants = loss.pointwise.constants, None
-        if tuple in map(type, constants):
+        if loss.pointwise.has_number_per_label:
             self.constants = constant_operands(constants, self.predictions.shape, self.real, label_axis)
 
     def _transpose(self, order):

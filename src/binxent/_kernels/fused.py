@@ -16,7 +16,7 @@ from binxent._kernels.compiler import compiled
 from binxent._kernels.operands import KINDS, NOWHERE, address_of
 from binxent._kernels.plan import BLOCK, IGNORE_NAN, IGNORE_NOTHING, IGNORE_NUMBER, NUMBERS, scratch_size
 from binxent._kernels.targets import host
-from binxent._kernels.threads import threads
+from binxent._kernels.threads import room, threads
 from binxent._kernels.values import BITS
 
 
@@ -110,13 +110,7 @@ def fuse(
         value = "each"
     elif not summed:
         value = "none"
-    # A program holds its loss, so no other has its id.
-    key = id(loss), tallied, value, len(derivatives), len(weights), per_label, real
-    program = _programs.get(key)
-    if program is None:
-        if len(_programs) >= MOST_PROGRAMS:
-            _programs.clear()
-        program = _programs[key] = Program(loss, *key[1:-1], KINDS[real])
+    program = _program(loss, tallied, value, len(derivatives), len(weights), per_label, real)
     first, second = (*derivatives, NOWHERE, NOWHERE)[:2]
     fields = []
     for move, where, _ in (*inputs, *weights):
@@ -137,10 +131,53 @@ def fuse(
     return sums, found != 0
 
 
+def fuse_block(loss, predictions, labels, *, real, size, scale=1.0, losses=0, slopes=0):
+    """Run the fused loop of a loss over a single block, at addresses: what `fuse` does, for small arrays.
+
+    Args:
+        loss: The `losses.Pointwise`, without a constant that differs between labels.
+        predictions: Address of contiguous numbers in the working precision, as are the others.
+        labels: Address of the labels.
+        real: Working precision, `SINGLE` or `DOUBLE`.
+        size: How many elements there are, 1 to `BLOCK`.
+        scale: What the slopes are multiplied by.
+        losses: Address to write each element's loss to, or 0.
+        slopes: Address to write the slopes to, or 0.
+
+    Returns:
+        The float64 sum, 0 if losses are written; and whether a label or a probability may have an impossible value, or
+        is NaN.
+    """
+    program = _program(loss, False, "each" if losses else "sum", 1 if slopes else 0, 0, (), real)
+    plan, total = program.room(), ctypes.c_double()
+    program.layout.pack_into(
+        plan, 0, 0, 0, size, size, scale, 0, losses, 0, slopes, 0, 0, program.fixed, 0, predictions, 0, labels
+    )
+    found = compiled_run_of_block()(ctypes.addressof(plan), ctypes.addressof(total), room.of(program.scratch).address)
+    return total.value, found != 0
+
+
+def _program(loss, *choices):
+    """Return the program of a loss for one kind of call: the arguments of `Program`, the working precision the last."""
+    key = id(loss), choices  # a program holds its loss, so no other has its id
+    program = _programs.get(key)
+    if program is None:
+        if len(_programs) >= MOST_PROGRAMS:
+            _programs.clear()
+        program = _programs[key] = Program(loss, *choices[:-1], KINDS[choices[-1]])
+    return program
+
+
 @cache
 def compiled_run():
     """Return the function (plan, sums, scratch) that works through blocks."""
     return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(compiled(blocks.run))
+
+
+@cache
+def compiled_run_of_block():
+    """Return the same function; it keeps Python's lock, which takes longer to get back than a block."""
+    return ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(compiled(blocks.run))
 
 
 @cache
