@@ -2,7 +2,7 @@
 
 import reprlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -155,6 +155,33 @@ def standard_pos_weight(pos_weight: Any) -> float | tuple[float, ...] | None:
     if not np.all((np.asarray(weights) >= 0) & (np.asarray(weights) < np.inf)):
         raise ValueError(f"`pos_weight` must be finite and >= 0; got {pos_weight!r}.")
     return weights if isinstance(weights, tuple) else float(weights)
+
+
+def check_precision(options: Iterable[tuple[str, Any]], dtype: str) -> None:
+    """Refuse options that are infinite, or lose their digits, in the precision in which they are used.
+
+    Args:
+        options: Names and values: numbers, several numbers, or None.
+        dtype: The name of that precision.
+
+    Raises:
+        ValueError: A number is finite and too large, or so close to 0 that it is subnormal, which some compilers take
+            for 0.
+
+    Example:
+        >>> check_precision([("gamma", 2.0), ("margin", 1e-50)], "float64")
+        >>> check_precision([("gamma", 2.0), ("margin", 1e-50)], "float32")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: `margin` must be 0, or of a size from 1.18e-38 to 3.40e+38, to be used in float32; got 1e-50. ...
+    """
+    least, most = np.finfo(dtype).tiny, np.finfo(dtype).max
+    for name, value in options:
+        sizes = np.abs(np.asarray(0.0 if value is None else value, np.float64))
+        if ((sizes > most) & (sizes < np.inf) | (sizes < least) & (sizes > 0)).any():
+            raise ValueError(
+                f"`{name}` must be 0, or of a size from {least:.2e} to {most:.2e}, to be used in {dtype}; got "
+                f"{value!r}. Losses of float64 predictions are computed in float64."
+            )
 
 
 def class_balance(alpha: Any) -> tuple[bool, float]:

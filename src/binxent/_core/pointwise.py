@@ -85,6 +85,12 @@ class Pointwise:
         names = getattr(self.formula_key[0], "constant_names", ())
         return names + tuple(f"constant {k}" for k in range(len(names), len(self.constants)))
 
+    @property
+    def options(self) -> tuple[tuple[str, Any], ...]:
+        """The names and the values of all numbers that the formula is computed with."""
+        constants = zip(self.constant_names, self.constants, strict=True)
+        return *constants, ("label_smoothing", self.label_smoothing), ("epsilon", self.epsilon)
+
 
 def element_part(loss: Any) -> Pointwise:
     """Return the `Pointwise` of a loss.

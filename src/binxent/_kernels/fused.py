@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from binxent._core.options import check_precision
 from binxent._kernels import blocks, loops
 from binxent._kernels.compiler import compiled
 from binxent._kernels.operands import KINDS, NOWHERE, address_of
@@ -31,10 +32,13 @@ class Program:
         scratch: How many bytes of scratch each thread needs.
     """
 
-    def __init__(self, loss, tallied, value, derivatives, weights, per_label, kind):
+    def __init__(self, loss, tallied, value, derivatives, weights, per_label, real):
+        if not tallied:
+            check_precision(loss.options, real.name)
         ignored, smoothing, numbers = loss.ignore_label, loss.label_smoothing, () if tallied else loss.constants
         ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
-        weighted, width = tallied or weights > 0 or ignoring != IGNORE_NOTHING, BITS[kind] // 8
+        weighted, kind = tallied or weights > 0 or ignoring != IGNORE_NOTHING, KINDS[real]
+        width = BITS[kind] // 8
         formula = (None, None) if tallied else (loss.prediction_kind, loss.formula_key)
         per_label = per_label or (False,) * len(numbers)
         written = "each" if value == "sums" else value
@@ -164,7 +168,7 @@ def _program(loss, *choices):
     if program is None:
         if len(_programs) >= MOST_PROGRAMS:
             _programs.clear()
-        program = _programs[key] = Program(loss, *choices[:-1], KINDS[choices[-1]])
+        program = _programs[key] = Program(loss, *choices)
     return program
 
 

@@ -14,7 +14,7 @@ from jax.core import Tracer
 from binxent import losses
 from binxent._core import masking
 from binxent._core.dtypes import compute_dtype
-from binxent._core.options import class_balance, numbers
+from binxent._core.options import check_precision, class_balance, numbers
 from binxent._core.pointwise import element_part
 from binxent._core.refusals import refusal
 from binxent._core.shapes import require_one_per_label, require_same_shape
@@ -121,6 +121,8 @@ def _evaluate(loss, predictions, labels, formula_key=None, constants=None, name=
         raise TypeError(f"`labels` must be real; got {labels.dtype}.")
     require_same_shape("labels", labels.shape, name, predictions.shape)
     constants = loss.constants if constants is None else constants
+    known = replace(loss, constants=tuple(0.0 if isinstance(c, Tracer) else c for c in constants))
+    check_precision(known.options, compute_dtype(predictions.dtype).name)
     constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
     # Numbers are arguments: another pos_weight compiles nothing anew.
     static = replace(loss, formula_key=formula_key or loss.formula_key, constants=())

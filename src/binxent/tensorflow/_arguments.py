@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from binxent import losses
-from binxent._core.options import numbers
+from binxent._core.options import check_precision, numbers
 from binxent._core.refusals import is_masked, refusal
 
 TensorLike: TypeAlias = tf.Tensor | tf.Variable | tf.RaggedTensor | ArrayLike
@@ -33,12 +33,14 @@ def as_tensor(name, values) -> Any:
     return tensor
 
 
-def as_pos_weight(values) -> Any:
+def as_pos_weight(values, predictions) -> Any:
     """Return the weight of positives as constants, a number or a tuple of numbers, or as a floating tensor.
+
+    A tensor in a graph is not checked, unless it is constant: its values are known only when the graph runs.
 
     Raises:
         TypeError: `values` are not real numbers.
-        ValueError: A value is negative or not finite.
+        ValueError: A value is negative or not finite, in its own precision or in that of the predictions.
     """
     if isinstance(values, (list, tuple)) and any(map(_is_tensor, values)):
         values = tf.stack([tf.convert_to_tensor(each, tf.float32) for each in values])
@@ -48,9 +50,10 @@ def as_pos_weight(values) -> Any:
             return losses.BinaryCrossentropy(pos_weight=weights).pos_weight
         values = tf.constant(weights)
     tensor = as_tensor("pos_weight", values)
-    if tf.executing_eagerly():
-        seen: Any = np.ravel(tensor.numpy())
-        losses.BinaryCrossentropy(pos_weight=seen)  # refuses impossible weights
+    seen: Any = tensor.numpy() if tf.executing_eagerly() else tf.get_static_value(tensor)
+    if seen is not None:
+        losses.BinaryCrossentropy(pos_weight=np.ravel(seen))  # refuses impossible weights
+        check_precision([("pos_weight", seen)], "float64" if predictions.dtype == tf.float64 else "float32")
     return tensor if tensor.dtype.is_floating else tf.cast(tensor, tf.float32)
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from binxent._core import masking
 from binxent._core.formulas import HUGE, LINEAR, NEAR_ZERO, in_label, unweighted_bce
+from binxent._core.options import check_precision
 from binxent.losses import Pointwise
 from binxent.tensorflow import _eager, _maths
 from binxent.tensorflow import _ops as operations
@@ -262,6 +263,7 @@ def _read(loss, x, y):
 def _formula_value(variant, loss, order, x, y, pos_weight=None, upstream=None):
     dtype = x.dtype
     x, y, valid = _read(loss, x, y)
+    check_precision(loss.options, x.dtype.name)
     constants = tuple(tf.constant(constant, x.dtype) for constant in loss.constants)
     if pos_weight is not None:
         constants = (tf.cast(pos_weight, x.dtype),)

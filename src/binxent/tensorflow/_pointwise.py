@@ -71,7 +71,7 @@ def _elementwise(loss, predictions, labels, pos_weight, names):
         raise TypeError(f"`{names[1]}` must be floating; got {predictions.dtype.name}. {first} come first.")
     labels = in_the_same_shape(names, labels, predictions)
     if pos_weight is not None:
-        pos_weight = as_pos_weight(pos_weight)
+        pos_weight = as_pos_weight(pos_weight, predictions)
         if not tf.is_tensor(pos_weight):
             loss, pos_weight = loss.with_pos_weight(pos_weight), None
         else:

@@ -12,6 +12,7 @@ import torch
 from binxent._core import masking
 from binxent._core.formulas import HUGE, LINEAR, NEAR_ZERO, build_formulas, in_label, unweighted_bce
 from binxent.losses import Pointwise
+from binxent.torch._options import check_precision
 from binxent.torch._private import has_tangent, is_differentiated_by_transform, nested_tangents, transforms_active
 
 SINGLE_ONLY = ("mps",)  # devices without float64
@@ -98,6 +99,7 @@ def _read(loss, operands):
     """Mask and smooth inputs and targets, in the precision to compute in; return where entries take part, too."""
     input, target, weight, _ = operands
     dtype = compute_dtype(input.dtype)
+    check_precision(str(dtype).removeprefix("torch."), *loss.values())
     x, y = input.to(dtype), target.to(dtype)
     # Finite entries stay even if their weight is 0: they cost 0, but their derivative in the weight is their loss.
     valid = None if weight is None else (weight != 0) | (x.isfinite() & y.isfinite())

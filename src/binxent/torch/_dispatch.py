@@ -72,6 +72,9 @@ def evaluate(loss, operands, kind="mean", process_group=None):
             return differentiable(input, (loss, operands, reduction))
         return _by_kernels(loss, operands, reduction)[0]
     _check_layouts(operands)
+    pos_weight = operands.pos_weight
+    if type(pos_weight) in PLAIN_TENSORS and pos_weight.is_cpu and has_no_transform():
+        check_pos_weight(pos_weight, composite.compute_dtype(input.dtype))
     return composite.compute(loss, operands, reduction)
 
 
@@ -216,7 +219,7 @@ def _by_kernels(loss, operands, reduction, slope=False):
     input, target, weight, pos_weight = operands
     kind, process_group, dtype = reduction
     if pos_weight is not None and input.is_cpu:
-        check_pos_weight(pos_weight)
+        check_pos_weight(pos_weight, composite.compute_dtype(input.dtype))
     driver = driver_of(input)
     if kind == "weighted_mean" and weight is not None:
         divisor = driver.tally(loss, target, weight)

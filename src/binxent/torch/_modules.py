@@ -310,5 +310,5 @@ def _pos_weight(pos_weight):
         return tensor_of_pos_weight(pos_weight, torch.get_default_dtype(), None)
     check_tensor("pos_weight", pos_weight)
     if type(pos_weight) in PLAIN_TENSORS and pos_weight.is_cpu and has_no_transform():
-        check_pos_weight(pos_weight)
+        check_pos_weight(pos_weight, torch.float64)
     return pos_weight

@@ -107,25 +107,42 @@ def tensor_of_pos_weight(pos_weight: Any, dtype: torch.dtype, device: torch.devi
     return torch.tensor(array.tolist(), dtype=dtype, device=device)
 
 
-def check_pos_weight(pos_weight: torch.Tensor) -> None:
+def check_pos_weight(pos_weight: torch.Tensor, dtype: torch.dtype) -> None:
     """Refuse a tensor on a CPU with values that no `pos_weight` may have, once until it changes.
 
+    Args:
+        pos_weight: The tensor.
+        dtype: The precision to compute in.
+
     Raises:
-        ValueError: A number is negative or not finite.
+        ValueError: A number is negative or not finite, in its own precision or in that.
     """
     place, version = id(pos_weight), None if pos_weight.is_inference() else pos_weight._version
     known = _checked.get(place)
-    if known is not None and known[0]() is pos_weight and known[1] == version:
+    if known is not None and known[0]() is pos_weight and known[1:] == (version, dtype):
         return
     values = pos_weight.detach()
     values = values if values.is_floating_point() else values.double()
     if values.numel() and not (values.min().item() >= 0 and values.max().item() < math.inf):
         found = f"values from {values.min().item():.9g} to {values.max().item():.9g}"
         raise ValueError(NOT_POSITIVE.format(found if values.dim() else f"{values.item():.9g}"))
-    _checked[place] = weakref.ref(pos_weight, lambda _: _checked.pop(place, None)), version
+    if values.dtype is torch.float64 and dtype is torch.float32:
+        options.check_precision([("pos_weight", values.numpy())], "float32")
+    _checked[place] = weakref.ref(pos_weight, lambda _: _checked.pop(place, None)), version, dtype
 
 
-_checked: dict[int, tuple[weakref.ref[torch.Tensor], int | None]] = {}
+@constant_when_compiled
+def check_precision(dtype: str, *values: Any) -> None:
+    """Refuse the options of a `losses.Pointwise`, given by its values, that do not fit into a precision."""
+    return _check_precision(losses.Pointwise(*values), dtype)
+
+
+@functools.lru_cache(maxsize=256)
+def _check_precision(loss, dtype):
+    options.check_precision(loss.options, dtype)
+
+
+_checked: dict[int, tuple[weakref.ref[torch.Tensor], int | None, torch.dtype]] = {}
 
 
 def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
@@ -196,6 +213,7 @@ def asymmetric_loss_of(gamma_neg, gamma_pos, label_smoothing, clip=None, ignore_
     clip = clip or 0.0
     if not 0 <= clip < 1:
         raise ValueError(f"`clip` must lie in [0, 1), or be None for 0; got {clip!r}.")
+    options.check_precision([("clip", clip)], "float32")  # the loss itself calls it a margin
     loss = losses.AsymmetricCrossentropy(gamma_pos, gamma_neg, clip, True, label_smoothing, ignore_label=ignore_index)
     return loss.pointwise
 

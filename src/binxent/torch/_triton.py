@@ -20,6 +20,7 @@ import triton
 import triton.language as tl
 
 from binxent._core import formulas
+from binxent._core.options import check_precision
 from binxent.torch import _triton_maths
 from binxent.torch._composite import compute_dtype
 from binxent.torch._triton_layout import layout, like, strided_operands
@@ -233,12 +234,14 @@ class Specialization(NamedTuple):
 
 
 @lru_cache
-def specialization(loss):
-    """Return the specialization for a loss.
+def specialization(loss, real=None):
+    """Return the specialization for a loss, whose options must fit into the precision to compute in.
 
     Zeros and ones are compiled in, because they save work. Other numbers are arguments, so that a number that changes
     from step to step does not compile the kernel anew.
     """
+    if real is not None:
+        check_precision(loss.options, str(real).removeprefix("torch."))
     epsilon, smoothing, ignored = loss.epsilon or 0.0, loss.label_smoothing, loss.ignore_label
     ignore = "nothing" if ignored is None else "nan" if ignored != ignored else "number"
     numbers = [0.0 if isinstance(constant, tuple) else float(constant) for constant in loss.constants]
@@ -308,7 +311,7 @@ def fuse(
     value = like(input, found, dtype) if elementwise else torch.empty((), dtype=dtype, device=input.device)
     slopes = like(input, found, input.dtype) if slope else None
     launch(
-        specialization(loss),
+        specialization(loss, compute_dtype(input.dtype)),
         (x, y, w, tuple(c) if any(c) else None),
         found,
         compute_dtype(input.dtype),
