@@ -1,7 +1,10 @@
 """Numbers of float64 beside predictions in float32: none is lost, or overflows, without a word."""
 
+import re
+
 import numpy as np
 import pytest
+from support.compare import close
 from support.peers import bx_jax, bx_tf, bx_torch, by_torch, jax, tf, torch
 
 import binxent as bx
@@ -73,3 +76,60 @@ def test_options_are_checked_in_torch_whatever_computes_the_loss():
         bx_torch.pointwise(OPTIONS["epsilon_1"], torch.tensor(LOGITS), torch.tensor(LABELS, requires_grad=True))
     with pytest.raises(ValueError, match="`clip` must be 0, or of a size"):
         bx_torch.asymmetric_loss(torch.tensor(LOGITS), torch.tensor(LABELS), clip=1e-50)
+
+
+WEIGHTS = [1e-50, 1e-40, 1e39, 1e300, np.float32(1e-40), np.float32(3e38)]
+MEAN = bx.BinaryCrossentropy(True, axis=(), reduction="mean_with_sample_weight")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [*WEIGHTS, 1e-320, 1e308], ids=str)
+def test_a_mean_by_weight_depends_on_the_ratios_of_weights_alone(size, dtype):
+    x, y, ratios = np.array([0.5, -1.0, 2.0], dtype), np.array([1.0, 0.0, 1.0]), np.array([1.0, 0.5, 0.25])
+    want = bx.value_and_grad(MEAN, y, x, ratios)
+    close(bx.value_and_grad(MEAN, y, x, ratios * size), want, 1e-5 if size == 1e-320 else 1e-6)
+    close(MEAN(y, x[:, None], ratios * size), want[0], 1e-5)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean", "none"])
+def test_weights_of_float64_keep_their_size_beside_float32(reduction):
+    x, y = np.float32([1e-30, 40, -np.inf]), np.float32([0.5, 1, 0])
+    loss = bx.BinaryCrossentropy(True, axis=(), reduction=reduction, dtype="float64")
+    for weight in ([1e-50, 1e-60, 1e-70], [1e50, 1e60, 1e70], [1.0, 1e-50, 1e50]):
+        want = bx.value_and_grad(loss, y, x.astype(float), weight)
+        close(bx.value_and_grad(loss, y, x, weight)[0], want[0], 1e-6)
+    wrong = np.float32([np.inf])
+    assert bx.BinaryCrossentropy(True, reduction=reduction)([0.0], wrong, [1e-50]) == np.inf  # not hidden
+
+
+@pytest.mark.parametrize("weight", [np.inf, np.nan])
+def test_what_an_ignored_entry_weighs_does_not_matter(weight):
+    x, y, weights = np.float32([0.5, 0.25]), np.array([1.0, -1.0]), np.array([1.0, weight])
+    for reduction in ("mean_with_sample_weight", "sum", "mean", "none"):
+        loss = bx.BinaryCrossentropy(True, axis=(), reduction=reduction, ignore_label=-1)
+        close(bx.value_and_grad(loss, y, x, weights), bx.value_and_grad(loss, y, x, [1.0, 1.0]), ulps=0)
+        masked = np.ma.array([1.0, 1.0], mask=[False, True])
+        close(bx.value_and_grad(loss, masked, x, weights), bx.value_and_grad(loss, masked, x), ulps=0)
+    with pytest.raises(ValueError, match="infinite weight"):
+        MEAN([1.0, 0.0], x, [1.0, np.inf])
+
+
+@pytest.mark.parametrize("label", [1 + 1e-9, np.nextafter(1, 2), -1e-50, -5e-324])
+def test_a_label_of_float64_is_compared_in_float64(label):
+    found = f"from 1 to {float(label)!r}" if label > 1 else f"from {label:.9g} to 1"
+    with pytest.raises(ValueError, match=re.escape(f"1 of 2 outside, {found}. Map")):
+        MEAN(np.array([1.0, label]), np.zeros(2, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("ignored", "other"), [(2**24 + 1, np.int64(2**24)), (2**24 + 1, 2.0**24), (0.5, 0.5 + 1e-12), (1, 1 - 1e-12)]
+)
+def test_only_the_very_label_is_ignored(ignored, other):
+    loss, x = bx.BinaryCrossentropy(True, axis=(), reduction="none", ignore_label=ignored), np.zeros(2, np.float32)
+    labels = np.array([other, ignored])
+    if other > 1:
+        with pytest.raises(ValueError, match="1 of 1 outside"):
+            loss(labels, x)
+    else:
+        close(loss(labels, x), np.float32([np.log(2), 0]))
+        close(bx.value_and_grad(loss, labels, x, [3.0, 1.0])[0], np.float32([3 * np.log(2), 0]))

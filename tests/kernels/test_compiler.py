@@ -22,6 +22,7 @@ TARGETS = {
     "NEON on macOS": ("arm64-apple-darwin", "apple-m1", "+neon", r"fmla\.4s\s+v\d+"),
 }
 CALL = re.compile(r"^\s+(?:call[ql]?|bl|b|jmp[ql]?)\s+(?!\*|\.L|L|\w+$(?<=x\d)|\w+$(?<=x\d\d))(\S+)", re.M)
+WEIGHING = [("float", "float", False), ("float", "double", True), ("double", "double", False)]
 EVERYTHING = [
     (loops.evaluate, "logit", (formulas.unweighted_bce,), "sum", 1, (), False, False, "float"),
     (loops.evaluate, "probability", (formulas.focal, "any"), "each", 2, (False, True, False), True, True, "double"),
@@ -30,7 +31,9 @@ EVERYTHING = [
     (loops.evaluate, None, None, "sum", 0, (), True, False, "float"),
     (blocks.run,),
     (blocks.end,),
-    *((code, kind) for code in (blocks.weigh, blocks.add_up) for kind in ("float", "double")),
+    *((blocks.weigh, *choices) for choices in WEIGHING),
+    *((blocks.add_up, kind) for kind in ("float", "double")),
+    (movers.gather, "float64", "float", True),
     *((movers.gather, dtype, kind) for dtype in movers.STORAGE for kind in ("float", "double")),
     *((movers.scatter, f"{kind}{bits}", "double") for kind, bits in (("float", 16), ("bfloat", 16), ("float", 32))),
 ]  # fmt: skip

@@ -33,9 +33,22 @@ def as_float64(values: Any) -> np.ndarray:
     return np.asarray(values, np.float64)
 
 
-def any_infinite(values: Any, read: Callable[[Any], np.ndarray] = as_float64) -> bool:
-    """Return whether a value is infinite; `read` is that of `range_error`."""
-    return any(np.isinf(read(values[index])).any() for index in blocks(values.shape))
+def counted(
+    values: Any, hiding: Sequence[tuple[Any, float | None]], read: Callable[[Any], np.ndarray] = as_float64
+) -> Iterator[np.ndarray]:
+    """Return the values that count, block by block; the arguments are those of `range_error`."""
+    hiding = [(array, number) for array, number in hiding if number is not None]
+    for index in blocks(values.shape):
+        numbers = read(values[index])
+        hidden = [_equal(read(array[index]), number) for array, number in hiding]
+        yield numbers[~np.logical_or.reduce(hidden)] if hidden else numbers
+
+
+def any_infinite(
+    values: Any, hiding: Sequence[tuple[Any, float | None]] = (), read: Callable[[Any], np.ndarray] = as_float64
+) -> bool:
+    """Return whether a value that counts is infinite; the arguments are those of `range_error`."""
+    return any(np.isinf(numbers).any() for numbers in counted(values, hiding, read))
 
 
 def range_error(
@@ -61,12 +74,7 @@ def range_error(
         refuse_nan: Whether NaN counts as outside, too.
     """
     outside, total, least, most = 0, 0, math.inf, -math.inf
-    hiding = [(array, number) for array, number in hiding if number is not None]
-    for index in blocks(values.shape):
-        numbers = read(values[index])
-        hidden = [_equal(read(array[index]), number) for array, number in hiding]
-        if hidden:
-            numbers = numbers[~np.logical_or.reduce(hidden)]
+    for numbers in counted(values, hiding, read):
         total += numbers.size
         low, high = np.fmin.reduce(numbers, None, initial=math.inf), np.fmax.reduce(numbers, None, initial=-math.inf)
         least, most = min(least, low), max(most, high)
@@ -78,7 +86,7 @@ def range_error(
         return None
     if least > most:  # every value is NaN
         least = most = math.nan
-    counts = {"outside": outside, "total": total, "least": f"{least:.9g}", "most": f"{most:.9g}"}
+    counts = {"outside": outside, "total": total, "least": _shown(least), "most": _shown(most)}
     found = error(message.format(**counts))
     found.counts = counts  # pyright: ignore[reportAttributeAccessIssue]
     return found
@@ -86,6 +94,12 @@ def range_error(
 
 def _equal(values, number):
     return np.isnan(values) if math.isnan(number) else values == number
+
+
+def _shown(number):
+    """Return a number with nine digits, or with all of them if it lies outside of [0, 1] and would not seem to."""
+    text = f"{number:.9g}"
+    return repr(float(number)) if number > 1 >= float(text) else text
 
 
 def renamed(error: Exception, arguments: Mapping[str, tuple[str, str]]) -> Exception:

@@ -6,11 +6,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from binxent._core.array_likes import ABOUT_LABELS, as_numbers, as_predictions, check_range
-from binxent._core.dtypes import DTYPES, compute_dtype, is_readable, named_dtype, result_dtype, rounded
+from binxent._core.dtypes import DOUBLE, DTYPES, compute_dtype, is_readable, named_dtype, result_dtype, rounded
 from binxent._core.ranges import any_infinite
+from binxent._core.sample_weights import is_extreme, scaled, sizes
 from binxent._core.shapes import require_one_per_label, require_same_shape, resolve
 from binxent._kernels.fused import fuse
-from binxent._kernels.operands import NOWHERE, constant_operands, describe, gather, scatter
+from binxent._kernels.operands import (
+    NOWHERE,
+    constant_operands,
+    describe,
+    gather,
+    gather_labels,
+    reads_exactly,
+    scatter,
+)
 
 MOST_WORK = 10_000  # steps, some 0.1 ms
 ABOUT_PREDICTIONS = "If these are logits, pass from_logits=True."
@@ -177,6 +186,8 @@ class Elements:
         weights: Arrays whose product weighs each element, `visible` included; 0 hides it.
         some_left_out: Whether some elements may not count in a mean, masked or ignored.
         size: Number of elements.
+        real: Working precision.
+        is_checked: Whether all values are known to be possible, and weights in the range of the working precision.
         by_sample: Whether there is a sum for each sample; the axes to average over then come last.
     """
 
@@ -190,22 +201,22 @@ class Elements:
         self.labels, self.predictions, self.derivatives = labels, predictions, derivatives
         self.visible = _visible(masks, shapes) if masks else []
         self.weights = [] if weight is None else [np.broadcast_to(weight.reshape(shapes.weight), shape)]
-        self.weights += self.visible
+        if self.visible:  # whatever a masked entry weighs, infinity and NaN included
+            self.weights = [np.where(*self.visible, each, np.zeros((), each.dtype)) for each in self.weights]
+        self.weights = self.weights or self.visible
         self.size = predictions.size
         self.real = compute_dtype(predictions.dtype)
         self.some_left_out = bool(self.visible) or loss.ignore_label is not None
         self.by_sample = shapes.per_sample > 1 and (
             loss.reduction == "none" or (loss.reduction == "sum" and self.some_left_out)
         )
-        self.row, label_axis = self.size, -1
+        self.row, self.label_axis, self.is_checked = self.size, -1, False
         if self.by_sample:
             self.row = shapes.per_sample
             order = [axis for axis in range(len(shape)) if axis not in axes] + list(axes)
             self._transpose(order)
-            label_axis = order.index(len(shape) - 1)
-        constants, self.constants = loss.pointwise.constants, None
-        if loss.pointwise.has_number_per_label:
-            self.constants = constant_operands(constants, self.predictions.shape, self.real, label_axis)
+            self.label_axis = order.index(len(shape) - 1)
+        self.constants = self._constants()
 
     def _transpose(self, order):
         self.labels, self.predictions = self.labels.transpose(order), self.predictions.transpose(order)
@@ -219,38 +230,62 @@ class Elements:
 
     def run(self, weights, scale=1.0, losses=None):
         """Sum the weighted losses; write the derivatives times scale, and each loss to `losses`."""
-        return self._fuse(
-            weights,
-            scale=scale,
-            constants=self.constants,
-            losses=NOWHERE if losses is None else describe(losses, self.real, scatter),
-            derivatives=[describe(array, self.real, scatter) for array in self.derivatives],
-        )
+        return self._fuse(weights, scale=scale, losses=losses)
 
-    def _fuse(self, weights, **options):
+    def _fuse(self, weights, *, scale=1.0, losses=None, tallied=False):
         real = self.real
+        exact, compares_labels = reads_exactly(weights, self.labels.dtype, self.loss.ignore_label, real)
+        factors = [*weights, self.labels] if compares_labels else weights
         sums, suspicious = fuse(
             self.loss.pointwise,
             describe(self.predictions, real, gather),
-            describe(self.labels, real, gather),
-            [describe(weight, real, gather) for weight in weights],
+            describe(self.labels, real, gather_labels),
+            [describe(factor, DOUBLE if exact else real, gather) for factor in factors],
             real=real,
             size=self.size,
             row=self.row,
-            **options,
+            scale=scale,
+            constants=self.constants,
+            losses=NOWHERE if losses is None else describe(losses, real, scatter),
+            derivatives=() if tallied else [describe(array, real, scatter) for array in self.derivatives],
+            tallied=tallied,
+            exact=exact,
         )
-        if suspicious:
-            self._check_values(weights)
+        if suspicious and not self.is_checked:
+            hiding = self._check_values(weights)
+            if weights and is_extreme(sizes(*weights, hiding), 8 * real.itemsize):
+                weights = self._in_range(weights, hiding)
+                return self._fuse(weights, scale=scale, losses=losses, tallied=tallied)
         return sums
 
+    def _in_range(self, weights, hiding):
+        """Prepare to compute in float64, a mean by weight with weights up to 1; return the weights."""
+        self.real, self.is_checked = DOUBLE, True
+        self.constants = self._constants()
+        if self.loss.reduction != "mean_with_sample_weight":
+            return weights
+        self.weights = [scaled(*weights, sizes(*weights, hiding)[1])]
+        return self.weights
+
+    def _constants(self):
+        if not self.loss.pointwise.has_number_per_label:
+            return None
+        return constant_operands(self.loss.pointwise.constants, self.predictions.shape, self.real, self.label_axis)
+
     def _check_values(self, weights):
-        """Raise the error that says which values are impossible, if any is; NaN is suspicious only."""
-        if any(map(any_infinite, weights)):
+        """Raise the error that says which values are impossible, if any is; NaN is suspicious only.
+
+        Returns:
+            Which weights do not count, as `range_error` takes it.
+        """
+        hiding = [(self.labels, self.loss.ignore_label)]
+        if any(any_infinite(weight, hiding) for weight in weights):
             raise ValueError("`sample_weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
-        hiding = [(self.labels, self.loss.ignore_label), *((weight, 0) for weight in weights)]
-        check_range(self.names[0], self.labels, hiding, ABOUT_LABELS)
+        hidden = [*hiding, *((weight, 0) for weight in weights)]
+        check_range(self.names[0], self.labels, hidden, ABOUT_LABELS)
         if not self.loss.from_logits:
-            check_range(self.names[1], self.predictions, hiding, ABOUT_PREDICTIONS)
+            check_range(self.names[1], self.predictions, hidden, ABOUT_PREDICTIONS)
+        return hiding
 
 
 def _visible(masks, shapes):

@@ -5,6 +5,7 @@ precision, calls the loop of the formula, and scatters the results. Every sum ha
 the same bits on any number of threads.
 """
 
+from binxent._core.sample_weights import MOST
 from binxent._kernels.builder import INDEX, Builder
 from binxent._kernels.plan import (
     ACTIVE,
@@ -41,7 +42,7 @@ from binxent._kernels.values import BITS
 def run(target: Target, name: str) -> str:
     """Return the code of the function (plan, sums, scratch) that works through blocks, on several threads at once.
 
-    It returns 0 if all labels, probabilities and weights are possible values.
+    It returns 0 if all labels and probabilities are possible values, and no weight is extreme.
     """
     b = Builder(target, name, 3)
     plan, sums, scratch = b.arguments
@@ -166,16 +167,25 @@ def end(target: Target, name: str) -> str:
     return b.give_back()
 
 
-def weigh(target: Target, name: str, kind: str) -> str:
+def weigh(target: Target, name: str, kind: str, factor_kind: str, has_own_labels: bool) -> str:
     """Return the code of the function (plan, table, start, count, scratch) that makes the weights of a block.
 
-    They are the products of all factors, and 0 where the label is ignored. It returns whether a factor is infinite.
+    They are the products of all factors, and 0 where the label is ignored. It returns whether a factor has a size
+    whose products may leave the range of the working precision; infinity has.
+
+    Args:
+        target: What code is made for.
+        name: A name for the function.
+        kind: Working precision.
+        factor_kind: Precision of the factors.
+        has_own_labels: Whether the labels come once more, after the factors and in their precision, to be compared.
     """
     b = Builder(target, name, 5)
     plan, table, start, count, scratch = b.arguments
-    lanes, width = b.lanes(kind), b.number(INDEX, BITS[kind] // 8)
+    lanes, width = b.lanes(kind), b.number(INDEX, BITS[factor_kind] // 8)
     weights, labels = b.load(INDEX, table, WEIGHT), b.load(INDEX, table, LABEL)
-    infinite = b.variable(0)
+    label_kind, most = factor_kind if has_own_labels else kind, MOST[BITS[kind]]
+    extreme = b.variable(0)
 
     def each(body):
         whole = count - count % lanes
@@ -194,17 +204,19 @@ def weigh(target: Target, name: str, kind: str) -> str:
         here = _input(b, factors, k, start, count, scratch, width)
 
         def multiply(i, lanes):
-            factor = b.load(kind, here, i, lanes)
-            found = b.any_of(b.intrinsic("fabs", factor) == float("inf"))
-            infinite.value = infinite.value | found
-            b.store(b.load(kind, weights, i, lanes) * factor, weights, i)
+            factor = b.load(factor_kind, here, i, lanes)
+            size = b.intrinsic("fabs", factor)
+            extreme.value = extreme.value | b.any_of((size > most) | ((size < 1 / most) & (factor != 0)))
+            b.store((b.load(kind, weights, i, lanes).to(factor_kind) * factor).to(kind), weights, i)
 
         each(multiply)
-    ignoring, ignored = b.load(INDEX, plan, IGNORING), b.load("double", plan, IGNORED).to(kind)
+    ignoring, ignored = b.load(INDEX, plan, IGNORING), b.load("double", plan, IGNORED).to(label_kind)
+    if has_own_labels:
+        labels = _input(b, factors, b.load(INDEX, plan, FACTORS), start, count, scratch, width)
 
     def without(is_ignored):
         def hide(i, lanes):
-            label, weight = b.load(kind, labels, i, lanes), b.load(kind, weights, i, lanes)
+            label, weight = b.load(label_kind, labels, i, lanes), b.load(kind, weights, i, lanes)
             b.store(b.select(is_ignored(label), weight.like(0), weight), weights, i)
 
         each(hide)
@@ -213,7 +225,7 @@ def weigh(target: Target, name: str, kind: str) -> str:
         without(lambda label: label == b.spread(ignored, label.lanes, 1))
     with b.when(ignoring == IGNORE_NAN):
         without(lambda label: label != label)
-    return b.give_back(infinite.value)
+    return b.give_back(extreme.value)
 
 
 def add_up(target: Target, name: str, kind: str) -> str:

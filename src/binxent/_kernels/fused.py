@@ -32,28 +32,29 @@ class Program:
         scratch: How many bytes of scratch each thread needs.
     """
 
-    def __init__(self, loss, tallied, value, derivatives, weights, per_label, real):
+    def __init__(self, loss, tallied, value, derivatives, weights, per_label, real, exact):
         if not tallied:
             check_precision(loss.options, real.name)
         ignored, smoothing, numbers = loss.ignore_label, loss.label_smoothing, () if tallied else loss.constants
         ignoring = IGNORE_NOTHING if ignored is None else IGNORE_NAN if ignored != ignored else IGNORE_NUMBER
         weighted, kind = tallied or weights > 0 or ignoring != IGNORE_NOTHING, KINDS[real]
-        width = BITS[kind] // 8
+        factor_kind = "double" if exact else kind
+        has_own_labels, width = exact and ignoring == IGNORE_NUMBER, BITS[kind] // 8
         formula = (None, None) if tallied else (loss.prediction_kind, loss.formula_key)
         per_label = per_label or (False,) * len(numbers)
         written = "each" if value == "sums" else value
         functions = (
             compiled(loops.evaluate, *formula, written, derivatives, per_label, weighted, smoothing != 0, kind),
-            compiled(blocks.weigh, kind) if weighted else 0,
+            compiled(blocks.weigh, kind, factor_kind, has_own_labels) if weighted else 0,
             compiled(blocks.add_up, kind) if value == "sums" else 0,
         )
         target, inputs = host(), 2 + sum(per_label)
         step = target.vector_bits // BITS[kind] * target.parts
         numbers = [0.0 if varies else number for number, varies in zip(numbers, per_label, strict=True)]
-        self.loss, self.scratch = loss, scratch_size(sum(per_label), width)
+        self.loss, self.scratch = loss, scratch_size(sum(per_label), width, BITS[factor_kind] // 8)
         self.fixed = struct.pack(
             f"=9q{4 + len(numbers)}d",
-            width, step, *functions, ignoring, inputs, weights, NUMBERS + len(numbers),
+            width, step, *functions, ignoring, inputs, weights - has_own_labels, NUMBERS + len(numbers),
             1 - smoothing, smoothing / 2, loss.epsilon or 0.0, ignored or 0.0, *numbers,
         )  # fmt: skip
         self.layout = struct.Struct(f"=4qd6q{len(self.fixed)}s{2 * (inputs + weights)}q")
@@ -80,6 +81,7 @@ def fuse(
     tallied=False,
     summed=True,
     most_threads=None,
+    exact=False,
 ):
     """Run the fused loop of a loss over operands of one shape, which a door has described.
 
@@ -99,10 +101,12 @@ def fuse(
         tallied: Whether to add up the weights, where the label is not ignored, instead of the losses.
         summed: Whether the sums are wanted; if losses are written, there are none.
         most_threads: How many threads the door allows, or None.
+        exact: Whether the weights were described for float64 instead; after them come the labels once more, also for
+            float64, if one of them is to be ignored that is a number.
 
     Returns:
-        The float64 sums, if any are wanted; and whether a label, probability or weight may have an impossible value, or
-        is NaN.
+        The float64 sums, if any are wanted; and whether a label or probability may have an impossible value, or is NaN,
+        or a weight is so large or small that the working precision may not do.
     """
     if not constants or tallied:
         per_label, inputs = (), (predictions, labels)
@@ -114,7 +118,7 @@ def fuse(
         value = "each"
     elif not summed:
         value = "none"
-    program = _program(loss, tallied, value, len(derivatives), len(weights), per_label, real)
+    program = _program(loss, tallied, value, len(derivatives), len(weights), per_label, real, exact)
     first, second = (*derivatives, NOWHERE, NOWHERE)[:2]
     fields = []
     for move, where, _ in (*inputs, *weights):
@@ -152,7 +156,7 @@ def fuse_block(loss, predictions, labels, *, real, size, scale=1.0, losses=0, sl
         The float64 sum, 0 if losses are written; and whether a label or a probability may have an impossible value, or
         is NaN.
     """
-    program = _program(loss, False, "each" if losses else "sum", 1 if slopes else 0, 0, (), real)
+    program = _program(loss, False, "each" if losses else "sum", 1 if slopes else 0, 0, (), real, False)
     plan, total = program.room(), ctypes.c_double()
     program.layout.pack_into(
         plan, 0, 0, 0, size, size, scale, 0, losses, 0, slopes, 0, 0, program.fixed, 0, predictions, 0, labels
@@ -162,7 +166,7 @@ def fuse_block(loss, predictions, labels, *, real, size, scale=1.0, losses=0, sl
 
 
 def _program(loss, *choices):
-    """Return the program of a loss for one kind of call: the arguments of `Program`, the working precision the last."""
+    """Return the program of a loss for one kind of call: the arguments of `Program`."""
     key = id(loss), choices  # a program holds its loss, so no other has its id
     program = _programs.get(key)
     if program is None:

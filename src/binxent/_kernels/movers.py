@@ -18,13 +18,20 @@ def _same(x: Value) -> Value:
     return x
 
 
-def gather(target: Target, name: str, dtype: str, kind: str) -> str:
-    """Return the code of the function (where, start, count, block) that brings elements from start on into a block."""
+def gather(target: Target, name: str, dtype: str, kind: str, bounded: bool = False) -> str:
+    """Return the code of the function (where, start, count, block) that brings elements from start on into a block.
+
+    With `bounded`, a number outside of [0, 1] is not rounded to 0 or 1, for a range check in the working precision.
+    """
     storage, signed, decode, _ = STORAGE[dtype]
 
     def move(b, address, index, block, done, lanes):
-        stored = b.load(storage, address, index, lanes)
-        b.store(decode(stored).to(kind, signed=signed), block, done)
+        exact = decode(b.load(storage, address, index, lanes))
+        x = exact.to(kind, signed=signed)
+        if bounded:
+            x = b.select((exact > 1) & (x == 1), x.like(2), x)
+            x = b.select((exact < 0) & (x == 0), x.like(-1), x)
+        b.store(x, block, done)
 
     return _mover(target, name, storage, kind, move)
 

@@ -20,6 +20,13 @@ def gather(dtype, real):
     return compiled(movers.gather, dtype, KINDS[real])
 
 
+def gather_labels(dtype, real):
+    """As `gather`; labels outside of [0, 1] stay outside when they are rounded."""
+    if dtype == "float64" and real == np.float32:
+        return compiled(movers.gather, dtype, KINDS[real], True)
+    return gather(dtype, real)
+
+
 def scatter(dtype, real):
     """Return the address of the function that takes a block to elements of a dtype."""
     return compiled(movers.scatter, dtype, KINDS[real])
@@ -53,6 +60,26 @@ def lay_out(owner, address, dtype, extents, steps, real, mover):
             strides.append(stride)
     description = np.array([address, len(shape), *shape, *strides], np.int64)
     return mover(dtype, real), address_of(description), (owner, description)
+
+
+def reads_exactly(weights, label_dtype, ignore_label, real):
+    """Return whether weights must be read in float64, and whether labels must be read once more in float64.
+
+    Rounded to float32, a weight may be 0 or infinite, and a label may be equal to the label to ignore.
+
+    Args:
+        weights: Arrays or tensors.
+        label_dtype: NumPy's dtype of the labels.
+        ignore_label: The label to ignore, a number or NaN, or None.
+        real: Working precision.
+    """
+    if (ignore_label is None and not weights) or real == np.float64:
+        return False, False
+    is_number = ignore_label is not None and ignore_label == ignore_label
+    is_wide = label_dtype.kind == "f" and label_dtype.itemsize == 8
+    exact = is_number and (is_wide or (abs(ignore_label) >= 2**24 and label_dtype.kind in "iu"))
+    exact = exact or any(weight.itemsize == 8 and "float" in str(weight.dtype) for weight in weights)
+    return exact, exact and is_number
 
 
 def constant_operands(constants, shape, real, axis=-1):

@@ -31,7 +31,7 @@ def table_size(entries: int) -> int:
     return -(-entries * 8 // LINE) * LINE
 
 
-def scratch_size(per_label: int, width: int) -> int:
+def scratch_size(per_label: int, width: int, factor_width: int) -> int:
     """Return the bytes of scratch that a thread takes, for a number of constants with one value for each label."""
     entries = CONSTANT + per_label
-    return 2 * table_size(entries) + entries * REST + (entries + 1) * BLOCK * width
+    return 2 * table_size(entries) + entries * REST + entries * BLOCK * width + BLOCK * factor_width

@@ -178,7 +178,7 @@ def _refuse_impossible_values(loss, input, target, weight):
     hiding = [(target, loss.ignore_label)]
     if weight is not None:
         weight = weight.expand(target.shape)
-        if any_infinite(weight, _as_float64):
+        if any_infinite(weight, read=_as_float64):
             raise ValueError("`weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
         hiding.append((weight, 0))
     is_logit = loss.prediction_kind == "logit"
