@@ -59,3 +59,27 @@ def test_an_infinite_cost_is_infinite_however_small_its_label_and_its_power(back
     value, slope = backend.value_and_grad(bx.BinaryFocalCrossentropy(gamma=gamma, from_logits=True), y, x)
     assert np.isposinf(value).all()
     assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.5])
+def test_a_probability_whose_inverse_overflows_gives_no_nan(backend, gamma):
+    p, y = map(np.ravel, np.meshgrid(np.float32([0, 1e-45, 1e-39, 1e-25]), np.float32([0, 1e-25, 0.3, 1])))
+    exact = {"epsilon": None}
+    for loss in (bx.BinaryFocalCrossentropy(gamma=gamma, **exact), bx.AsymmetricCrossentropy(gamma, gamma, 0, **exact)):
+        value, slope = backend.value_and_grad(loss, y, p)
+        assert not np.isnan([value, slope]).any()
+        assert np.isfinite(slope[y == 0]).all()
+
+
+def test_a_label_that_rounding_left_beyond_its_range_is_refused_or_counts_as_the_nearest(backend):
+    x, y = np.float32([16, 17, 40, -17, -40]), np.float32([1 + 2**-23, 1 + 2**-23, 1 + 2**-22, -(2**-24), -1e-30])
+    loss = bx.BinaryFocalCrossentropy(gamma=0.5, from_logits=True)
+    refused, got = None, None
+    try:
+        got = backend.value_and_grad(loss, y, x)
+    except ValueError as error:
+        refused = str(error)
+    if refused:
+        assert "[0, 1]" in refused or "between 0 and 1" in refused
+    else:
+        close(got, backend.value_and_grad(loss, y.clip(0, 1), x), 1e-6, 1e-6)

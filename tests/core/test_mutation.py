@@ -42,8 +42,9 @@ MUTATIONS = [
     ("lost = m.where(small, (one - rest) - u, zero)", "lost = zero * u"),
     ("two * f1 * bounded1", "f1 * bounded1"),
     ("m.where(z >= zero, negative, positive)", "m.where(z >= zero, positive, negative)"),
-    ("rest = (gamma - one) * (r * bounded)", "rest = gamma * (r * bounded)"),
-    ("m.where(equal(y, zero), minus_log_p,", "m.where(equal(y, zero), minus_log_q,"),
+    ("rest = (gamma - one) * (ratio * bounded)", "rest = gamma * (ratio * bounded)"),
+    ("rest = (gamma - one) * u1 * h_over_u", "rest = gamma * u1 * h_over_u"),
+    ("m.where(y <= zero, minus_log_p,", "m.where(y <= zero, minus_log_q,"),
     ("balance = y * alpha + (one - y) * beta", "balance = y * beta + (one - y) * alpha"),
     (
         "error, error1 = y * q + (one - y) * p, (one - two * y) * w",

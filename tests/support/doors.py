@@ -52,6 +52,8 @@ def changed(loss):
 
 
 def in_torch(loss, y, x, weight=None):
+    if not loss.from_logits:
+        return by_torch(lambda p: bx_torch.pointwise(loss, p, torch.tensor(y)), x)
     function, options = {
         "BinaryCrossentropy": lambda: (bx_torch.binary_cross_entropy_with_logits, {}),
         "BinaryFocalCrossentropy": lambda: (bx_torch.sigmoid_focal_loss, {"alpha": None, "gamma": loss.gamma}),

@@ -75,6 +75,12 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
 
     @offered
     @jit
+    def divide_weight_no_nan(weight, p):
+        """Compute weight / p, which is 0 if the weight is, even for p = 0."""
+        return m.where(equal(weight, zero), zero, weight / p)
+
+    @offered
+    @jit
     def multiply_no_nan(weight, value):
         """Compute weight * value, which is 0 if the weight is, even for an infinite value."""
         return m.where(equal(weight, zero), zero, weight * value)
@@ -143,8 +149,11 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
     @offered
     @jit
     def minus_log_error_probability(u, y, minus_log_p, minus_log_q):
-        """Compute -log u for u = y q + (1 - y) p; for a hard label it is given, which also covers u = 0."""
-        return m.where(equal(y, one), minus_log_q, m.where(equal(y, zero), minus_log_p, zero - m.log(u)))
+        """Compute -log u for u = y q + (1 - y) p; for a hard label it is given.
+
+        That covers u = 0, and u < 0 for a label that rounding has put outside [0, 1], where labels are not checked.
+        """
+        return m.where(y >= one, minus_log_q, m.where(y <= zero, minus_log_p, zero - m.log(u)))
 
     return SimpleNamespace(
         m=m,
@@ -157,6 +166,7 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
         equal=equal,
         cost_of_rest=cost_of_rest,
         divide_no_nan=divide_no_nan,
+        divide_weight_no_nan=divide_weight_no_nan,
         multiply_no_nan=multiply_no_nan,
         multiply_cost_no_nan=multiply_cost_no_nan,
         multiply_positive=multiply_positive,
@@ -238,6 +248,7 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
     m, jit, zero, one = f.m, f.jit, f.zero, f.one
     multiply_no_nan, multiply_cost_no_nan = f.multiply_no_nan, f.multiply_cost_no_nan
     linear_part, label_linear_part = f.linear_part, f.label_linear_part
+    divide_weight_no_nan = f.divide_weight_no_nan
     of_logit, costs_are_logs = kind.of_logit, kind.costs_are_logs
     infinite_costs, infinite_slopes = kind.infinite_costs, kind.infinite_slopes
 
@@ -251,18 +262,23 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
 
     @jit
     def derivatives(positive, negative, state):
-        _, _, slopes, curvatures, _, _ = state
+        probabilities, _, slopes, curvatures, _, _ = state  # Triton cannot unpack nested tuples at once
         a1, b1 = slopes
         a2, b2 = curvatures
-        return (
-            slope_share(positive, a1) + slope_share(negative, b1),
-            slope_share(positive, a2) + slope_share(negative, b2),
-        )
+        if infinite_slopes:  # 1 / p and 1 / p^2 could overflow where a small weight makes the result finite
+            p, q = probabilities
+            slope_1, slope_0 = divide_weight_no_nan(positive, p), divide_weight_no_nan(negative, q)
+            return slope_0 - slope_1, divide_weight_no_nan(slope_1, p) + divide_weight_no_nan(slope_0, q)
+        else:
+            return (
+                slope_share(positive, a1) + slope_share(negative, b1),
+                slope_share(positive, a2) + slope_share(negative, b2),
+            )
 
     @jit
     def entropy(positive, negative, total, state):
         """Compute the labels' weights, which add up to `total`, times what the labels cost; with two derivatives."""
-        _, costs, _, _, _, logit = state  # Triton cannot unpack nested tuples at once
+        _, costs, _, _, _, logit = state
         a, b = costs
         z, tail = logit
         slope, curvature = derivatives(positive, negative, state)
@@ -314,7 +330,7 @@ def _modulations(f, kind):
     In terms that other terms outweigh, h and h1 are bounded, so that 0 * inf cannot give NaN.
     """
     m, jit, zero, half, one, two, number, equal = f.m, f.jit, f.zero, f.half, f.one, f.two, f.number, f.equal
-    multiply_no_nan, multiply_positive = f.multiply_no_nan, f.multiply_positive
+    divide_no_nan, multiply_positive = f.divide_no_nan, f.multiply_positive
     huge, infinity = number(1e30), number(math.inf)
     infinite_costs, infinite_slopes = kind.infinite_costs, kind.infinite_slopes
 
@@ -359,40 +375,45 @@ def _modulations(f, kind):
         return modulated
 
     @jit
-    def scaled(f, value):
-        """Multiply by f, a square root if slopes can be infinite: the factor itself could be 0 beside a large value."""
-        return f * (f * value) if infinite_slopes else f * value
-
-    @jit
-    def leading(f, value, rest):
-        """Compute f value + rest, where an infinite value outweighs the rest, and an f that has underflowed."""
-        total = scaled(f, value) + rest
-        return m.where(equal(m.abs(value), infinity), value, total) if infinite_slopes else total
-
-    @jit
     def any_modulated(u, u1, bend, ratio, minus_log_u, gamma, h, h1, h2):
         """Compute u^gamma h: f = exp(gamma log u), f' = gamma r f, f'' = gamma r ((gamma - 1) r + bend) f, r = u1 / u.
 
         The exponential keeps its digits in the tails; r h is multiplied out first, as u^(gamma - 2) could overflow.
         """
         bounded, bounded1 = bounded_cost(h), bounded_slope(h1)
-        if infinite_slopes:
-            f, r = m.exp(-half * gamma * minus_log_u), m.where(equal(u, zero), zero, ratio)
-            f1 = gamma * (f * multiply_no_nan(f, r))
-        else:
-            f, r = m.exp(-gamma * minus_log_u), ratio
-            f1 = gamma * f * r
-        rest = (gamma - one) * (r * bounded) + bend * bounded + two * bounded1
+        f = m.exp(-gamma * minus_log_u)
+        f1 = gamma * f * ratio
+        rest = (gamma - one) * (ratio * bounded) + bend * bounded + two * bounded1
         loss = multiply_positive(f, h) if infinite_costs else f * h
-        if infinite_slopes:
-            loss = multiply_positive(f, loss)
+        return loss, f * h1 + f1 * bounded, f * h2 + f1 * rest
+
+    @jit
+    def scaled(root, value):
+        """Multiply by the square of a root, which could underflow beside a large value."""
+        return root * (root * value)
+
+    @jit
+    def leading(root, value, rest):
+        """Compute root^2 value + rest, where an infinite value outweighs the rest, and a root that has underflowed."""
+        return m.where(equal(m.abs(value), infinity), value, scaled(root, value) + rest)
+
+    @jit
+    def any_modulated_probability(u, u1, bend, ratio, minus_log_u, gamma, h, h1, h2):
+        """Compute the same where 1 / u may overflow: h / u is finite, unless h is infinite."""
+        root, bounded, bounded1 = m.exp(-half * gamma * minus_log_u), bounded_cost(h), bounded_slope(h1)
+        change, vanished = gamma * u1, equal(u, zero)
+        h_over_u = m.where(vanished, zero, divide_no_nan(bounded, u))
+        rest = (gamma - one) * u1 * h_over_u + bend * bounded + two * bounded1
+        rest_over_u = m.where(vanished, zero, divide_no_nan(root * rest, u))
         return (
-            loss,
-            leading(f, h1, f1 * bounded),
-            leading(f, h2, multiply_no_nan(f1, rest) if infinite_slopes else f1 * rest),
+            multiply_positive(root, multiply_positive(root, h)),
+            leading(root, h1, change * scaled(root, h_over_u)),
+            leading(root, h2, change * (root * rest_over_u)),
         )
 
     def modulation(power_kind):
-        return any_modulated if power_kind == "any" else whole_power(power_kind)
+        if power_kind == "any":
+            return any_modulated_probability if infinite_slopes else any_modulated
+        return whole_power(power_kind)
 
     return modulation

@@ -133,7 +133,7 @@ def power_times(m):
 @formula("alpha", "alpha", "gamma", in_label=focal_in_label)
 def focal(f: SimpleNamespace, gamma_kind: int | str) -> Callable[..., Any]:
     """Build (1 - p_t)^gamma BCE, times y alpha + (1 - y) beta."""
-    m, one, zero, two, equal, divide_no_nan = f.m, f.one, f.zero, f.two, f.equal, f.divide_no_nan
+    m, one, zero, two, divide_no_nan = f.m, f.one, f.zero, f.two, f.divide_no_nan
     label_entropy, logarithms, cost_share, slope_share = f.label_entropy, f.logarithms, f.cost_share, f.slope_share
     minus_log_error_probability, modulated = f.minus_log_error_probability, f.modulation(gamma_kind)
 
@@ -147,7 +147,7 @@ def focal(f: SimpleNamespace, gamma_kind: int | str) -> Callable[..., Any]:
         u, u1 = y * q + (one - y) * p, (one - two * y) * w
         minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
         minus_log_u = minus_log_error_probability(u, y, minus_log_p, minus_log_q)
-        ratio = m.where(equal(y, one), ratio_q, m.where(equal(y, zero), ratio_p, divide_no_nan(u1, u)))
+        ratio = m.where(y >= one, ratio_q, m.where(y <= zero, ratio_p, divide_no_nan(u1, u)))
         loss, slope, curvature = modulated(u, u1, bend, ratio, minus_log_u, gamma, h, h1, h2)
         balance = y * alpha + (one - y) * beta
         return cost_share(balance, loss), slope_share(balance, slope), slope_share(balance, curvature)

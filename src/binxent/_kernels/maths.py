@@ -140,6 +140,10 @@ class QuickMaths(Maths):
         """Compute weight * value."""
         return weight * value
 
+    def divide_weight_no_nan(self, weight: Value, p: Value) -> Value:
+        """Compute weight / p."""
+        return weight / p
+
     def multiply_positive(self, factor: Value, value: Value) -> Value:
         """Compute factor * value."""
         return factor * value

@@ -107,8 +107,8 @@ def _beyond_margin(p, q, margin):
 
 
 def _minus_log_error_probability(u, y, minus_log_p, minus_log_q):
-    """Compute -log u for any label, infinite at u = 0: the loss is 0 there."""
-    return -jnp.log(u)
+    """Compute -log u for any label, infinite at u = 0, where the loss is 0, and for a label just outside [0, 1]."""
+    return -jnp.log(jnp.maximum(u, 0))
 
 
 in_label = SimpleNamespace(**MATHS, power_times=_power_times)
