@@ -16,6 +16,7 @@ from support.equations import Real
 from support.hill import HillLoss, Scaled, SquaredError
 
 import binxent as bx
+from binxent._kernels import arrays, fused, threads
 
 PER_KERNEL = 16  # configurations that share a compiled formula: compiling takes longer than they do
 ULPS = 24  # how far a result may be off, in units in the last place of the sum of its absolute terms
@@ -399,7 +400,7 @@ def _sprinkled(rng, values, specials, dtype):
 
 
 class GuardedNumPy:
-    """NumPy whose new arrays have a guard behind them, for the modules that make results and scratch."""
+    """NumPy whose new arrays have a guard behind them, for the modules that make results and sums."""
 
     empty = staticmethod(guarded.empty)
 
@@ -407,11 +408,19 @@ class GuardedNumPy:
         return getattr(np, name)
 
 
-def main(path, first, count):
-    from binxent._kernels import arrays, fused, threads
+class GuardedRoom:
+    """Scratch that ends at a guard, and holds NaN at first."""
 
-    for module in (arrays, fused, threads):
-        module.np = GuardedNumPy()
+    def of(self, size):
+        """Return scratch of a size, which is a multiple of what vectors are aligned to."""
+        memory = guarded.empty(size, np.uint8)
+        return threads.Scratch(memory, memory.ctypes.data, size)
+
+
+def main(path, first, count):
+    """Call configurations, and say which of them are wrong."""
+    arrays.np = fused.np = GuardedNumPy()
+    threads.room = GuardedRoom()
     if "float16 sums" in OPEN:
         warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
     file, wrong = os.open(path, os.O_RDWR | os.O_CREAT), 0

@@ -30,10 +30,12 @@ def guarded(size, at_end=True):
 
 
 def empty(shape, dtype=float):
-    """Return an array as `np.empty` does, with a guard behind it."""
+    """Return an array as `np.empty` does, with a guard behind it; its floats are NaN."""
     dtype = np.dtype(dtype)
     shape = shape if isinstance(shape, tuple) else (shape,)
-    return guarded(int(np.prod(shape)) * dtype.itemsize).view(dtype).reshape(shape)
+    memory = guarded(int(np.prod(shape)) * dtype.itemsize)
+    memory.fill(0xFF)
+    return memory.view(dtype).reshape(shape)
 
 
 class Layout:
