@@ -133,3 +133,10 @@ def test_only_the_very_label_is_ignored(ignored, other):
     else:
         close(loss(labels, x), np.float32([np.log(2), 0]))
         close(bx.value_and_grad(loss, labels, x, [3.0, 1.0])[0], np.float32([3 * np.log(2), 0]))
+
+
+def test_weights_of_losses_per_sample_may_come_with_nan():
+    """Each sample has a divisor of its own there, which is one more weight."""
+    loss = bx.BinaryCrossentropy(reduction="none", ignore_label=-1)
+    found = loss(np.float32([[1, -1], [0, 1]]), np.float32([[0.5, 0], [np.nan, 0]]), np.float32([[3, 1], [1, 1]]))
+    close(found, np.float32([3 * np.log(2), np.nan]))

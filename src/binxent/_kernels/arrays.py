@@ -253,7 +253,7 @@ class Elements:
         )
         if suspicious and not self.is_checked:
             hiding = self._check_values(weights)
-            if weights and is_extreme(sizes(*weights, hiding), 8 * real.itemsize):
+            if weights and is_extreme(sizes(weights[0], hiding), 8 * real.itemsize):
                 weights = self._in_range(weights, hiding)
                 return self._fuse(weights, scale=scale, losses=losses, tallied=tallied)
         return sums
