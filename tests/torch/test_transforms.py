@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: E402
 from support.compare import close  # noqa: E402
 from support.torch_calls import FAMILY, MODULES, data, derivatives, each_function, each_route  # noqa: E402
 
+import binxent as bx  # noqa: E402
 import binxent.torch as door  # noqa: E402
 
 pytestmark = [
@@ -332,3 +333,15 @@ def test_where_all_is_ignored_no_derivative_is_a_number_that_is_not():
     (slope,) = torch.autograd.grad(loss, x, create_graph=True)
     assert torch.equal(slope, torch.zeros_like(x))
     assert torch.equal(torch.autograd.grad(slope.sum(), x)[0], torch.zeros_like(x))
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.5])
+def test_a_transform_of_a_vanishing_probability_gives_what_autograd_gives(gamma):
+    """A transform differentiates labels, too, whose costs are infinite here."""
+    p, y = torch.cartesian_prod(torch.tensor([0, 1e-45, 1e-39, 1e-25]), torch.tensor([0, 1e-25, 0.3, 1])).T
+    p.requires_grad_()
+    for loss in (bx.BinaryFocalCrossentropy(gamma=gamma, epsilon=None), bx.BinaryCrossentropy(epsilon=None)):
+        total = lambda p, y, loss=loss: door.pointwise(loss, p, y).sum()  # noqa: E731
+        (want,) = torch.autograd.grad(total(p, y), p)
+        close(torch.func.grad(total)(p.detach(), y), want, 1e-5, 1e-20)
+        assert not torch.func.grad(total, argnums=1)(p.detach(), y).isnan().any()

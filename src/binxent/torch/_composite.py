@@ -122,17 +122,16 @@ def _elementwise(loss, x, y, pos_weight):
     """Compute the loss of each entry, differentiable in every operand."""
     if not (_is_differentiated(y) or _is_differentiated(pos_weight)):
         return _derivative(loss, x, y, pos_weight, 0)
-    rule = in_label(loss.formula_key[0])
+    # The loss at fixed labels and weights has the derivatives in x; the rest is 0, and has the others.
+    y0, pos_weight0 = y.detach(), None if pos_weight is None else pos_weight.detach()
+    value, rule = _derivative(loss, x, y0, pos_weight0, 0), in_label(loss.formula_key[0])
     if rule is LINEAR:
         a, b = _costs(loss, x)
-        value = (y if pos_weight is None else y * pos_weight) * a + (1 - y) * b
-    else:
-        a, b = _costs(Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon), x)
-        value = rule(_maths, a, b, y, _constants(loss, x, pos_weight))
-    # Where a cost was bounded, only the value is wrong, not the derivatives: correct it.
-    weight = None if pos_weight is None else pos_weight.detach()
-    exact = _formula_value(loss, x.detach(), y.detach(), weight, 0)
-    return value + torch.where((a == HUGE) | (b == HUGE), exact - value.detach(), 0.0)
+        positive, positive0 = (y, y0) if pos_weight is None else (y * pos_weight, y0 * pos_weight0)
+        return value + (positive - positive0) * a - (y - y0) * b
+    a, b = _costs(Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon), x)
+    constants = _constants(loss, x, pos_weight)
+    return value + (rule(_maths, a, b, y, constants) - rule(_maths, a, b, y0, constants))
 
 
 def _costs(loss, x):
@@ -165,7 +164,7 @@ def _is_differentiated(tensor):
 def _derivative(loss, x, y, pos_weight, order, bounded=False):
     """Compute the loss of each entry (order 0), its slope (1) or its curvature (2), differentiable in x.
 
-    A bounded one is at most `HUGE`, and has the derivative that it would have without the bound.
+    A bounded one is at most `HUGE`, its derivatives are finite and those that it would have without the bound.
     """
     compiling = torch.compiler.is_dynamo_compiling()
     if order == 2 or (transforms_active() if compiling else nested_tangents()):
@@ -180,7 +179,10 @@ def _formula_value(loss, x, y, pos_weight, order, bounded=False):
     value = formula(x, y, loss.epsilon or 0.0, _constants(loss, x, pos_weight))[order]
     if not isinstance(value, torch.Tensor) or value.shape != x.shape:  # a constant has no shape of its own
         value = torch.as_tensor(value, dtype=x.dtype, device=x.device).expand(x.shape).contiguous()
-    return value.clamp(max=HUGE) if bounded else value
+    if bounded:
+        most = torch.finfo(value.dtype).max if order else HUGE
+        return value.clamp(-most, most)
+    return value
 
 
 class Derivative(torch.autograd.Function):
@@ -194,7 +196,7 @@ class Derivative(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        x, y, pos_weight, ctx.loss, ctx.order, _ = inputs
+        x, y, pos_weight, ctx.loss, ctx.order, ctx.bounded = inputs
         ctx.save_for_backward(x, y, pos_weight)
         ctx.save_for_forward(x, y, pos_weight)
 
@@ -203,7 +205,8 @@ class Derivative(torch.autograd.Function):
         x, y, pos_weight = ctx.saved_tensors
         # Compiled graphs are differentiated once.
         step = _formula_value if torch.compiler.is_compiling() else _derivative
-        return upstream * step(ctx.loss, x, y, pos_weight, ctx.order + 1), None, None, None, None, None
+        slope = step(ctx.loss, x, y, pos_weight, ctx.order + 1, ctx.bounded)
+        return upstream * slope, None, None, None, None, None
 
 
 class DerivativeWithTangents(Derivative):
@@ -212,7 +215,7 @@ class DerivativeWithTangents(Derivative):
     @staticmethod
     def jvp(ctx, tangent, *_):  # pyright: ignore[reportIncompatibleMethodOverride]
         x, y, pos_weight = ctx.saved_tensors
-        return tangent * _derivative(ctx.loss, x, y, pos_weight, ctx.order + 1)
+        return tangent * _derivative(ctx.loss, x, y, pos_weight, ctx.order + 1, ctx.bounded)
 
 
 class PowerTimes(torch.autograd.Function):
