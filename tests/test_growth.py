@@ -302,7 +302,7 @@ def with_a_part(f):
     def part(y):
         return y
 
-    return f.jit(lambda state, y, constants: (part(y), f.zero, f.zero))
+    return f.jit(lambda state, label, constants: (part(label[0]), f.zero, f.zero))
 
 
 MISTAKES = {
@@ -310,11 +310,17 @@ MISTAKES = {
     "too few constants": (built(giving(1)), "returns 0 constants, and the formula .* names 1: scale"),
     "nothing": (built(giving(), 1.0), "must give three numbers; got None. It is made from the parts `f`"),
     "two results": (built(giving((1.0, 2.0)), 1.0), "must give three numbers; got "),
-    "an exception": (built(lambda f: lambda state, y, constants: state.p, 1.0), "cannot be computed: AttributeError"),
+    "an exception": (
+        built(lambda f: lambda state, y, constants: state.p, 1.0),
+        "cannot be computed: AttributeError",
+    ),
     "no parts": (built(lambda: None, 1.0), "cannot be computed: TypeError"),
     "a part that is none": (built(lambda f: f.entropie, 1.0), "The formula .* of `Own` cannot be computed: AttributeE"),
     "another state": (built(lambda f: lambda state, y, constants: state[6], 1.0), "cannot be computed: IndexError"),
-    "an array": (built(lambda f: lambda state, y, constants: (np.ones(2), 1, 1)), "must give three numbers; got .*arr"),
+    "an array": (
+        built(lambda f: lambda state, y, constants: (np.ones(2), 1, 1)),
+        "must give three numbers; got .*arr",
+    ),
     "a formula of the family": (
         chosen(bx.BinaryCrossentropy(pos_weight=2).pointwise.formula_key[0]),
         "names 1: pos_we",
@@ -322,17 +328,20 @@ MISTAKES = {
     "a list of choices": (chosen(lambda f, choices: None, [1]), r"choices of `Own.define` must be hashable; got \(\[1"),
     "a partial function": (chosen(partial(giving)), "`Own.define` must return two tuples: the function that builds"),
     "a label function of two": (
-        chosen(formula(in_label=lambda a, b: a)(lambda f: lambda state, y, constants: (y, y, y))),
+        chosen(formula(in_label=lambda a, b: a)(lambda f: lambda state, label, constants: label[:1] * 3)),
         r"depends on the label by a function that cannot be computed: .* It takes \(m, a, b, y, constants\)",
     ),
     "plain numbers": (
         built(giving((1.0, 0, 0.0)), 1.0),
         r"gives a plain number, .*\(1.0, 0, 0.0\). Return f.zero, f.one",
     ),
-    "no f.jit": (built(lambda f: lambda state, y, constants: (y, y, y)), "by `<lambda>`, .*: decorate it with @f.jit"),
+    "no f.jit": (
+        built(lambda f: lambda state, label, constants: label[:1] * 3),
+        "by `<lambda>`, .*: decorate it with @f.jit",
+    ),
     "a part without f.jit": (built(with_a_part), "is computed by `part`, .*: decorate it with @f.jit"),
     "a label function of nothing": (
-        chosen(formula(in_label=lambda *_: None)(lambda f: lambda state, y, constants: (y, y, y))),
+        chosen(formula(in_label=lambda *_: None)(lambda f: lambda state, label, constants: label[:1] * 3)),
         "depends on the label by a function that must give a number; got None",
     ),
 }
@@ -391,8 +400,8 @@ def literal(f):
     """Binary cross-entropy times a number of Python's."""
 
     @f.jit
-    def literal(state, y, constants):
-        loss, slope, curvature = f.entropy(y, f.one - y, f.one, state)
+    def literal(state, label, constants):
+        loss, slope, curvature = f.entropy(*label, f.one, state)
         return loss * 2.5, slope * 2.5, curvature * 2.5
 
     return literal

@@ -83,3 +83,14 @@ def test_a_label_that_rounding_left_beyond_its_range_is_refused_or_counts_as_the
         assert "[0, 1]" in refused or "between 0 and 1" in refused
     else:
         close(got, backend.value_and_grad(loss, y.clip(0, 1), x), 1e-6, 1e-6)
+
+
+@pytest.mark.parametrize("kind", [bx.BinaryCrossentropy, bx.PolyBinaryCrossentropy, bx.AsymmetricCrossentropy])
+def test_a_little_smoothing_costs_no_digits(backend, kind):
+    """In float32, 1 less the smoothed label has lost most of its own."""
+    x, y, s = np.float32([50, 30, 12, -50, -30, -12]), np.float32([1, 1, 1, 0, 0, 0]), 1e-3
+    loss = kind(from_logits=True, axis=(), reduction="none")
+    of_1, of_0 = (bx.value_and_grad(loss, np.full(6, label), x.astype(float)) for label in (1.0, 0.0))
+    smoothed = y.astype(float) * (1 - s) + s / 2
+    want = [smoothed * at_1 + (1 - smoothed) * at_0 for at_1, at_0 in zip(of_1, of_0, strict=True)]
+    close(backend.value_and_grad(kind(from_logits=True, label_smoothing=s), y, x), want, 1e-6)

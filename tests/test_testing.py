@@ -35,8 +35,9 @@ def bce(f, change, in_label=LINEAR):
     @formula(in_label=in_label)
     def changed(f):
         @f.jit
-        def changed(state, y, constants):
-            return change(f, state, y, *f.entropy(y, f.one - y, f.one, state))
+        def changed(state, label, constants):
+            y, not_y = label
+            return change(f, state, y, *f.entropy(y, not_y, f.one, state))
 
         return changed
 

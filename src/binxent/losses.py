@@ -169,11 +169,12 @@ class ElementwiseLoss(Loss):
     Example:
         >>> @formula("scale", in_label=LINEAR)
         ... def scaled_bce(f):
-        ...     one, entropy = f.one, f.entropy
+        ...     entropy = f.entropy
         ...     @f.jit
-        ...     def scaled_bce(state, y, constants):
+        ...     def scaled_bce(state, label, constants):
+        ...         y, not_y = label
         ...         (scale,) = constants
-        ...         return entropy(scale * y, scale * (one - y), scale, state)
+        ...         return entropy(scale * y, scale * not_y, scale, state)
         ...     return scaled_bce
         >>> @dataclass(frozen=True, eq=False)
         ... class ScaledBinaryCrossentropy(ElementwiseLoss):

@@ -62,8 +62,9 @@ def check_formula(loss: Loss, *, ulps: float = 1000.0) -> None:
         ... def rough_bce(f):
         ...     one, entropy = f.one, f.entropy
         ...     @f.jit
-        ...     def rough_bce(state, y, constants):
-        ...         cost, _, curvature = entropy(y, one - y, one, state)
+        ...     def rough_bce(state, label, constants):
+        ...         y, not_y = label
+        ...         cost, _, curvature = entropy(y, not_y, one, state)
         ...         p, _ = state[0]
         ...         return cost, p - y, curvature
         ...     return rough_bce
@@ -155,7 +156,7 @@ class _Case:
         if abs(x) == math.inf:
             x = self.mpf(FAR) * (1 if x > 0 else -1)
         try:
-            return self.formula(self.mpf(x), self.mpf(y), epsilon, tuple(constants))
+            return self.formula(self.mpf(x), (self.mpf(y), 1 - self.mpf(y)), epsilon, tuple(constants))
         except ZeroDivisionError:
             return (self.mpf("nan"),) * 3
 
@@ -190,7 +191,7 @@ class _Case:
         constants = tuple(map(real, self.constants))
         with np.errstate(all="ignore"):
             results = build_formulas(np, real=real)(self.prediction_kind, *self.key)(
-                x, y, real(self.epsilon), constants
+                x, (y, 1 - y), real(self.epsilon), constants
             )
         return zip(*(np.broadcast_to(result, x.shape).tolist() for result in results), strict=True)
 

@@ -61,7 +61,7 @@ def test_probabilities_as_keras_2_reads_them(name):
     x, y = points(loss.from_logits, real)
     formula = formulas.build_formulas(np, real=real)("keras2_probability", *loss.pointwise.formula_key)
     with np.errstate(divide="ignore", invalid="ignore"):  # log 0, of terms that are not chosen
-        results = formula(x, y, real(loss.epsilon), tuple(map(real, loss.pointwise.constants)))
+        results = formula(x, (y, 1 - y), real(loss.epsilon), tuple(map(real, loss.pointwise.constants)))
     accurate(results, oracle.truth(loss, x, y, added=loss.epsilon), ULPS[name])
 
 

@@ -42,21 +42,21 @@ every = pytest.mark.parametrize("operations", [numpy, torch, jax, tensorflow])
 @pytest.mark.parametrize("masked", [False, True])
 def test_hidden_entries_become_the_placeholder(operations, ignored, masked):
     m, tensor = operations()
-    loss = SimpleNamespace(ignore_label=ignored, label_smoothing=0.5)
+    loss = SimpleNamespace(ignore_label=ignored)
     x, y = np.float32([math.nan, 2, -3]), np.float32([ignored, 1, 0])
     mask = tensor(np.array([True, False, True])) if masked else None
     x, y, valid = prepare(m, loss, tensor(x), tensor(y), mask)
     where = [False, not masked, True]
     assert np.asarray(valid).tolist() == where
     close(np.asarray(x), np.where(where, [0, 2, -3], PLACEHOLDER))
-    close(np.asarray(y), np.where(where, [0, 0.75, 0.25], PLACEHOLDER))
+    close(np.asarray(y), np.where(where, [0, 1, 0], PLACEHOLDER))
 
 
 @every
 def test_without_anything_to_hide_nothing_is_done(operations):
     m, tensor = operations()
     x, y = tensor(np.float32([1, 2])), tensor(np.float32([0, 1]))
-    got = prepare(m, SimpleNamespace(ignore_label=None, label_smoothing=0.0), x, y)
+    got = prepare(m, SimpleNamespace(ignore_label=None), x, y)
     assert got[0] is x and got[1] is y and got[2] is None
 
 

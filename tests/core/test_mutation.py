@@ -45,9 +45,9 @@ MUTATIONS = [
     ("rest = (gamma - one) * (ratio * bounded)", "rest = gamma * (ratio * bounded)"),
     ("rest = (gamma - one) * u1 * h_over_u", "rest = gamma * u1 * h_over_u"),
     ("m.where(y <= zero, minus_log_p,", "m.where(y <= zero, minus_log_q,"),
-    ("balance = y * alpha + (one - y) * beta", "balance = y * beta + (one - y) * alpha"),
+    ("balance = y * alpha + not_y * beta", "balance = y * beta + not_y * alpha"),
     (
-        "error, error1 = y * q + (one - y) * p, (one - two * y) * w",
+        "error, error1 = y * q + not_y * p, (one - two * y) * w",
         "error, error1 = y * q + (one - y) * p, (two * y - one) * w",
     ),
     ("u = m.where(p <= margin, zero, p - margin)", "u = m.where(p <= margin, zero, p)"),

@@ -62,6 +62,6 @@ def formulas_are_exact(formulas, name, prediction_kind):
     build, *choices = loss.pointwise.formula_key
     formula = formulas.build_formulas(np)(loss.prediction_kind, getattr(formulas, build.__name__), *choices)
     with np.errstate(all="ignore"):
-        results = formula(x[finite], y[finite], loss.epsilon or 0.0, loss.pointwise.constants)
+        results = formula(x[finite], (y[finite], 1 - y[finite]), loss.epsilon or 0.0, loss.pointwise.constants)
     results = [np.broadcast_to(result, x[finite].shape) for result in results]
     accurate(results, oracle.Truth(*(part[:, finite] for part in truth)), np.array(ULPS[name]) + 1)

@@ -52,7 +52,7 @@ def changed(loss):
 
 
 def in_torch(loss, y, x, weight=None):
-    if not loss.from_logits:
+    if not loss.from_logits or loss.label_smoothing:
         return by_torch(lambda p: bx_torch.pointwise(loss, p, torch.tensor(y)), x)
     function, options = {
         "BinaryCrossentropy": lambda: (bx_torch.binary_cross_entropy_with_logits, {}),

@@ -12,22 +12,23 @@ def hill(f):
     cost_share, slope_share = f.cost_share, f.slope_share
 
     @f.jit
-    def hill(state, y, constants):
+    def hill(state, label, constants):
         probabilities, costs, slopes, curvatures, change, _ = state
         p, q = probabilities
         a, _ = costs
         a1, _ = slopes
         a2, _ = curvatures
         w, bend = change
+        y, not_y = label
         (limit,) = constants
         # Of 1 - p, not of p: the differences keep their digits where p is next to 1.
         limit_less_p, rise = (limit - one) + q, two * (limit - three / two) + three * q
         negative, negative1 = limit_less_p * p * p, rise * p * w
         rise1 = rise - three * p
         return (
-            cost_share(y, a) + (one - y) * negative,
-            slope_share(y, a1) + (one - y) * negative1,
-            slope_share(y, a2) + (one - y) * (rise1 * w * w + rise * p * w * bend),
+            cost_share(y, a) + not_y * negative,
+            slope_share(y, a1) + not_y * negative1,
+            slope_share(y, a2) + not_y * (rise1 * w * w + rise * p * w * bend),
         )
 
     return hill
@@ -51,14 +52,15 @@ def squared_in_label(m, a, b, y, constants):
 @formula(in_label=squared_in_label)
 def squared(f):
     """(p - y)^2."""
-    one, two = f.one, f.two
+    two = f.two
 
     @f.jit
-    def squared(state, y, constants):
+    def squared(state, label, constants):
         probabilities, _, _, _, change, _ = state
         p, q = probabilities
         w, bend = change
-        error = (one - y) * p - y * q
+        y, not_y = label
+        error = not_y * p - y * q
         return error * error, two * error * w, two * w * w + two * error * w * bend
 
     return squared
@@ -91,8 +93,9 @@ def scaled(f, count):
     one, entropy = f.one, f.entropy
 
     @f.jit
-    def scaled(state, y, constants):
-        loss, slope, curvature = entropy(y, one - y, one, state)
+    def scaled(state, label, constants):
+        y, not_y = label
+        loss, slope, curvature = entropy(y, not_y, one, state)
         scale = one
         if count > 0:
             scale = scale + constants[0]

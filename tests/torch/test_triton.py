@@ -68,7 +68,7 @@ def expected(loss, x, y, weight=None, pos_weight=None, divisor=1):
     y = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
     formula = formulas.build_formulas(np)(loss.prediction_kind, *loss.formula_key)
     with np.errstate(divide="ignore", invalid="ignore"):  # of a branch below the margin that is not taken
-        value, slope, _ = formula(x, y, loss.epsilon or 0.0, loss.constants)
+        value, slope, _ = formula(x, (y, 1 - y), loss.epsilon or 0.0, loss.constants)
     return value * weight, slope * weight / divisor
 
 

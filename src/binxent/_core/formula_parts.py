@@ -105,9 +105,9 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
 
     @offered
     @jit
-    def label_linear_part(z, y):
+    def label_linear_part(z, y, not_y):
         """Compute the same for the weights y and 1 - y."""
-        return linear_part(z, y, one - y)
+        return linear_part(z, y, not_y)
 
     @offered
     @jit
@@ -245,7 +245,7 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
     Adds to the primitives `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `label_entropy`,
     `logarithms` and `modulation`.
     """
-    m, jit, zero, one = f.m, f.jit, f.zero, f.one
+    m, jit, zero = f.m, f.jit, f.zero
     multiply_no_nan, multiply_cost_no_nan = f.multiply_no_nan, f.multiply_cost_no_nan
     linear_part, label_linear_part = f.linear_part, f.label_linear_part
     divide_weight_no_nan = f.divide_weight_no_nan
@@ -288,16 +288,17 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
             return cost_share(positive, a) + cost_share(negative, b), slope, curvature
 
     @jit
-    def label_entropy(y, state):
+    def label_entropy(label, state):
         """Compute y a + (1 - y) b, with two derivatives."""
         _, costs, _, _, _, logit = state
         a, b = costs
+        y, not_y = label
         z, tail = logit
-        slope, curvature = derivatives(y, one - y, state)
+        slope, curvature = derivatives(y, not_y, state)
         if of_logit:
-            return tail + label_linear_part(z, y), slope, curvature
+            return tail + label_linear_part(z, y, not_y), slope, curvature
         else:
-            return cost_share(y, a) + cost_share(one - y, b), slope, curvature
+            return cost_share(y, a) + cost_share(not_y, b), slope, curvature
 
     @jit
     def logarithms(state):

@@ -6,13 +6,15 @@ so NumPy, LLVM, Triton, JAX, TensorFlow and PyTorch run the same lines:
 
     >>> import numpy as np
     >>> formula = build_formulas(np)("logit", unweighted_bce)
-    >>> loss, slope, curvature = formula(np.array([0.0, 2.0]), np.array([1.0, 0.0]), 0.0, ())
+    >>> y = np.array([1.0, 0.0])
+    >>> loss, slope, curvature = formula(np.array([0.0, 2.0]), (y, 1 - y), 0.0, ())
     >>> loss.round(6).tolist(), slope.round(6).tolist(), curvature.round(6).tolist()
     ([0.693147, 2.126928], [-0.5, 0.880797], [0.25, 0.104994])
 
 Each function below marked @formula builds a formula from the parts of `formula_parts.py` and from choices that decide
 what is compiled. The formula takes a state (a prediction as logit or probability, read by `prediction_kinds`), a label
-and constants; `CONTRIBUTING.md` lists the letters. `in_label` declares how the formula depends on the label.
+as the pair (y, 1 - y), both with all their digits, and constants; `CONTRIBUTING.md` lists the letters. `in_label`
+declares how the formula depends on the label.
 """
 
 from collections.abc import Callable
@@ -80,8 +82,8 @@ def unweighted_bce(f: SimpleNamespace) -> Callable[..., Any]:
     label_entropy = f.label_entropy
 
     @f.jit
-    def unweighted_bce(state, y, constants):
-        return label_entropy(y, state)
+    def unweighted_bce(state, label, constants):
+        return label_entropy(label, state)
 
     return unweighted_bce
 
@@ -89,13 +91,14 @@ def unweighted_bce(f: SimpleNamespace) -> Callable[..., Any]:
 @formula("pos_weight", in_label=LINEAR)
 def bce(f: SimpleNamespace) -> Callable[..., Any]:
     """Build c y a + (1 - y) b."""
-    one, entropy = f.one, f.entropy
+    entropy = f.entropy
 
     @f.jit
-    def bce(state, y, constants):
+    def bce(state, label, constants):
+        y, not_y = label
         (pos_weight,) = constants
-        positive, negative = pos_weight * y, one - y
-        return entropy(positive, negative, positive + negative, state)
+        positive = pos_weight * y
+        return entropy(positive, not_y, positive + not_y, state)
 
     return bce
 
@@ -106,13 +109,14 @@ def poly(f: SimpleNamespace) -> Callable[..., Any]:
     one, two, label_entropy = f.one, f.two, f.label_entropy
 
     @f.jit
-    def poly(state, y, constants):
+    def poly(state, label, constants):
         probabilities, _, _, _, change, _ = state
         p, q = probabilities
         w, bend = change
+        y, not_y = label
         (epsilon_1,) = constants
-        loss, slope, curvature = label_entropy(y, state)
-        error, error1 = y * q + (one - y) * p, (one - two * y) * w
+        loss, slope, curvature = label_entropy(label, state)
+        error, error1 = y * q + not_y * p, (one - two * y) * w
         return loss + epsilon_1 * error, slope + epsilon_1 * error1, curvature + epsilon_1 * error1 * bend
 
     return poly
@@ -138,18 +142,19 @@ def focal(f: SimpleNamespace, gamma_kind: int | str) -> Callable[..., Any]:
     minus_log_error_probability, modulated = f.minus_log_error_probability, f.modulation(gamma_kind)
 
     @f.jit
-    def focal(state, y, constants):
+    def focal(state, label, constants):
         probabilities, _, _, _, change, _ = state
         p, q = probabilities
         w, bend = change
+        y, not_y = label
         alpha, beta, gamma = constants
-        h, h1, h2 = label_entropy(y, state)
-        u, u1 = y * q + (one - y) * p, (one - two * y) * w
+        h, h1, h2 = label_entropy(label, state)
+        u, u1 = y * q + not_y * p, (one - two * y) * w
         minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
         minus_log_u = minus_log_error_probability(u, y, minus_log_p, minus_log_q)
         ratio = m.where(y >= one, ratio_q, m.where(y <= zero, ratio_p, divide_no_nan(u1, u)))
         loss, slope, curvature = modulated(u, u1, bend, ratio, minus_log_u, gamma, h, h1, h2)
-        balance = y * alpha + (one - y) * beta
+        balance = y * alpha + not_y * beta
         return cost_share(balance, loss), slope_share(balance, slope), slope_share(balance, curvature)
 
     return focal
@@ -160,18 +165,19 @@ def asymmetric(
     f: SimpleNamespace, positive_kind: int | str, negative_kind: int | str, shifted: bool
 ) -> Callable[..., Any]:
     """Build y q^gamma_pos a + (1 - y) p_m^gamma_neg (-log(1 - p_m)), p_m = max(p - margin, 0)."""
-    m, one, zero, divide_no_nan, beyond_margin = f.m, f.one, f.zero, f.divide_no_nan, f.beyond_margin
+    m, zero, divide_no_nan, beyond_margin = f.m, f.zero, f.divide_no_nan, f.beyond_margin
     logarithms, cost_share, slope_share = f.logarithms, f.cost_share, f.slope_share
     positive_modulated, negative_modulated = f.modulation(positive_kind), f.modulation(negative_kind)
 
     @f.jit
-    def asymmetric(state, y, constants):
+    def asymmetric(state, label, constants):
         probabilities, costs, slopes, curvatures, change, _ = state
         p, q = probabilities
         a, b = costs
         a1, b1 = slopes
         a2, b2 = curvatures
         w, bend = change
+        y, not_y = label
         gamma_pos, gamma_neg, margin = constants
         minus_log_p, minus_log_q, ratio_p, ratio_q = logarithms(state)
         loss_pos, slope_pos, curvature_pos = positive_modulated(q, -w, bend, ratio_q, minus_log_q, gamma_pos, a, a1, a2)
@@ -189,9 +195,9 @@ def asymmetric(
                 p, w, bend, ratio_p, minus_log_p, gamma_neg, b, b1, b2
             )
         return (
-            cost_share(y, loss_pos) + cost_share(one - y, loss_neg),
-            slope_share(y, slope_pos) + slope_share(one - y, slope_neg),
-            slope_share(y, curvature_pos) + slope_share(one - y, curvature_neg),
+            cost_share(y, loss_pos) + cost_share(not_y, loss_neg),
+            slope_share(y, slope_pos) + slope_share(not_y, slope_neg),
+            slope_share(y, curvature_pos) + slope_share(not_y, curvature_neg),
         )
 
     return asymmetric
@@ -213,9 +219,9 @@ def build_formulas(
         real: Type of the constants; a compiler of float32 scalars needs float32 constants to stay in float32.
 
     Returns:
-        A function (prediction_kind, build, *choices) that returns the formula (x, y, epsilon, constants) -> (loss,
-        slope, curvature). Prediction kinds are "logit", "probability", "clipped_probability", "clamped_probability"
-        and "keras2_probability"; `build` is a function marked @formula.
+        A function (prediction_kind, build, *choices) that returns the formula (x, (y, 1 - y), epsilon, constants) ->
+        (loss, slope, curvature). Prediction kinds are "logit", "probability", "clipped_probability",
+        "clamped_probability" and "keras2_probability"; `build` is a function marked @formula.
     """
     shared = primitives(m, jit, real)
     kinds = prediction_kinds(shared)
@@ -225,8 +231,8 @@ def build_formulas(
         read, loss = kinds[prediction_kind].read, build(parts_of[prediction_kind], *choices)
 
         @jit
-        def formula(x, y, epsilon, constants):
-            return loss(read(x, epsilon), y, constants)
+        def formula(x, label, epsilon, constants):
+            return loss(read(x, epsilon), label, constants)
 
         return formula
 

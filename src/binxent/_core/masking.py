@@ -31,24 +31,27 @@ def hide(m: Any, valid: Any, *values: Any) -> tuple[Any, ...]:
     return values if valid is None else tuple(m.where(valid, each, PLACEHOLDER) for each in values)
 
 
-def smooth(label_smoothing: float, labels: Any) -> Any:
-    """Smooth labels: y becomes y (1 - s) + s / 2."""
-    return labels * (1 - label_smoothing) + label_smoothing / 2 if label_smoothing else labels
+def smooth(label_smoothing: float, labels: Any) -> tuple[Any, Any]:
+    """Smooth labels: y becomes y (1 - s) + s / 2. Return it and 1 minus it, which has digits of its own next to 0."""
+    if not label_smoothing:
+        return labels, 1 - labels
+    keep, shift = 1 - label_smoothing, label_smoothing / 2
+    return labels * keep + shift, (1 - labels) * keep + shift
 
 
 def prepare(m: Any, loss: Any, predictions: Any, labels: Any, valid: Any = None) -> tuple[Any, Any, Any]:
-    """Mask and smooth predictions and labels, for a formula.
+    """Mask predictions and labels, for a formula.
 
     Args:
         m: The operations.
-        loss: Anything with an `ignore_label` and a `label_smoothing`.
+        loss: Anything with an `ignore_label`.
         predictions: Predictions, in the dtype to compute in.
         labels: Labels, in the same dtype.
         valid: Where entries take part, apart from ignored labels.
 
     Returns:
-        Predictions, smoothed labels, and where entries take part, each broadcast against the others.
+        Predictions, labels, and where entries take part, each broadcast against the others.
     """
     valid = both(m, valid, not_ignored(m, loss.ignore_label, labels))
     predictions, labels = hide(m, valid, predictions, labels)
-    return predictions, smooth(loss.label_smoothing, labels), valid
+    return predictions, labels, valid

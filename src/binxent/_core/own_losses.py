@@ -11,7 +11,7 @@ import numpy as np
 from binxent._core import formulas
 from binxent._core.options import PLAIN, number, number_or_tuple, standard_parameter
 
-ADVICE = "It is made from the parts `f`, takes (state, y, constants), and returns loss, slope and curvature."
+ADVICE = "It is made from the parts `f`, takes (state, (y, 1 - y), constants), and returns loss, slope and curvature."
 
 
 def standard_parameters(loss: Any, common: Collection[str]) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _try(kind, key, count):
     try:
         with np.errstate(all="ignore"):
             results = formulas.build_formulas(np, jit, np.float64)("logit", build_once, *key[1:])(
-                np.float64(0.5), y, np.float64(0), constants
+                np.float64(0.5), (y, 1 - y), np.float64(0), constants
             )
     except Exception as error:
         raise TypeError(f"{which} cannot be computed: {error!r}. {ADVICE}") from error

@@ -91,6 +91,7 @@ class _Loop:
         self.lanes, self.parts = builder.lanes(kind), builder.target.parts
         self.step = self.lanes * self.parts
         m = Maths(builder, kind, self.lanes, self.parts)
+        self.m = m
         self.zero, self.one, self.half = m.number(0), m.number(1), m.number(PLACEHOLDER)
 
         def number(field):
@@ -113,9 +114,11 @@ class _Loop:
         return formulas.build_formulas(m, real=m.number)(self.prediction_kind, *self.formula_key)
 
     def _results(self, formula, i, prediction, label):
-        label = label * self.keep + self.shift if self.smoothed else label
+        labels = label, self.one - label
+        if self.smoothed:
+            labels = tuple(self.m.fma(each, self.keep, self.shift) for each in labels)
         constants = tuple(constant(i) for constant in self.constants)
-        loss, *derived = formula(prediction, label, self.epsilon, constants)
+        loss, *derived = formula(prediction, labels, self.epsilon, constants)
         return loss, derived[: self.derivatives]
 
     def guarded(self, i):
@@ -150,6 +153,7 @@ class _Loop:
         b, step, first = self.b, self.step, self.zero.first
         _, _, count, _ = b.arguments
         quick = QuickMaths(b, self.kind, self.lanes, self.parts)
+        quick.smoothed = self.smoothed
         formula = self._formula(quick)
         one_logarithm = self.prediction_kind == "logit" and self.formula_key[0] in ENTROPIES
         is_short = (count < step).to(INDEX, signed=False)  # not every lane counts

@@ -121,6 +121,7 @@ class QuickMaths(Maths):
     """
 
     terms: list[Value] | None = None  # t_1, t_2, ... if logarithms are left for later
+    smoothed = False  # whether 1 - y has digits of its own
 
     def log1p(self, t: Value) -> Value:
         """Compute log(1 + t); or leave it for later, and return 0."""
@@ -148,8 +149,8 @@ class QuickMaths(Maths):
         """Compute factor * value."""
         return factor * value
 
-    def label_linear_part(self, z: Value, y: Value) -> Value:
+    def label_linear_part(self, z: Value, y: Value, not_y: Value) -> Value:
         """Compute (1 - y) z where z > 0 and -y z elsewhere; derivatives that depend on it round as with guards."""
-        if self.terms is not None and self.builder.target.has_fma:
+        if self.terms is not None and self.builder.target.has_fma and not self.smoothed:
             return self.fma(-y, z, self.maximum(z, self.number(0)))
-        return self.where(z >= 0, 1 - y, y) * self.abs(z)
+        return self.where(z >= 0, not_y, y) * self.abs(z)

@@ -13,18 +13,21 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
 from binxent._core.formulas import HUGE, LINEAR, NEAR_ZERO, in_label, unweighted_bce
+from binxent._core.masking import smooth
 from binxent.jax import _maths
 
 
 @functools.lru_cache
-def derivative(formula_key, prediction_kind, epsilon, order):
+def derivative(formula_key, prediction_kind, epsilon, smoothing, order):
     """Return the loss (order 0), its slope (1) or its curvature (2), as a function with a derivative by hand."""
     formula = (_maths.derivatives if order else _maths.values)(prediction_kind, *formula_key)
     build = formula_key[0]
 
     def formula_value(x, y, constants):
         # A result that is a constant, as a curvature of 0, has no shape of its own.
-        return jnp.broadcast_to(jnp.asarray(formula(x, y, epsilon, constants)[order], x.dtype), x.shape)
+        return jnp.broadcast_to(
+            jnp.asarray(formula(x, smooth(smoothing, y), epsilon, constants)[order], x.dtype), x.shape
+        )
 
     def apart(x, y, constants):
         return formula_value(*jax.tree.map(_set_apart, (x, y, constants))).reshape(x.shape)
@@ -33,26 +36,30 @@ def derivative(formula_key, prediction_kind, epsilon, order):
 
     def by_prediction(x, y, constants):
         if order < 2:
-            return derivative(formula_key, prediction_kind, epsilon, order + 1)(x, y, constants)
+            return derivative(formula_key, prediction_kind, epsilon, smoothing, order + 1)(x, y, constants)
         # Third and higher derivatives use autodiff. max(z, 0) has its only kink at 0, so z = 0 is evaluated at 1e-30.
         return _differentiate(lambda x: formula_value(x, y, constants), jnp.where(x == 0, NEAR_ZERO, x))
 
     def by_label(x, y, constants):
         if in_label(build) is LINEAR:
-            return value(x, jnp.ones_like(y), constants) - value(x, jnp.zeros_like(y), constants)
-        return through_costs(
-            lambda a, b: _differentiate(lambda y: in_label(build)(_maths.in_label, a, b, y, constants), y), x
-        )
+            return (1 - smoothing) * (plain(x, jnp.ones_like(y), constants) - plain(x, jnp.zeros_like(y), constants))
+
+        def of_label(a, b, y):
+            return in_label(build)(_maths.in_label, a, b, smooth(smoothing, y)[0], constants)
+
+        return through_costs(lambda a, b: _differentiate(functools.partial(of_label, a, b), y), x)
 
     def by_constant(k, x, y, constants):
+        smoothed, _ = smooth(smoothing, y)
         if in_label(build) is not LINEAR:
 
             def in_constant(a, b, constant):
-                return in_label(build)(_maths.in_label, a, b, y, (*constants[:k], constant, *constants[k + 1 :]))
+                return in_label(build)(_maths.in_label, a, b, smoothed, (*constants[:k], constant, *constants[k + 1 :]))
 
             return through_costs(lambda a, b: _differentiate(functools.partial(in_constant, a, b), constants[k]), x)
         if build.constant_names[k] == "pos_weight":
-            return value(x, jnp.ones_like(y), (*constants[:k], y, *constants[k + 1 :]))  # c y a: y takes the place of c
+            # c y a: y takes the place of c.
+            return plain(x, jnp.ones_like(y), (*constants[:k], smoothed, *constants[k + 1 :]))
         return _differentiate(lambda c: formula_value(x, y, (*constants[:k], c, *constants[k + 1 :])), constants[k])
 
     def through_costs(rate, x):
@@ -74,6 +81,7 @@ def derivative(formula_key, prediction_kind, epsilon, order):
         return value(*primals), functools.reduce(jnp.add, terms)
 
     value.defjvp(rule, symbolic_zeros=True)
+    plain = derivative(formula_key, prediction_kind, epsilon, 0.0, order) if smoothing else value
     return value
 
 
@@ -82,7 +90,7 @@ def finite_cost(prediction_kind, epsilon, label):
     """Return the cost of a label as a function of the prediction; it and its slope are finite: 0 * inf is NaN."""
 
     def bce(x, order):
-        value = derivative((unweighted_bce,), prediction_kind, epsilon, order)(x, jnp.full_like(x, label), ())
+        value = derivative((unweighted_bce,), prediction_kind, epsilon, 0.0, order)(x, jnp.full_like(x, label), ())
         return jnp.clip(value, -HUGE, HUGE)
 
     cost = jax.custom_jvp(functools.partial(bce, order=0))

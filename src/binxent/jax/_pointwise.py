@@ -149,5 +149,6 @@ def _elementwise(loss, predictions, labels, constants):
     require_one_per_label(names, constants, x.shape)
     # Leading axes of length 1, because strict rank promotion refuses to add them.
     constants = tuple(c.reshape((1,) * (x.ndim - 1) + c.shape if c.ndim else ()).astype(dtype) for c in constants)
-    value = derivative(loss.formula_key, loss.prediction_kind, loss.epsilon or 0.0, 0)(x, y, constants)
+    kind, epsilon, smoothing = loss.prediction_kind, loss.epsilon or 0.0, loss.label_smoothing
+    value = derivative(loss.formula_key, kind, epsilon, smoothing, 0)(x, y, constants)
     return (value if valid is None else jnp.where(valid, value, 0)).astype(predictions.dtype)

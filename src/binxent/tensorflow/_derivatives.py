@@ -137,7 +137,7 @@ def by_label(loss, order, x, y, pos_weight, upstream, known=True):
         change = derivative(plain, order, z, tf.ones_like(z), pos_weight, upstream, known)
         change -= derivative(plain, order, z, tf.zeros_like(z), pos_weight, upstream, known)
     else:
-        rate = functools.partial(_rate_in_label, plain, t, known)
+        rate = functools.partial(_rate_in_label, plain, masking.smooth(loss.label_smoothing, t)[0], known)
         for _ in range(order):
             rate = functools.partial(_differentiate, rate)
         change = upstream * rate(z)
@@ -149,7 +149,8 @@ def by_pos_weight(loss, order, x, y, pos_weight, upstream, known=True):
     """Compute upstream times the derivative in the weight of positives, in its shape and dtype."""
     z, t, valid = _read(loss, x, y)
     # The derivative of c y a in c is y a: the same formula with y in the place of c, and 1 in that of y.
-    change = derivative(loss.plain(), order, z, tf.ones_like(z), t, tf.cast(upstream, z.dtype), known)
+    smoothed, _ = masking.smooth(loss.label_smoothing, t)
+    change = derivative(loss.plain(), order, z, tf.ones_like(z), smoothed, tf.cast(upstream, z.dtype), known)
     if valid is not None:
         change = tf.where(valid, change, tf.zeros_like(change))
     _, axes = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(change), s1=tf.shape(pos_weight))
@@ -255,7 +256,7 @@ def compute_dtype(dtype):
 
 
 def _read(loss, x, y):
-    """Return predictions and smoothed labels in the precision to compute in, and where labels are not ignored."""
+    """Return predictions and labels in the precision to compute in, and where labels are not ignored."""
     dtype = compute_dtype(x.dtype)
     return masking.prepare(operations, loss, tf.cast(x, dtype), tf.cast(y, dtype))
 
@@ -268,7 +269,8 @@ def _formula_value(variant, loss, order, x, y, pos_weight=None, upstream=None):
     if pos_weight is not None:
         constants = (tf.cast(pos_weight, x.dtype),)
     formulas = variant(x.dtype)
-    result = formulas(loss.prediction_kind, *loss.formula_key)(x, y, loss.epsilon or 0.0, constants)[order]
+    label = masking.smooth(loss.label_smoothing, y)
+    result = formulas(loss.prediction_kind, *loss.formula_key)(x, label, loss.epsilon or 0.0, constants)[order]
     if not tf.is_tensor(result) or result.shape.rank != x.shape.rank:  # a constant has no shape of its own
         result = tf.broadcast_to(tf.cast(result, x.dtype), tf.shape(x))
     if upstream is not None:

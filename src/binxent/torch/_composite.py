@@ -96,7 +96,7 @@ def compute_dtype(dtype):
 
 
 def _read(loss, operands):
-    """Mask and smooth inputs and targets, in the precision to compute in; return where entries take part, too."""
+    """Mask inputs and targets, in the precision to compute in; return where entries take part, too."""
     input, target, weight, _ = operands
     dtype = compute_dtype(input.dtype)
     check_precision(str(dtype).removeprefix("torch."), *loss.values())
@@ -125,8 +125,9 @@ def _elementwise(loss, x, y, pos_weight):
     # The loss at fixed labels and weights has the derivatives in x; the rest is 0, and has the others.
     y0, pos_weight0 = y.detach(), None if pos_weight is None else pos_weight.detach()
     value, rule = _derivative(loss, x, y0, pos_weight0, 0), in_label(loss.formula_key[0])
+    (y, _), (y0, _) = (masking.smooth(loss.label_smoothing, each) for each in (y, y0))
     if rule is LINEAR:
-        a, b = _costs(loss, x)
+        a, b = _costs(loss.plain(), x)
         positive, positive0 = (y, y0) if pos_weight is None else (y * pos_weight, y0 * pos_weight0)
         return value + (positive - positive0) * a - (y - y0) * b
     a, b = _costs(Pointwise(loss.prediction_kind, (unweighted_bce,), epsilon=loss.epsilon), x)
@@ -176,7 +177,8 @@ def _derivative(loss, x, y, pos_weight, order, bounded=False):
 
 def _formula_value(loss, x, y, pos_weight, order, bounded=False):
     formula = _formulas(loss.prediction_kind, *loss.formula_key)
-    value = formula(x, y, loss.epsilon or 0.0, _constants(loss, x, pos_weight))[order]
+    label = masking.smooth(loss.label_smoothing, y)
+    value = formula(x, label, loss.epsilon or 0.0, _constants(loss, x, pos_weight))[order]
     if not isinstance(value, torch.Tensor) or value.shape != x.shape:  # a constant has no shape of its own
         value = torch.as_tensor(value, dtype=x.dtype, device=x.device).expand(x.shape).contiguous()
     if bounded:

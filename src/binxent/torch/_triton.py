@@ -159,10 +159,12 @@ def evaluate(
                 # Entries of weight 0 are replaced before the formula, so that none of their values can give NaN.
                 prediction = tl.where(weight == 0, 0.5, prediction)
                 label = tl.where(weight == 0, 0.0, label)
+            not_label = 1.0 - label
             if SMOOTH:
                 label = label * number(keep, None, REAL) + number(shift, None, REAL)
+                not_label = not_label * number(keep, None, REAL) + number(shift, None, REAL)
             constants = constants_of(0, start, lane, sizes, c, numbers, KNOWN, REAL, WIDE)
-            value, slope, _ = FORMULA(prediction, label, number(epsilon, CLIP, REAL), constants)
+            value, slope, _ = FORMULA(prediction, (label, not_label), number(epsilon, CLIP, REAL), constants)
             value = value * weight
             if slopes is not None:
                 write(slopes + start + lane, slope * factor * weight, valid)
