@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from mpmath import mp
 from support.cases import FAMILY
 from support.compare import close
 from support.doors import DOORS
+from support.peers import bx_jax, bx_tf, bx_torch, jax, tf, torch
 
 import binxent as bx
 
@@ -94,3 +96,36 @@ def test_a_little_smoothing_costs_no_digits(backend, kind):
     smoothed = y.astype(float) * (1 - s) + s / 2
     want = [smoothed * at_1 + (1 - smoothed) * at_0 for at_1, at_0 in zip(of_1, of_0, strict=True)]
     close(backend.value_and_grad(kind(from_logits=True, label_smoothing=s), y, x), want, 1e-6)
+
+
+FAR = np.array([-84, -50.3, -20.7, 30.1, 83.9]), np.array([0, 0, 0, 1.0, 1])  # logits that are right about their labels
+FOCUS = bx.BinaryFocalCrossentropy(gamma=7.3, from_logits=True, axis=(), reduction="none")
+
+
+def on_numpy(x, y):
+    return FOCUS(y, x)
+
+
+def on_torch(x, y):
+    return torch.func.vmap(lambda x, y: bx_torch.pointwise(FOCUS, x, y))(torch.tensor(x), torch.tensor(y))
+
+
+def on_jax(x, y):
+    with jax.enable_x64(True):
+        return np.asarray(bx_jax.pointwise(FOCUS, x, y))
+
+
+def on_tensorflow(x, y):
+    kinds = [tf.TensorSpec([None], tf.float64)] * 2
+    graph = tf.function(lambda x, y: bx_tf.pointwise(FOCUS, x, y), autograph=False, input_signature=kinds)
+    return graph(tf.constant(x), tf.constant(y))
+
+
+@pytest.mark.parametrize("call", [on_numpy, on_torch, on_jax, on_tensorflow])
+def test_a_power_in_float64_keeps_its_digits_where_it_is_tiny(call):
+    pytest.importorskip(call.__name__.removeprefix("on_"))
+    x, y = FAR
+    with mp.workdps(40):
+        size = [mp.mpf(z) for z in abs(x).tolist()]
+        want = [float((1 / (1 + mp.exp(z))) ** mp.mpf(7.3) * mp.log1p(mp.exp(-z))) for z in size]
+    close(call(x, y), want, 2e-15)

@@ -44,7 +44,7 @@ MUTATIONS = [
     ("m.where(z >= zero, negative, positive)", "m.where(z >= zero, positive, negative)"),
     ("rest = (gamma - one) * (ratio * bounded)", "rest = gamma * (ratio * bounded)"),
     ("rest = (gamma - one) * u1 * h_over_u", "rest = gamma * u1 * h_over_u"),
-    ("m.where(y <= zero, minus_log_p,", "m.where(y <= zero, minus_log_q,"),
+    ("m.where(y <= zero, of_p, of_u)", "m.where(y <= zero, of_q, of_u)"),
     ("balance = y * alpha + not_y * beta", "balance = y * beta + not_y * alpha"),
     (
         "error, error1 = y * q + not_y * p, (one - two * y) * w",

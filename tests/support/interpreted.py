@@ -99,6 +99,7 @@ def interpreted_driver():
     for module in (formula_parts, formulas, hill):
         vars(module).update(tl=tl)  # by which it recognises Triton's functions
     del _triton._triton_maths.reciprocal  # which is PTX
+    _triton._triton_maths.lost_by_product = formula_parts.lost_by_product  # it rounds the product of a tl.fma
     # Nor can it take a tensor from a constant, but it can from a number.
     _triton.formulas_for_blocks = cache(lambda: formulas.build_formulas(_triton._triton_maths, triton.jit, float))
     return _triton

@@ -53,7 +53,7 @@ def times(f, g):
 
 
 def to_the(u, gamma, least):
-    """u^gamma; its size grows with gamma where u itself has lost digits, and where -log u multiplies an error.
+    """u^gamma; its size grows with gamma where u itself has lost digits, and in float32 with what multiplies -log u.
 
     Below the least normal number a float has fewer digits. A power that is not whole hands that on to its derivatives.
     """
@@ -65,7 +65,7 @@ def to_the(u, gamma, least):
     power, first, second = v**gamma, gamma * v ** (gamma - 1), gamma * (gamma - 1) * v ** (gamma - 2)
     grown = 1 + (gamma + 2) * (u.sizes[0] / v - 1)
     if gamma != int(gamma):
-        grown *= (1 + gamma * abs(mpmath.log(v))) * max(1, least / power)
+        grown *= (1 if least < 1e-300 else 1 + gamma * abs(mpmath.log(v))) * max(1, least / power)
     values = power, first * v1, second * v1 * v1 + first * v2
     slope_size, curvature_size = first * u.sizes[1], abs(second) * u.sizes[1] ** 2 + first * u.sizes[2]
     return Series(values, (grown * power, *(grown * max(size, least) for size in (slope_size, curvature_size))))

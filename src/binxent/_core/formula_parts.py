@@ -41,9 +41,25 @@ class PredictionKind(NamedTuple):
     costs_are_logs: bool = True
 
 
+def lost_by_product(a: Any, b: Any, product: Any) -> Any:
+    """Compute a b - product, what rounding took from a product of float64, by halves whose products are exact.
+
+    Source: Dekker, "A floating-point technique for extending the available precision", 1971, section 5.
+    """
+    (a_high, a_low), (b_high, b_low) = (_halves(number) for number in (a, b))
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _halves(x):
+    spread = x * (2.0**27 + 1)
+    high = spread - (spread - x)
+    return high, x - high
+
+
 def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callable[..., Any]) -> SimpleNamespace:
     """Build the small functions that predictions and losses share, compiled by `jit`."""
     zero, half, one, two, infinity = real(0), real(0.5), real(1), real(2), real(math.inf)
+    far, least = real(1e8), real(2.0**-1022)  # a logarithm whose powers are 0; the least normal float64
 
     def offered(default):
         """Return what the maths module has under the name of the default, or else the default."""
@@ -146,14 +162,51 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
         lost = m.where(small, (one - rest) - u, zero)
         return u, rest, lost * (rest - two) - m.log(rest)
 
+    # In float64, u^gamma = exp(-gamma L) keeps its digits: L = -log u comes with what rounding took from it.
+
+    @offered
+    def in_float64(x):
+        """Return whether a number is computed in float64."""
+        return getattr(x, "dtype", None) == "float64"
+
+    lost_in_product = getattr(m, "lost_by_product", lost_by_product)
+
+    @offered
+    @jit
+    def lost_by_sum(large, small, total):
+        """Compute large + small - total, what rounding took from the sum; 0 if that is far or infinite."""
+        return (m.minimum(large, far) - m.minimum(total, far)) + small if in_float64(total) else zero
+
+    @offered
+    @jit
+    def lost_by_log(u, minus_log_u):
+        """Compute -log u - minus_log_u, what rounding took from the logarithm; 0 where u is subnormal."""
+        return (m.exp(-minus_log_u) - u) / m.maximum(u, least) if in_float64(u) else zero
+
+    @offered
+    @jit
+    def power_from_log(gamma, minus_log_u):
+        """Compute u^gamma from -log u, given in two parts."""
+        logarithm, lost = minus_log_u
+        if not in_float64(logarithm):
+            return m.exp(-gamma * logarithm)
+        bounded = m.minimum(logarithm, far)
+        product = gamma * bounded
+        result = m.exp(-product)
+        return result - result * (lost_in_product(gamma, bounded, product) + gamma * lost)
+
     @offered
     @jit
     def minus_log_error_probability(u, y, minus_log_p, minus_log_q):
-        """Compute -log u for u = y q + (1 - y) p; for a hard label it is given.
+        """Compute -log u for u = y q + (1 - y) p, in two parts; for a hard label it is given.
 
         That covers u = 0, and u < 0 for a label that rounding has put outside [0, 1], where labels are not checked.
         """
-        return m.where(y >= one, minus_log_q, m.where(y <= zero, minus_log_p, zero - m.log(u)))
+        of_p, lost_of_p = minus_log_p
+        of_q, lost_of_q = minus_log_q
+        of_u = zero - m.log(u)
+        lost = m.where(y >= one, lost_of_q, m.where(y <= zero, lost_of_p, lost_by_log(u, of_u)))
+        return m.where(y >= one, of_q, m.where(y <= zero, of_p, of_u)), lost
 
     return SimpleNamespace(
         m=m,
@@ -176,6 +229,9 @@ def primitives(m: Maths | SimpleNamespace, jit: Callable[..., Any], real: Callab
         clipped=clipped,
         costs=costs,
         beyond_margin=beyond_margin,
+        lost_by_sum=lost_by_sum,
+        lost_by_log=lost_by_log,
+        power_from_log=power_from_log,
         minus_log_error_probability=minus_log_error_probability,
     )
 
@@ -245,7 +301,7 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
     Adds to the primitives `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `label_entropy`,
     `logarithms` and `modulation`.
     """
-    m, jit, zero = f.m, f.jit, f.zero
+    m, jit, zero, lost_by_sum, lost_by_log = f.m, f.jit, f.zero, f.lost_by_sum, f.lost_by_log
     multiply_no_nan, multiply_cost_no_nan = f.multiply_no_nan, f.multiply_cost_no_nan
     linear_part, label_linear_part = f.linear_part, f.label_linear_part
     divide_weight_no_nan = f.divide_weight_no_nan
@@ -302,16 +358,21 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
 
     @jit
     def logarithms(state):
-        """Compute -log p, -log q, p' / p and q' / q, for powers of p and q."""
-        probabilities, costs, slopes, _, change, _ = state
+        """Compute -log p and -log q, in two parts each, p' / p and q' / q, for powers of p and q."""
+        probabilities, costs, slopes, _, change, logit = state
         p, q = probabilities
         a, b = costs
         a1, b1 = slopes
         w, _ = change
-        if costs_are_logs:
-            return a, b, -a1, -b1
+        z, tail = logit
+        if of_logit:
+            lost_p, lost_q = lost_by_sum(m.maximum(-z, zero), tail, a), lost_by_sum(m.maximum(z, zero), tail, b)
+            return (a, lost_p), (b, lost_q), -a1, -b1
+        elif costs_are_logs:
+            return (a, lost_by_log(p, a)), (b, lost_by_log(q, b)), -a1, -b1
         else:
-            return zero - m.log(p), zero - m.log(q), w / p, -w / q
+            a, b = zero - m.log(p), zero - m.log(q)
+            return (a, lost_by_log(p, a)), (b, lost_by_log(q, b)), w / p, -w / q
 
     return SimpleNamespace(
         **vars(f),
@@ -331,7 +392,7 @@ def _modulations(f, kind):
     In terms that other terms outweigh, h and h1 are bounded, so that 0 * inf cannot give NaN.
     """
     m, jit, zero, half, one, two, number, equal = f.m, f.jit, f.zero, f.half, f.one, f.two, f.number, f.equal
-    divide_no_nan, multiply_positive = f.divide_no_nan, f.multiply_positive
+    divide_no_nan, multiply_positive, power_from_log = f.divide_no_nan, f.multiply_positive, f.power_from_log
     huge, infinity = number(1e30), number(math.inf)
     infinite_costs, infinite_slopes = kind.infinite_costs, kind.infinite_slopes
 
@@ -382,7 +443,7 @@ def _modulations(f, kind):
         The exponential keeps its digits in the tails; r h is multiplied out first, as u^(gamma - 2) could overflow.
         """
         bounded, bounded1 = bounded_cost(h), bounded_slope(h1)
-        f = m.exp(-gamma * minus_log_u)
+        f = power_from_log(gamma, minus_log_u)
         f1 = gamma * f * ratio
         rest = (gamma - one) * (ratio * bounded) + bend * bounded + two * bounded1
         loss = multiply_positive(f, h) if infinite_costs else f * h
@@ -401,7 +462,7 @@ def _modulations(f, kind):
     @jit
     def any_modulated_probability(u, u1, bend, ratio, minus_log_u, gamma, h, h1, h2):
         """Compute the same where 1 / u may overflow: h / u is finite, unless h is infinite."""
-        root, bounded, bounded1 = m.exp(-half * gamma * minus_log_u), bounded_cost(h), bounded_slope(h1)
+        root, bounded, bounded1 = power_from_log(half * gamma, minus_log_u), bounded_cost(h), bounded_slope(h1)
         change, vanished = gamma * u1, equal(u, zero)
         h_over_u = m.where(vanished, zero, divide_no_nan(bounded, u))
         rest = (gamma - one) * u1 * h_over_u + bend * bounded + two * bounded1

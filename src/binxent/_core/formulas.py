@@ -166,6 +166,7 @@ def asymmetric(
 ) -> Callable[..., Any]:
     """Build y q^gamma_pos a + (1 - y) p_m^gamma_neg (-log(1 - p_m)), p_m = max(p - margin, 0)."""
     m, zero, divide_no_nan, beyond_margin = f.m, f.zero, f.divide_no_nan, f.beyond_margin
+    lost_by_log = f.lost_by_log
     logarithms, cost_share, slope_share = f.logarithms, f.cost_share, f.slope_share
     positive_modulated, negative_modulated = f.modulation(positive_kind), f.modulation(negative_kind)
 
@@ -187,8 +188,9 @@ def asymmetric(
             u1 = m.where(below, zero, w)
             h1 = u1 / rest
             ratio = m.where(below, zero, divide_no_nan(u1, u))
+            minus_log_u = zero - m.log(u)
             loss_neg, slope_neg, curvature_neg = negative_modulated(
-                u, u1, bend, ratio, zero - m.log(u), gamma_neg, h, h1, h1 * bend + h1 * h1
+                u, u1, bend, ratio, (minus_log_u, lost_by_log(u, minus_log_u)), gamma_neg, h, h1, h1 * bend + h1 * h1
             )
         else:
             loss_neg, slope_neg, curvature_neg = negative_modulated(

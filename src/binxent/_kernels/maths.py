@@ -4,6 +4,7 @@ Everything is straight-line arithmetic, with polynomials in place of tables and 
 branches: it is the same for one number as for a vector.
 """
 
+from binxent._core.formula_parts import lost_by_product
 from binxent._core.polynomials import (
     BIAS,
     COST_OF_REST,
@@ -81,27 +82,48 @@ class Maths:
 
     def log(self, x: Value) -> Value:
         """Compute log(x) for 0 <= x <= 1; NaN stays NaN."""
+        n, low = self._log_parts(x)
+        return self.where(x > 0, self.fma(n, self._named(LN2_HIGH), low), x - float("inf"))
+
+    def _log_parts(self, x):
+        """Return n and low, so that log(x) is n LN2_HIGH + low."""
         p, number = self.precision, self.number
         lifted = x * number(2.0 ** LIFT[p])  # a subnormal becomes normal, and a number next to 1 does not overflow
         offset = SQRT_HALF_BITS[p] + (LIFT[p] << MANTISSA_BITS[p])
         shifted = lifted.bits_as(self.whole) - offset
         n = shifted.binary("ashr", "", MANTISSA_BITS[p])
         fraction = (shifted & ((1 << MANTISSA_BITS[p]) - 1)) + SQRT_HALF_BITS[p]
-        return self.where(x > 0, self._log_of(n, fraction.bits_as(self.kind) - 1), x - float("inf"))
+        return self._parts_of(n, fraction.bits_as(self.kind) - 1)
 
     def log_of_more(self, s: Value) -> Value:
         """Compute log(1 + s) for any s >= 0 below 2^LIFT, with the digits of a small s."""
         p = self.precision
         n = ((1 + s).bits_as(self.whole) - SQRT_HALF_BITS[p]).binary("ashr", "", MANTISSA_BITS[p])
         scale = ((n.like(BIAS[p]) - n) << MANTISSA_BITS[p]).bits_as(self.kind)  # 2^-n
-        return self._log_of(n, self.fma(s, scale, scale - 1))
+        n, low = self._parts_of(n, self.fma(s, scale, scale - 1))
+        return self.fma(n, self._named(LN2_HIGH), low)
 
-    def _log_of(self, n, f):
-        """Return n log(2) + log(1 + f), where 1 + f lies between sqrt(1/2) and sqrt(2)."""
+    def _parts_of(self, n, f):
+        """Return n and low for n log(2) + log(1 + f), where 1 + f lies between sqrt(1/2) and sqrt(2)."""
         n = n.to(self.kind)
         inner = self.fma(self._polynomial(LOG, f), f, self.number(-0.5))
-        low = self.fma(f * f, inner, self.fma(n, self._named(LN2_LOW), f))
-        return self.fma(n, self._named(LN2_HIGH), low)
+        return n, self.fma(f * f, inner, self.fma(n, self._named(LN2_LOW), f))
+
+    def in_float64(self, x: Value) -> bool:
+        """Return whether numbers are computed in float64."""
+        return x.kind == "double"
+
+    def lost_by_product(self, a: Value, b: Value, product: Value) -> Value:
+        """Compute a b - product, what rounding took from a product."""
+        return self.fma(a, b, -product) if self.builder.target.has_fma else lost_by_product(a, b, product)
+
+    def lost_by_log(self, u: Value, minus_log_u: Value) -> Value:
+        """Compute -log u - minus_log_u, what rounding took from the last sum of the logarithm."""
+        if not self.in_float64(u):
+            return self.number(0)
+        n, low = self._log_parts(u)
+        # n LN2_HIGH is exact.
+        return self.where(u > 0, (n * -LN2_HIGH[self.precision] - minus_log_u) - low, self.number(0))
 
     def _named(self, table):
         return self.number(table[self.precision])

@@ -108,7 +108,9 @@ def _beyond_margin(p, q, margin):
 
 def _minus_log_error_probability(u, y, minus_log_p, minus_log_q):
     """Compute -log u for any label, infinite at u = 0, where the loss is 0, and for a label just outside [0, 1]."""
-    return -jnp.log(jnp.maximum(u, 0))
+    u = jnp.maximum(u, 0)
+    of_u = -jnp.log(u)
+    return of_u, (jnp.exp(-of_u) - u) / jnp.maximum(u, 2.0**-1022) if u.dtype == jnp.float64 else 0
 
 
 in_label = SimpleNamespace(**MATHS, power_times=_power_times)

@@ -31,6 +31,7 @@ def maths_of(dtype, **others) -> Any:
         "log": tf.math.log,
         "log1p": tf.math.log1p,
         "equal": tf.equal,
+        "in_float64": lambda x: dtype == tf.float64,
         "multiply_no_nan": of_two(lambda weight, value: tf.math.multiply_no_nan(value, weight)),
     }
     return SimpleNamespace(**functions | others)

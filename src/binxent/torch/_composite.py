@@ -45,6 +45,7 @@ _maths = SimpleNamespace(
     exp=torch.exp,
     log=torch.log,
     log1p=torch.log1p,
+    in_float64=lambda x: x.dtype is torch.float64,
     power_times=_power_times,
 )
 _formulas = build_formulas(_maths)

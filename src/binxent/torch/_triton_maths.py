@@ -118,6 +118,43 @@ def log(x):
     return tl.where(x > 0, result, tl.where(x == x, number(x, float("-inf")), x))
 
 
+@triton.jit
+def lost_by_sum(large, small, total):
+    """Compute large + small - total, what rounding took from a sum of float64; 0 if that is far or infinite."""
+    if total.dtype == tl.float64:
+        return (minimum(large, number(total, 1e8)) - minimum(total, number(total, 1e8))) + small
+    else:
+        return number(total, 0.0)
+
+
+@triton.jit
+def lost_by_log(u, minus_log_u):
+    """Compute -log u - minus_log_u, what rounding took from the logarithm of a float64."""
+    if u.dtype == tl.float64:
+        return (exp(-minus_log_u) - u) / maximum(u, constant(u, SMALLEST_NORMAL))
+    else:
+        return number(u, 0.0)
+
+
+@triton.jit
+def lost_by_product(a, b, product):
+    """Compute a b - product, what rounding took from a product."""
+    return tl.fma(a, b, -product)
+
+
+@triton.jit
+def power_from_log(gamma, minus_log_u):
+    """Compute u^gamma from -log u, given in two parts, of which float32 needs the first."""
+    logarithm, lost = minus_log_u
+    if logarithm.dtype == tl.float64:
+        bounded = minimum(logarithm, number(logarithm, 1e8))
+        product = gamma * bounded
+        result = exp(-product)
+        return result - result * (lost_by_product(gamma + number(logarithm, 0.0), bounded, product) + gamma * lost)
+    else:
+        return exp(-gamma * logarithm)
+
+
 if torch.version.hip is None:
 
     @triton.jit
