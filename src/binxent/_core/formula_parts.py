@@ -301,7 +301,7 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
     Adds to the primitives `cost_share` and `slope_share` (weight times a cost, or a slope), `entropy`, `label_entropy`,
     `logarithms` and `modulation`.
     """
-    m, jit, zero, lost_by_sum, lost_by_log = f.m, f.jit, f.zero, f.lost_by_sum, f.lost_by_log
+    m, jit, zero, half, lost_by_sum, lost_by_log = f.m, f.jit, f.zero, f.half, f.lost_by_sum, f.lost_by_log
     multiply_no_nan, multiply_cost_no_nan = f.multiply_no_nan, f.multiply_cost_no_nan
     linear_part, label_linear_part = f.linear_part, f.label_linear_part
     divide_weight_no_nan = f.divide_weight_no_nan
@@ -368,8 +368,10 @@ def parts(f: SimpleNamespace, kind: PredictionKind) -> SimpleNamespace:
         if of_logit:
             lost_p, lost_q = lost_by_sum(m.maximum(-z, zero), tail, a), lost_by_sum(m.maximum(z, zero), tail, b)
             return (a, lost_p), (b, lost_q), -a1, -b1
-        elif costs_are_logs:
-            return (a, lost_by_log(p, a)), (b, lost_by_log(q, b)), -a1, -b1
+        elif costs_are_logs:  # of the lesser probability; the logarithm of the other is small, and so is its rounding
+            left = p < half
+            lost = lost_by_log(m.minimum(p, q), m.where(left, a, b))
+            return (a, m.where(left, lost, zero)), (b, m.where(left, zero, lost)), -a1, -b1
         else:
             a, b = zero - m.log(p), zero - m.log(q)
             return (a, lost_by_log(p, a)), (b, lost_by_log(q, b)), w / p, -w / q
