@@ -1,26 +1,28 @@
 """A wrong formula does not pass the tests: each mutation is caught by the test of the formulas."""
 
 import inspect
+import re
 from types import ModuleType
 
 import pytest
 from support import accuracy
 from support.cases import LOSSES, PREDICTION_KINDS
 
-from binxent._core import formula_parts, formulas
+from binxent._core import formula_parts, formulas, modulations
+
+MODULES = (modulations, formula_parts, formulas)  # each uses the names of those before it
 
 
 @pytest.fixture
 def check():
     """Run the quick test of the formulas, for each prediction and loss, on formulas with one line changed."""
-    sources = [inspect.getsource(module) for module in (formula_parts, formulas)]
+    sources = [inspect.getsource(module) for module in MODULES]
 
     def check(right, wrong):
         assert sum(source.count(right) for source in sources) == 1, "the formulas no longer have the line to break"
         changed = ModuleType(formulas.__name__)
-        for module, source in zip((formula_parts, formulas), sources, strict=True):
-            own_import = "from binxent._core.formula_parts import Maths, parts, prediction_kinds, primitives"
-            text = source.replace(own_import, "").replace(right, wrong)
+        for module, source in zip(MODULES, sources, strict=True):
+            text = re.sub(r"^from binxent\._core\..*$", "", source, flags=re.MULTILINE).replace(right, wrong)
             exec(compile(text, module.__file__, "exec"), vars(changed))
         for name in LOSSES:
             for prediction_kind in PREDICTION_KINDS:

@@ -86,7 +86,7 @@ def interpreted_driver():
     from support import hill
     from triton.runtime import interpreter
 
-    from binxent._core import formula_parts, formulas
+    from binxent._core import formula_parts, formulas, modulations
     from binxent.torch import _triton
 
     def with_closure(self, tree):
@@ -96,7 +96,7 @@ def interpreted_driver():
         return scope[self.fn.__name__]
 
     interpreter.FunctionRewriter._compile_and_exec = with_closure
-    for module in (formula_parts, formulas, hill):
+    for module in (formula_parts, formulas, modulations, hill):
         vars(module).update(tl=tl)  # by which it recognises Triton's functions
     del _triton._triton_maths.reciprocal  # which is PTX
     _triton._triton_maths.lost_by_product = formula_parts.lost_by_product  # it rounds the product of a tl.fma
