@@ -106,6 +106,28 @@ def test_the_other_byte_order(dtype):
     close(bx.binary_crossentropy(y, swapped, True), bx.binary_crossentropy(y, x, True), ulps=0)
 
 
+@pytest.mark.parametrize("rows", [1, 33, 2048, 2049])
+def test_the_same_bits_wherever_an_array_lies(rows):
+    def strided(array):
+        return np.stack([array, np.full_like(array, 0.5)], -1)[..., 0]
+
+    def read_only(array):
+        array = array.copy()
+        array.flags.writeable = False
+        return array
+
+    y, x = predictions(True, (rows, 1))
+    for reduction in ("mean", "sum", "none"):
+        loss = bx.BinaryCrossentropy(True, 0.1, reduction=reduction)
+        want = bx.value_and_grad(loss, y, x)
+        for place in (strided, read_only):
+            for arguments in ((place(y), x), (y, place(x))):
+                close([loss(*arguments), *bx.value_and_grad(loss, *arguments)], [want[0], *want], ulps=0)
+        out = strided(np.empty_like(x))
+        close(bx.value_and_grad(loss, y, x, out=out), want, ulps=0)
+        close(out, want[1], ulps=0)
+
+
 @each_float
 @pytest.mark.parametrize("dtype_of_out", FLOATS, ids=str)
 def test_out_of_any_dtype(dtype, dtype_of_out):

@@ -10,9 +10,10 @@ from binxent._core.dtypes import DOUBLE, DTYPES, compute_dtype, is_readable, nam
 from binxent._core.ranges import any_infinite
 from binxent._core.sample_weights import is_extreme, scaled, sizes
 from binxent._core.shapes import require_one_per_label, require_same_shape, resolve
-from binxent._kernels.fused import fuse
+from binxent._kernels.fused import fuse, fuse_block
 from binxent._kernels.operands import (
     NOWHERE,
+    address_of,
     constant_operands,
     describe,
     gather,
@@ -20,6 +21,7 @@ from binxent._kernels.operands import (
     reads_exactly,
     scatter,
 )
+from binxent._kernels.plan import BLOCK
 
 MOST_WORK = 10_000  # steps, some 0.1 ms
 ABOUT_PREDICTIONS = "If these are logits, pass from_logits=True."
@@ -230,7 +232,34 @@ class Elements:
 
     def run(self, weights, scale=1.0, losses=None):
         """Sum the weighted losses; write the derivatives times scale, and each loss to `losses`."""
+        if not weights and self._is_ready_block(losses, *self.derivatives):
+            return self._fuse_block(scale, losses, *self.derivatives)
         return self._fuse(weights, scale=scale, losses=losses)
+
+    def _is_ready_block(self, losses, *derivatives):
+        """Return whether a kernel can use all arrays where they lie, in a single block with a single sum."""
+        if self.size > BLOCK or self.row != self.size or self.constants is not None or len(derivatives) > 1:
+            return False
+        arrays, real = (self.predictions, self.labels, *derivatives), self.real
+        for array in arrays if losses is None else (*arrays, losses):
+            if array.dtype != real or not array.flags.c_contiguous:
+                return False
+        return self.loss.ignore_label is None
+
+    def _fuse_block(self, scale, losses=None, slopes=None):
+        total, suspicious = fuse_block(
+            self.loss.pointwise,
+            address_of(self.predictions),
+            address_of(self.labels),
+            real=self.real,
+            size=self.size,
+            scale=scale,
+            losses=0 if losses is None else address_of(losses),
+            slopes=0 if slopes is None else address_of(slopes),
+        )
+        if suspicious:
+            self._check_values([])
+        return np.array([total])
 
     def _fuse(self, weights, *, scale=1.0, losses=None, tallied=False):
         real = self.real

@@ -158,6 +158,7 @@ def _lie_ready(loss, input, target, losses):
         and input.is_contiguous()
         and target.is_contiguous()
         and not (input.is_neg() or target.is_neg())
+        and loss.ignore_label is None
         and not loss.has_number_per_label
     )
 
