@@ -281,3 +281,9 @@ def test_onnx(tmp_path):
     names = [one.name for one in session.get_inputs()]
     (loss,) = session.run(None, dict(zip(names, (x.numpy(), y.numpy()), strict=True)))
     close(torch.from_numpy(loss), MODULES["bce"]()(x, y), 1e-5)
+
+
+def test_a_mean_by_tiny_weights_is_compiled_as_it_is_computed():
+    function = partial(FAMILY["bce"], reduction="weighted_mean", ignore_index=-1)
+    x, y, weight = torch.tensor([0.5, -1.0, 2.0]), torch.tensor([1.0, 0.0, -1.0]), torch.tensor([3e-40, 1e-40, np.inf])
+    close(torch.compile(function, fullgraph=True, backend="aot_eager")(x, y, weight), function(x, y, weight), 1e-4)

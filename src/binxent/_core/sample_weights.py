@@ -1,25 +1,29 @@
 """Weights whose products with losses, or whose sum, would leave the range of the working precision."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from binxent._core.ranges import counted
+from binxent._core.ranges import as_float64, counted
 
 # By the bits of the working precision: the largest weight, and the inverse of the least, that it takes as they are.
 MOST = {32: 2.0**62, 64: 2.0**510}
 
 
-def sizes(weight: np.ndarray, hiding: Sequence[tuple[np.ndarray, float | None]] = ()) -> tuple[float, float]:
+def sizes(
+    weight: Any, hiding: Sequence[tuple[Any, float | None]] = (), read: Callable[[Any], np.ndarray] = as_float64
+) -> tuple[float, float]:
     """Return the least and the largest size of a weight that counts and is not 0; infinity and 0 if there is none.
 
     Args:
-        weight: Array of weights.
+        weight: Array or tensor of weights.
         hiding: Which of them do not count, as `ranges.range_error` takes it.
+        read: What turns a block of them into a NumPy array, as there.
     """
     least, most = math.inf, 0.0
-    for numbers in counted(weight, hiding):
+    for numbers in counted(weight, hiding, read):
         size = np.abs(numbers[numbers != 0])
         least = min(least, np.fmin.reduce(size, None, initial=math.inf))
         most = max(most, np.fmax.reduce(size, None, initial=0))

@@ -70,8 +70,8 @@ def evaluate(
         loop.add_up_quickly(sums)
     else:
         with b.loop(0, count, loop.step) as i:
-            loss, derived = loop.guarded(i)
-            loop.write(i, derived)
+            loss, derived, hidden = loop.guarded(i)
+            loop.write(i, derived, hidden)
             if value == "sum":
                 sums.add(loss)
             elif value == "each":
@@ -122,27 +122,34 @@ class _Loop:
         return loss, derived[: self.derivatives]
 
     def guarded(self, i):
-        """Return the weighted losses and their derivatives, whatever is infinite; keep the greatest bits of labels."""
-        b, weight = self.b, self.one
+        """Compute the losses, whatever is infinite, and keep the greatest bits of labels.
+
+        Returns:
+            The weighted losses and derivatives, and where elements are hidden; None if there are no weights.
+        """
+        b, weight, hidden = self.b, self.one, None
         prediction, label = self.predictions(i), self.labels(i)
         if self.weighted:
             weight = self.weights(i)
             hidden = weight == 0
             prediction, label = b.select(hidden, self.half, prediction), b.select(hidden, self.zero, label)
         if self.formula is None:
-            return weight, []
+            return weight, [], hidden
         label = b.without_negative_zero(label)
         self.greatest.value = b.greatest_bits(self.greatest.value, label)
         if self.prediction_kind != "logit":
             prediction = b.without_negative_zero(prediction)
             self.greatest.value = b.greatest_bits(self.greatest.value, prediction)
         loss, derived = self._results(self.formula, i, prediction, label)
-        return (loss * weight, [each * weight for each in derived]) if self.weighted else (loss, derived)
+        if self.weighted:
+            loss, derived = loss * weight, [each * weight for each in derived]
+        return loss, derived, hidden
 
-    def write(self, i, derived):
-        """Write derivatives."""
+    def write(self, i, derived, hidden=None):
+        """Write derivatives; those of hidden elements are 0 even under an infinite scale."""
         for place, each in zip(self.outputs, derived, strict=True):
-            self.b.store(each * self.scale, place, i)
+            scaled = each * self.scale
+            self.b.store(scaled if hidden is None else self.b.select(hidden, self.zero, scaled), place, i)
 
     def add_up_quickly(self, sums):
         """Add up losses by a formula without guards; a step with an odd number in it is computed again with guards.
@@ -169,7 +176,7 @@ class _Loop:
                 if terms:
                     product.value = quick.product([before, quick.product(terms)])
                 with b.when((b.any_of(odd) | is_short) != 0):
-                    loss, derived = self.guarded(i)
+                    loss, derived, _ = self.guarded(i)
                     added.value, product.value = sums.add_huge(loss), before
                     for each, value in zip(kept, derived, strict=True):
                         each.value = value

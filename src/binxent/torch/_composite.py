@@ -16,6 +16,7 @@ from binxent.torch._options import check_precision
 from binxent.torch._private import has_tangent, is_differentiated_by_transform, nested_tangents, transforms_active
 
 SINGLE_ONLY = ("mps",)  # devices without float64
+OWN_PRECISION = (torch.float64, torch.int64, torch.int32)  # the dtypes of labels that float32 would round
 
 
 def _minimum(a, b):
@@ -53,9 +54,12 @@ _formulas = build_formulas(_maths)
 
 def compute(loss, operands, reduction):
     """Compute the reduced loss."""
-    _, _, weight, pos_weight = operands
+    input, _, weight, pos_weight = operands
     x, y, valid = _read(loss, operands)
     costs = _elementwise(loss, x, y, None if pos_weight is None else pos_weight.to(x.dtype))
+    if reduction.kind == "weighted_mean" and weight is not None and input.device.type not in SINGLE_ONLY:
+        weight = weight.to(torch.float64)  # a tiny weight would lose digits, and so would its gradient
+        operands = operands._replace(weight=weight)
     costs = _weigh(costs, valid, weight)
     if reduction.kind == "none":
         return costs.to(reduction.dtype)
@@ -66,7 +70,7 @@ def divisor_of(loss, operands, reduction):
     """Compute what a reduction divides the sum by, differentiable in the weight."""
     input, target, weight, _ = operands
     kind, process_group, _ = reduction
-    valid = masking.not_ignored(torch, loss.ignore_label, target.to(compute_dtype(input.dtype)))
+    valid = masking.not_ignored(torch, loss.ignore_label, _comparable(target, input.dtype))
     if kind == "weighted_mean" and weight is not None:
         weight = weight.expand(target.shape)
         divisor = _add_up(weight if valid is None else torch.where(valid, weight, 0.0))
@@ -99,19 +103,25 @@ def compute_dtype(dtype):
 def _read(loss, operands):
     """Mask inputs and targets, in the precision to compute in; return where entries take part, too."""
     input, target, weight, _ = operands
-    dtype = compute_dtype(input.dtype)
+    # Rounded to float32, a weight of float64 may be 0 or infinite.
+    dtype = torch.float64 if weight is not None and weight.dtype is torch.float64 else compute_dtype(input.dtype)
     check_precision(str(dtype).removeprefix("torch."), *loss.values())
     x, y = input.to(dtype), target.to(dtype)
     # Finite entries stay even if their weight is 0: they cost 0, but their derivative in the weight is their loss.
     valid = None if weight is None else (weight != 0) | (x.isfinite() & y.isfinite())
-    return masking.prepare(torch, loss, x, y, valid)
+    return masking.prepare(torch, loss, x, y, valid, _comparable(target, input.dtype))
+
+
+def _comparable(target, dtype):
+    """Return the target in a precision in which no two of its labels are the same, to be compared with another."""
+    return target if target.dtype in OWN_PRECISION else target.to(compute_dtype(dtype))
 
 
 def _weigh(values, valid, weight):
     """Multiply values by weights, and set those that take no part to 0."""
     if weight is not None:
-        weight = weight.to(values.dtype)
-        values = weight * torch.where((weight == 0) & values.isinf(), 0.0, values)
+        weight = weight.to(torch.promote_types(weight.dtype, values.dtype))
+        values = weight * torch.where((weight == 0) & ~values.isfinite(), 0.0, values)
     return values if valid is None else torch.where(valid, values, 0.0)
 
 

@@ -7,13 +7,23 @@ import ctypes
 import math
 from typing import Any
 
+import numpy as np
 import torch
 
 from binxent._core.dtypes import DOUBLE, SINGLE
 from binxent._core.ranges import any_infinite, range_error
+from binxent._core.sample_weights import MOST, is_extreme, scaled, sizes
 from binxent._kernels import fused
 from binxent._kernels.allocator import LARGE, allocate
-from binxent._kernels.operands import NOWHERE, constant_operands, gather, lay_out, scatter
+from binxent._kernels.operands import (
+    NOWHERE,
+    constant_operands,
+    gather,
+    gather_labels,
+    lay_out,
+    reads_exactly,
+    scatter,
+)
 from binxent._kernels.plan import BLOCK
 from binxent.torch._drivers import Operands
 
@@ -41,8 +51,12 @@ def fuse(
     elementwise=False,
     slope=False,
     label_axis=-1,
+    real=None,
 ):
-    """Compute what `Driver.fuse` describes; constants that differ between labels lie along the label axis."""
+    """Compute what `Driver.fuse` describes; constants that differ between labels lie along the label axis.
+
+    Called with a precision, it computes in that, and all values are known to be possible.
+    """
     input, target, weight, pos_weight = operands
     if not input.is_contiguous():
         order = sorted(range(input.dim()), key=input.stride, reverse=True)
@@ -52,7 +66,7 @@ def fuse(
                 divisor=divisor, upstream=upstream, dtype=dtype, elementwise=elementwise, slope=slope,
             )  # fmt: skip
     kind, shape, size = input.dtype, input.shape, input.numel()
-    real = DOUBLE if kind is torch.float64 else SINGLE
+    is_checked, real = real is not None, real or (DOUBLE if kind is torch.float64 else SINGLE)
     dtype, divisor = dtype or kind, float(divisor)
     scale = 1 / divisor if divisor else 0.0
     if upstream is not None:
@@ -75,11 +89,16 @@ def fuse(
             constants = constant_operands(loss.constants, shape, real, label_axis)
         else:
             constants = (_operand(pos_weight.expand(shape), real, gather),)
+        weights = () if weight is None else (weight.expand(shape),)
+        exact, compares_labels = _reads_exactly(weights, target, loss, real)
+        factors = [_operand(each, DOUBLE if exact else real, gather) for each in weights]
+        if compares_labels:
+            factors.append(_operand(target, DOUBLE, gather))
         sums, suspicious = fused.fuse(
             loss,
             _operand(input, real, gather),
-            _operand(target, real, gather),
-            () if weight is None else (_operand(weight.expand(shape), real, gather),),
+            _operand(target, real, gather_labels),
+            factors,
             real=real,
             size=size,
             row=size,
@@ -88,10 +107,16 @@ def fuse(
             losses=NOWHERE if losses is None else _operand(losses, real, scatter),
             derivatives=() if slopes is None else (_operand(slopes, real, scatter),),
             most_threads=torch.get_num_threads(),
+            exact=exact,
         )
         total = float(sums[0] if sums.size == 1 else sums.sum())
-    if suspicious:
-        _refuse_impossible_values(loss, input, target, weight)
+    if suspicious and not is_checked:
+        hiding = _refuse_impossible_values(loss, input, target, weight)
+        if weight is not None and is_extreme(sizes(weight.expand(shape), hiding, _as_float64), 8 * real.itemsize):
+            return fuse(
+                loss, operands, divisor=divisor, upstream=upstream, dtype=dtype, elementwise=elementwise, slope=slope,
+                label_axis=label_axis, real=DOUBLE,
+            )  # fmt: skip
     if losses is None:
         losses = _scalar(total / divisor if divisor else math.nan, dtype)
     return losses, slopes
@@ -113,6 +138,8 @@ def tally(loss, target, weight=None):
     """Compute what `Driver.tally` describes, as a Python number."""
     size = target.numel()
     real = DOUBLE if torch.float64 in (target.dtype, None if weight is None else weight.dtype) else SINGLE
+    if _reads_exactly((), target, loss, real)[0]:
+        real = DOUBLE
     labels = _operand(target, real, gather)
     weights = () if weight is None else (_operand(weight.expand(target.shape), real, gather),)
     sums, _ = fused.fuse(
@@ -125,6 +152,8 @@ def tally(loss, target, weight=None):
 def scale_(tensor, factor):
     """Compute what `Driver.scale_` describes."""
     number = factor.item()
+    if not math.isfinite(number):  # 0, the slope of a hidden entry, stays 0
+        return tensor.copy_(torch.where(tensor == 0, 0.0, tensor * number))
     return tensor if number == 1 else tensor.mul_(number)
 
 
@@ -174,14 +203,44 @@ def _operand(tensor, real, mover):
     return lay_out(tensor, tensor.data_ptr(), NAMES[tensor.dtype], tensor.shape, steps, real, mover)
 
 
+def _reads_exactly(weights, target, loss, real):
+    if not weights and loss.ignore_label is None:
+        return False, False
+    name = NAMES.get(target.dtype, "float64")
+    return reads_exactly(weights, np.dtype(name) if name != "bfloat16" else SINGLE, loss.ignore_label, real)
+
+
+def in_range(loss, operands, divisor):
+    """Return the operands of a mean by weight, and its divisor, scaled by a power of two if the divisor is extreme.
+
+    Processes that share a divisor scale by the same power.
+    """
+    weight, most = operands.weight, MOST[64 if operands.input.dtype is torch.float64 else 32]
+    if divisor == 0 or 1 / most <= abs(divisor) <= most or math.isnan(divisor):
+        return operands, divisor
+    weights = _as_float64(weight)
+    if math.isfinite(divisor):
+        weight, divisor = torch.from_numpy(scaled(weights, divisor)), math.ldexp(divisor, -math.frexp(divisor)[1])
+    else:
+        target = operands.target
+        largest = sizes(weight.expand(target.shape), [(target, loss.ignore_label)], _as_float64)[1]
+        weight = torch.from_numpy(scaled(np.broadcast_to(weights, target.shape), largest))
+        divisor = tally(loss, operands.target, weight)
+    return operands._replace(weight=weight), divisor
+
+
 def _refuse_impossible_values(loss, input, target, weight):
-    """Raise the error that says which values are impossible, if any is."""
-    hiding = [(target, loss.ignore_label)]
+    """Raise the error that says which values are impossible, if any is.
+
+    Returns:
+        Which weights do not count, as `range_error` takes it.
+    """
+    hiding = hidden = [(target, loss.ignore_label)]
     if weight is not None:
         weight = weight.expand(target.shape)
-        if any_infinite(weight, read=_as_float64):
+        if any_infinite(weight, hiding, _as_float64):
             raise ValueError("`weight` must be finite; got an infinite weight. Weights of 0 hide entries.")
-        hiding.append((weight, 0))
+        hidden = [*hiding, (weight, 0)]
     is_logit = loss.prediction_kind == "logit"
     checked = [("target", target, "Map the two classes to 0 and 1, or name the value to leave out as `ignore_index`.")]
     if not is_logit:
@@ -189,10 +248,11 @@ def _refuse_impossible_values(loss, input, target, weight):
     kind = ValueError if is_logit else RuntimeError  # torch's own, where it checks at all
     for name, values, advice in checked:
         message = OUTSIDE.format(name=name, advice=advice)
-        error = range_error(values, hiding, message, read=_as_float64, error=kind, refuse_nan=not is_logit)
+        error = range_error(values, hidden, message, read=_as_float64, error=kind, refuse_nan=not is_logit)
         if error is not None:
             error.argument = name  # pyright: ignore[reportAttributeAccessIssue]
             raise error
+    return hiding
 
 
 def _as_float64(tensor):

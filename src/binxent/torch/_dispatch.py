@@ -193,7 +193,7 @@ class Fused(torch.autograd.Function):
         loss, operands, reduction = others
         # A gradient in float16 may underflow before a loss scaler has multiplied it: it is computed in `backward`.
         ahead = input.dtype is not torch.float16
-        value, ctx.slope, ctx.divisor = _by_kernels(loss, operands, reduction, ahead)
+        value, ctx.slope, ctx.divisor, operands = _by_kernels(loss, operands, reduction, ahead)
         ctx.loss = loss
         ctx.save_for_backward(*operands)
         return value
@@ -207,7 +207,10 @@ class Fused(torch.autograd.Function):
             gradient = _gradient_by_kernels(ctx.loss, Operands(*ctx.saved_tensors), ctx.divisor, upstream)
         else:
             ctx.slope = None
-            gradient = driver_of(slope).scale_(slope, upstream) if upstream.dim() == 0 else slope.mul_(upstream)
+            if upstream.dim() == 0:
+                gradient = driver_of(slope).scale_(slope, upstream)
+            else:
+                gradient = _times(slope, upstream, ctx.loss, Operands(*ctx.saved_tensors))
         return gradient, None
 
 
@@ -215,7 +218,7 @@ differentiable: Any = untransformed_apply(Fused)
 
 
 def _by_kernels(loss, operands, reduction, slope=False):
-    """Compute the reduced loss, the slope if it is wanted, and what both were divided by."""
+    """Compute the reduced loss, the slope if it is wanted, what both were divided by, and the operands for that."""
     input, target, weight, pos_weight = operands
     kind, process_group, dtype = reduction
     if pos_weight is not None and input.is_cpu:
@@ -229,8 +232,20 @@ def _by_kernels(loss, operands, reduction, slope=False):
         divisor = target.numel() if loss.ignore_label is None else driver.tally(loss, target)
     if process_group is not None:
         divisor = composite.share(divisor, process_group, input.device)
+    if kind == "weighted_mean" and weight is not None and input.is_cpu:
+        from binxent.torch._cpu import in_range
+
+        operands, divisor = in_range(loss, operands, float(divisor))
     value, slopes = driver.fuse(loss, operands, divisor=divisor, dtype=dtype, elementwise=kind == "none", slope=slope)
-    return value, slopes, divisor
+    return value, slopes, divisor, operands
+
+
+def _times(slope, upstream, loss, operands):
+    """Multiply slopes in place by an upstream gradient of each; those of hidden entries stay 0."""
+    if loss.ignore_label is None and operands.weight is None:
+        return slope.mul_(upstream)
+    hidden = slope == 0
+    return slope.mul_(upstream).masked_fill_(hidden, 0)
 
 
 def _gradient_by_kernels(loss, operands, divisor, upstream):
@@ -241,7 +256,7 @@ def _gradient_by_kernels(loss, operands, divisor, upstream):
         return fuse(divisor=divisor, upstream=upstream)[1]
     if input.element_size() > 2:
         slope: Any = fuse()[1]
-        return slope.mul_(upstream)
+        return _times(slope, upstream, loss, operands)
     return composite.gradient(loss, operands, divisor, upstream)
 
 
