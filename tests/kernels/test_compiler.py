@@ -123,7 +123,7 @@ for count in range(60):
         ended += 1
     signal.setitimer(signal.ITIMER_REAL, 0)
 results = []
-thread = threading.Thread(target=lambda: results.append(bx.BinaryFocalCrossentropy(3.5, from_logits=True)(y, y)))
+thread = threading.Thread(target=lambda: results.append(bx.BinaryFocalCrossentropy(gamma=3.5, from_logits=True)(y, y)))
 thread.start()
 thread.join(20)
 print(len(results), ended > 5, len(found) > 2, threading.main_thread() in callers)
