@@ -1,5 +1,6 @@
 """`check_formula` passes what is right, and says of each mistake what it is and where."""
 
+import re
 import sys
 
 import mpmath
@@ -18,6 +19,10 @@ RIGHT = [
     HillLoss((1.5, 2.0)),
     SquaredError(),
     Scaled((1.0, 2.0)),
+    # Kinks at the logit 0 and at the probabilities 0.5 and 0.2, all of which are looked at.
+    bx.AsymmetricCrossentropy(0, 1, 0.5),
+    bx.AsymmetricCrossentropy(0, 0, 0.2),
+    bx.BinaryFocalCrossentropy(True, 0.0, 1e5),
 ]
 
 
@@ -49,6 +54,11 @@ def product_without_guard(f, state, y, loss, slope, curvature):
     return y * a + (f.one - y) * b, slope, curvature
 
 
+def between(f, p, low, high):
+    """1 between two probabilities, and 0 elsewhere."""
+    return f.m.where(p > f.number(low), f.m.where(p < f.number(high), f.one, f.zero), f.zero)
+
+
 def wrong_label(m, a, b, y, constants):
     return y * a
 
@@ -70,6 +80,24 @@ MISTAKES = {
         r"loss in float64: at the logit .* and the label 0",
     ),
     "0 times infinity": (product_without_guard, r"loss in float64: at the logit -?inf and the label [01] it is NaN"),
+    "right at round numbers only": (
+        lambda f, s, y, loss, slope, curvature: (
+            loss, slope + between(f, s[0][0], 0.67, 0.73) * f.number(1e-9), curvature,
+        ),
+        r"slope: at the logit 0\.[789].* it is",
+    ),
+    "in the eleventh digit": (
+        lambda f, s, y, loss, slope, curvature: (loss, slope * f.number(1 + 1e-10), curvature),
+        r"slope: at the logit 0 and the label 0 it is 0\.5000000001; the derivative of the loss is 0\.5\.",
+    ),
+    "0 / 0": (
+        lambda f, s, y, loss, slope, curvature: (loss * ((s[0][0] - f.half) / (s[0][0] - f.half)), slope, curvature),
+        r"loss: at the logit 0 and the label 0 it is no number, even in 400 digits: 0 / 0",
+    ),
+    "a root of a negative": (
+        lambda f, s, y, loss, slope, curvature: (loss + f.m.log(s[0][0] - f.half), slope, curvature),
+        r"loss: at the logit -1e-30 and the label 0 it is no number",
+    ),
     "not linear": (
         lambda f, s, y, loss, slope, curvature: (loss * y, slope * y, curvature * y),
         r"label: at the logit .* a loss that is LINEAR in the label is",
@@ -97,6 +125,9 @@ def test_mistakes_are_named_with_their_place(mistake):
         check_formula(own_loss(mistaken))
     assert str(raised.value).startswith("The formula `mistaken` is wrong:\n- ")
     assert "probability" not in str(raised.value)
+    assert "nan is right" not in str(raised.value)
+    for own, other in re.findall(r"it is (\S+); .*?(-?[\d.]+[\de+-]*) is right", str(raised.value)):
+        assert own != other
 
 
 def test_the_label_rule_is_that_of_the_loss():

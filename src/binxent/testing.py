@@ -7,6 +7,7 @@ It needs mpmath: `pip install 'binxent[testing]'`.
 """
 
 import math
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,13 +26,15 @@ __all__ = ["check_formula"]
 DIGITS = 400  # enough for a difference next to the greatest float and for p next to the least
 STEP = 1e-100  # of a logit, and of a probability relative to it; an error of its cube, relative, is left
 AGREEMENT = 1e-12  # relative; two ways to the same number in so many digits agree far better than that
-FAR = "1e200000"  # stands in for infinity: beyond every power of a float, yet 0 times it is 0
+FAR = 2**40  # the exponent of what stands in for infinity: beyond powers of floats, yet 0 times it is 0
+FARTHEST = 1e12  # exponentials of greater numbers would take long; that of -FARTHEST times infinity is still 0
 SIZES = (
     1e-30, 1e-9, 0.01, 0.3, 0.7, 1.0, 2.2, 3.5, 6.0, 9.0, 13.0, 17.0, 24.0, 37.0, 60.0, 87.0, 300.0, 700.0, 1e5, 1e30,
 )  # fmt: skip
 LOGITS = (0.0, *SIZES, *(-size for size in SIZES))
 PROBABILITIES = (1e-37, 1e-9, 1e-6, 0.001, 0.04, 0.2, 0.45, 0.5, 0.55, 0.7, 0.93, 0.999, 1 - 1e-6)
 LABELS = (0.0, 1.0, 0.5, 0.3, 0.95, 1e-6)
+AT_RANDOM = 24  # further predictions, always the same, with one in each interval of 1 / 24 of the probability
 PREDICTION_KINDS = ("logit", "probability", "clipped_probability")
 RESULTS = ("loss", "slope", "curvature")
 
@@ -41,7 +44,7 @@ def check_formula(loss: Loss, *, ulps: float = 1000.0) -> None:
 
     For predictions read as logits and as probabilities, and for hard and soft labels, it checks that
     - the slope is the derivative of the loss in the prediction, and the curvature that of the slope: central
-      differences in 400 digits agree to 12,
+      differences in 400 digits agree to 12; at a kink, a value between the derivatives of both sides is right,
     - the declared dependence on the label is that of the loss,
     - float64 and float32 keep the digits, at saturated predictions, too,
     - nothing is NaN, and infinite logits give the limits.
@@ -49,7 +52,8 @@ def check_formula(loss: Loss, *, ulps: float = 1000.0) -> None:
     Args:
         loss: A loss of `binxent.losses`, or of your own. Its `from_logits`, label smoothing, axis and reduction take no
             part; where its constants are one for each label, each label is checked.
-        ulps: How many units in the last place of the prediction and of the result an error in floats may have.
+        ulps: How many units in the last place of the prediction, of a soft label and of the result an error in floats
+            may have.
 
     Raises:
         AssertionError: The formula is wrong. The message names each mistake, where it is, and the right value.
@@ -87,7 +91,7 @@ def check_formula(loss: Loss, *, ulps: float = 1000.0) -> None:
         report.look_at(_wrong_in_label(case))
         for real in (np.float64, np.float32):
             report.look_at(_lost_digits(case, real, ulps))
-            report.look_at(_wrong_at_ends(case, real))
+            report.look_at(_wrong_at_ends(case, real, ulps))
     if report.findings:
         raise AssertionError(report.text())
 
@@ -146,6 +150,18 @@ class _Case:
             if self.of_logit or 2 * self.epsilon < x < 1 - 2 * self.epsilon:
                 yield from ((x, y) for y in LABELS)
 
+    def points_between(self) -> Iterator[tuple[float, float]]:
+        """Return those points, and others at random between them and next to the ends."""
+        yield from self.points()
+        number = random.Random(0)
+        for k in range(AT_RANDOM):
+            p = (k + number.uniform(0.01, 0.99)) / AT_RANDOM
+            x, far = math.log(p / (1 - p)), 10 ** number.uniform(-20, 20)
+            if not self.of_logit:
+                x, far = p, 10 ** number.uniform(-6, -1)
+            for each in (x, far if p < 0.5 or not self.of_logit else -far) if k % 3 == 0 else (x,):
+                yield from ((each, y) for y in (0.0, 1.0, number.random()))
+
     def ends(self) -> Iterator[tuple[float, float]]:
         """Return the infinite logits, or the probabilities 0 and 1, with labels."""
         return product((-math.inf, math.inf) if self.of_logit else (0.0, 1.0), LABELS)
@@ -154,17 +170,23 @@ class _Case:
         """Return loss, slope and curvature in high precision; options are rounded to a float type."""
         epsilon, *constants = (self.mpf(float(real(number))) for number in (self.epsilon, *self.constants))
         if abs(x) == math.inf:
-            x = self.mpf(FAR) * (1 if x > 0 else -1)
+            x = self.context.ldexp(1 if x > 0 else -1, FAR)
+        nan = self.mpf("nan")
         try:
-            return self.formula(self.mpf(x), (self.mpf(y), 1 - self.mpf(y)), epsilon, tuple(constants))
+            results = self.formula(self.mpf(x), (self.mpf(y), 1 - self.mpf(y)), epsilon, tuple(constants))
         except ZeroDivisionError:
-            return (self.mpf("nan"),) * 3
+            return (nan,) * 3
+        return tuple(nan if isinstance(result, self.context.mpc) else result for result in results)
 
     def rates(self, x: Any, y: Any, real: Callable[[float], Any] = float) -> tuple[Any, ...]:
         """Return the derivatives of loss, slope and curvature in the prediction, by central differences."""
+        return tuple((left + right) / 2 for left, right in self.one_sided_rates(x, y, real))
+
+    def one_sided_rates(self, x: Any, y: Any, real: Callable[[float], Any] = float) -> list[tuple[Any, Any]]:
+        """Return the derivatives from the left and from the right, which are the same but for a kink."""
         x, step = self.mpf(x), self.step(x)
-        above, below = self.exact(x + step, y, real), self.exact(x - step, y, real)
-        return tuple((high - low) / (2 * step) for high, low in zip(above, below, strict=True))
+        places = (self.exact(each, y, real) for each in (x - step, x, x + step))
+        return [((here - low) / step, (high - here) / step) for low, here, high in zip(*places, strict=True)]
 
     def step(self, x: Any) -> Any:
         return self.mpf(STEP) * (1 if self.of_logit else min(x, 1 - x))
@@ -178,12 +200,28 @@ class _Case:
 
         The two labels may cancel each other, and a result may change its sign, which no formula can follow.
         """
-        scale = max(abs(x), 1.0) if self.of_logit else x
+        scale = self.scale(x)
         of_label_0, of_label_1 = self.exact(x, 0, real), self.exact(x, 1, real)
         parts = zip(self.exact(x, y, real), self.rates(x, y, real), of_label_0, of_label_1, strict=True)
         return tuple(
             abs(own) + scale * abs(rate) + (1 - y) * abs(at_0) + y * abs(at_1) for own, rate, at_0, at_1 in parts
         )
+
+    def scale(self, x: float) -> float:
+        """Return the size of a prediction that its rounding is relative to."""
+        return max(abs(x), 1.0) if self.of_logit else x
+
+    def change(self, which: int, x: float, y: float, real: Callable[[float], Any], rounding: float) -> Any:
+        """Return by how much a result changes with a rounding of the prediction and of a soft label: 1 - y is rounded.
+
+        It is more than the derivatives say where a kink lies next to the prediction.
+        """
+        want = self.exact(x, y, real)[which]
+        reach = rounding * self.scale(x) if math.isfinite(x) else 0.0
+        near = [(x - reach, y), (x + reach, y)]
+        if y not in (0, 1):
+            near += [(x, max(y - rounding, 0.0)), (x, min(y + rounding, 1.0))]
+        return max(abs(self.exact(*each, real)[which] - want) for each in near)
 
     def in_floats(self, points: list[tuple[float, float]], real: Any) -> Iterator[tuple[Any, ...]]:
         """Return loss, slope and curvature at each point, in the precision of a float type."""
@@ -207,22 +245,27 @@ def _maths(context):
         where=lambda condition, a, b: a if condition else b,
         minimum=min,
         maximum=max,
-        exp=lambda x: context.exp(max(x, context.mpf("-1e6"))) if x > -context.inf else zero,
+        exp=lambda x: context.exp(min(max(x, -FARTHEST), FARTHEST)) if x > -context.inf else zero,
         log=context.log,
         log1p=context.log1p,
         divide_no_nan=lambda a, b: a / b if b else zero,
+        power_times=lambda u, gamma, h: u**gamma * h,
     )
 
 
 def _wrong_derivatives(case):
-    for x, y in case.points():
-        results, rates = case.exact(x, y), case.rates(x, y)
-        for name, of, got, below, want in zip(RESULTS[1:], RESULTS, results[1:], results, rates, strict=False):
-            if abs(got - want) > AGREEMENT * max(abs(got), abs(want)) + case.noise(x, below):
-                yield (
-                    name,
-                    f"{case.place(x, y)} it is {float(got):.9g}; the derivative of the {of} is {float(want):.9g}.",
-                )
+    for x, y in case.points_between():
+        results = case.exact(x, y)
+        for name, result in zip(RESULTS, results, strict=True):
+            if case.context.isnan(result):
+                yield name, f"{case.place(x, y)} it is no number, even in {DIGITS} digits: 0 / 0, or inf - inf, say."
+        rates = case.one_sided_rates(x, y)
+        for name, of, got, below, sides in zip(RESULTS[1:], RESULTS, results[1:], results, rates, strict=False):
+            want = sum(sides) / 2
+            allowed = AGREEMENT * max(abs(got), abs(want)) + case.noise(x, below)
+            if min(sides) - allowed > got or got > max(sides) + allowed:
+                own, other = _apart(case, got, want)
+                yield name, f"{case.place(x, y)} it is {own}; the derivative of the {of} is {other}."
 
 
 def _wrong_in_label(case):
@@ -232,7 +275,7 @@ def _wrong_in_label(case):
         yield "label", str(error)
         return
     exp, log = case.context.exp, case.context.log
-    for x, y in case.points():
+    for x, y in case.points_between():
         if case.of_logit and abs(x) > 700:
             continue  # in 400 digits, 1 - p is 0
         (got, *_), (of_0, *_), (of_1, *_) = (case.exact(x, label) for label in (y, 0, 1))
@@ -243,7 +286,8 @@ def _wrong_in_label(case):
             want = rule(_maths(case.context), -log(p), -log(1 - p), case.mpf(y), tuple(map(case.mpf, case.constants)))
             source = f"`{rule.__name__}` is"
         if abs(got - want) > AGREEMENT * (abs(got) + abs(want) + abs(of_0) + abs(of_1)):
-            yield "label", f"{case.place(x, y)} the loss is {float(got):.9g}; {source} {float(want):.9g} there."
+            own, other = _apart(case, got, want)
+            yield "label", f"{case.place(x, y)} the loss is {own}; {source} {other} there."
 
 
 def _lost_digits(case, real, ulps):
@@ -251,29 +295,37 @@ def _lost_digits(case, real, ulps):
     greatest, least = float(info.max), float(info.tiny)
     points = [(float(real(x)), float(real(y))) for x, y in case.points() if real(x) != 1]
     for (x, y), computed in zip(points, case.in_floats(points, real), strict=True):
-        for name, got, want, size in zip(
-            RESULTS, computed, case.exact(x, y, real), case.sizes(x, y, real), strict=True
-        ):
-            if size > greatest and math.isinf(got):
-                continue  # what a label costs alone is beyond the greatest float
-            if not abs(case.mpf(got) - want) <= ulps * (float(info.eps) * size + least):
-                yield (
-                    f"{name} in {info.dtype}",
-                    f"{case.place(x, y)} it is {_digits(got, real)}; {_digits(want, real)} is right.",
-                )
+        results, sizes = case.exact(x, y, real), case.sizes(x, y, real)
+        for which, (name, got, want, size) in enumerate(zip(RESULTS, computed, results, sizes, strict=True)):
+            if case.context.isnan(want):
+                continue  # there is nothing to compare with
+            if math.isinf(got) and (size > greatest or (not case.of_logit and x**-2 > greatest)):
+                continue  # what a label costs alone, or the curvature of -log p, is beyond the greatest float
+            error, allowed = abs(case.mpf(got) - want), ulps * (float(info.eps) * size + least)
+            if error <= allowed or error <= case.change(which, x, y, real, ulps * float(info.eps)):
+                continue
+            own, other = _apart(case, got, want, info.precision + 2)
+            yield f"{name} in {info.dtype}", f"{case.place(x, y)} it is {own}; {other} is right."
 
 
-def _wrong_at_ends(case, real):
+def _wrong_at_ends(case, real, ulps):
     info, points = np.finfo(real), list(case.ends())
     for (x, y), computed in zip(points, case.in_floats(points, real), strict=True):
-        for name, got, want in zip(RESULTS, computed, case.exact(x, float(real(y)), real), strict=True):
+        y = float(real(y))
+        for which, (name, got, want) in enumerate(zip(RESULTS, computed, case.exact(x, y, real), strict=True)):
             if math.isnan(got):
                 yield f"{name} in {info.dtype}", f"{case.place(x, y)} it is NaN."
             elif case.of_logit and not case.context.isnan(want):
                 limit = float(want) if abs(want) <= float(info.max) else math.inf if want > 0 else -math.inf
-                if not math.isclose(got, limit, rel_tol=1e-5, abs_tol=float(info.tiny)):
+                is_limit = math.isclose(got, limit, rel_tol=1e-5, abs_tol=float(info.tiny))
+                if not is_limit and not abs(got - limit) <= case.change(which, x, y, real, ulps * float(info.eps)):
                     yield f"{name} in {info.dtype}", f"{case.place(x, y)} it is {got:.9g}; {limit:.9g} is the limit."
 
 
-def _digits(value, real):
-    return f"{float(value):.{np.finfo(real).precision + 2}g}"
+def _apart(case, got, want, digits=9):
+    """Return two numbers as texts, in so many digits that they differ."""
+    own, other = (f"{float(each):.{digits}g}" for each in (got, want))
+    while own == other and digits < DIGITS:
+        own, other = (case.context.nstr(case.mpf(each), digits) for each in (got, want))
+        digits += 1
+    return own, other
