@@ -296,15 +296,6 @@ def giving(*results):
     return formula("scale", in_label=LINEAR)(lambda f: lambda state, y, constants: results[0] if results else None)
 
 
-def with_a_part(f):
-    """A formula of two functions, one of which is not compiled."""
-
-    def part(y):
-        return y
-
-    return f.jit(lambda state, label, constants: (part(label[0]), f.zero, f.zero))
-
-
 MISTAKES = {
     "no tuples": (built(None), r"`Own.define` must return two tuples.*got \(None,\)"),
     "too few constants": (built(giving(1)), "returns 0 constants, and the formula .* names 1: scale"),
@@ -339,7 +330,6 @@ MISTAKES = {
         built(lambda f: lambda state, label, constants: label[:1] * 3),
         "by `<lambda>`, .*: decorate it with @f.jit",
     ),
-    "a part without f.jit": (built(with_a_part), "is computed by `part`, .*: decorate it with @f.jit"),
     "a label function of nothing": (
         chosen(formula(in_label=lambda *_: None)(lambda f: lambda state, label, constants: label[:1] * 3)),
         "depends on the label by a function that must give a number; got None",

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from inspect import signature
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -122,12 +121,11 @@ def _try(kind, key, count):
         )
     if callable(rule):
         _try_in_label(which, rule, y, constants)
-    for function in _with_closure(built[0]):
-        if not any(function is each for each in compiled):
-            raise TypeError(
-                f"{which} is computed by `{getattr(function, '__name__', function)}`, which is not compiled on a GPU: "
-                "decorate it with @f.jit."
-            )
+    if not any(built[0] is function for function in compiled):
+        raise TypeError(
+            f"{which} is computed by `{getattr(built[0], '__name__', built[0])}`, which is not compiled on a GPU: "
+            "decorate it with @f.jit."
+        )
 
 
 def _try_in_label(which, rule, y, constants):
@@ -142,12 +140,6 @@ def _try_in_label(which, rule, y, constants):
         ) from error
     if not _is_number(result):
         raise TypeError(f"{which} depends on the label by a function that must give a number; got {result!r}.")
-
-
-def _with_closure(function):
-    """Return a formula and the functions that it closes over."""
-    cells = (cell.cell_contents for cell in getattr(function, "__closure__", None) or ())
-    return [function, *(each for each in cells if isinstance(each, FunctionType))]
 
 
 def _is_number(value):
