@@ -190,7 +190,7 @@ def _formula_value(loss, x, y, pos_weight, order, bounded=False):
     formula = _formulas(loss.prediction_kind, *loss.formula_key)
     label = masking.smooth(loss.label_smoothing, y)
     value = formula(x, label, loss.epsilon or 0.0, _constants(loss, x, pos_weight))[order]
-    if not isinstance(value, torch.Tensor) or value.shape != x.shape:  # a constant has no shape of its own
+    if not isinstance(value, torch.Tensor) or value.dim() != x.dim():  # a constant has no shape of its own
         value = torch.as_tensor(value, dtype=x.dtype, device=x.device).expand(x.shape).contiguous()
     if bounded:
         most = torch.finfo(value.dtype).max if order else HUGE
