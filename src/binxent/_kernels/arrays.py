@@ -23,7 +23,7 @@ from binxent._kernels.operands import (
 )
 from binxent._kernels.plan import BLOCK
 
-MOST_WORK = 10_000  # steps, some 0.1 ms
+MOST_WORK: Any = 10_000  # steps, some 0.1 ms; NumPy's types allow special values only
 ABOUT_PREDICTIONS = "If these are logits, pass from_logits=True."
 
 

@@ -47,8 +47,11 @@ def reduction_kind(size_average: Any, reduce: Any, reduction: Any) -> Any:
     """
     if size_average is None and reduce is None:
         return reduction
-    given = {"size_average": size_average, "reduce": reduce}
-    return legacy_reduction(*(each if each is None else options.boolean(name, each) for name, each in given.items()))
+    average, kept = (
+        each if each is None else options.boolean(name, each)
+        for name, each in (("size_average", size_average), ("reduce", reduce))
+    )
+    return legacy_reduction(average, kept)
 
 
 def check_tensor(name: str, value: Any) -> None:
