@@ -204,7 +204,8 @@ class Elements:
         self.visible = _visible(masks, shapes) if masks else []
         self.weights = [] if weight is None else [np.broadcast_to(weight.reshape(shapes.weight), shape)]
         if self.visible:  # whatever a masked entry weighs, infinity and NaN included
-            self.weights = [np.where(*self.visible, each, np.zeros((), each.dtype)) for each in self.weights]
+            (visible,) = self.visible
+            self.weights = [np.where(visible, each, np.zeros((), each.dtype)) for each in self.weights]
         self.weights = self.weights or self.visible
         self.size = predictions.size
         self.real = compute_dtype(predictions.dtype)
@@ -293,7 +294,8 @@ class Elements:
         self.constants = self._constants()
         if self.loss.reduction != "mean_with_sample_weight":
             return weights
-        self.weights = [scaled(*weights, sizes(*weights, hiding)[1])]
+        (weight,) = weights
+        self.weights = [scaled(weight, sizes(weight, hiding)[1])]
         return self.weights
 
     def _constants(self):

@@ -75,11 +75,12 @@ def reads_exactly(weights, label_dtype, ignore_label, real):
     """
     if (ignore_label is None and not weights) or real == np.float64:
         return False, False
-    is_number = ignore_label is not None and ignore_label == ignore_label
+    exact = any(weight.itemsize == 8 and "float" in str(weight.dtype) for weight in weights)
+    if ignore_label is None or ignore_label != ignore_label:
+        return exact, False
     is_wide = label_dtype.kind == "f" and label_dtype.itemsize == 8
-    exact = is_number and (is_wide or (abs(ignore_label) >= 2**24 and label_dtype.kind in "iu"))
-    exact = exact or any(weight.itemsize == 8 and "float" in str(weight.dtype) for weight in weights)
-    return exact, exact and is_number
+    exact = exact or is_wide or (abs(ignore_label) >= 2**24 and label_dtype.kind in "iu")
+    return exact, exact
 
 
 def constant_operands(constants, shape, real, axis=-1):

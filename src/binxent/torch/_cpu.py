@@ -126,10 +126,11 @@ def _fuse_in_order(order, loss, operands, *, elementwise, slope, **options):
     """Compute what `fuse` does, with the axes in the order in which memory is read from end to end."""
     shape = operands.input.shape
     permuted: Any = (each if each is None else each.expand(shape).permute(order) for each in operands)
-    value, slopes = fuse(
+    found: Any = fuse(
         loss, Operands(*permuted),
         elementwise=elementwise, slope=slope, label_axis=order.index(len(shape) - 1), **options,
     )  # fmt: skip
+    value, slopes = found
     back = [order.index(axis) for axis in range(len(shape))]
     return value.permute(back) if elementwise else value, slopes.permute(back) if slope else None
 

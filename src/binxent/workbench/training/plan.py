@@ -177,7 +177,7 @@ class Plan:
         write(f"Loss        {settings.loss}{self._options_as_text()}{_CORRECTIONS[self.correction_kind]}")
         widths = " -> ".join(str(width) for width in (*settings.hidden, 1))
         rows = len(self.split.training)
-        batch = f"{settings.batch_size} rows" if settings.batch_size < rows else f"all {rows:,} training rows"
+        batch = f"{settings.batch_size} rows" if (settings.batch_size or rows) < rows else f"all {rows:,} training rows"
         write(f"Network     {widths}; Adam {settings.learning_rate:g}, batches of {batch}")
         if not 0.2 <= self.base_rate <= 0.8:
             self._advise(write)
