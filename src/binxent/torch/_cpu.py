@@ -73,7 +73,7 @@ def fuse(
         scale *= upstream.item()
     losses = _empty(input, dtype) if elementwise else None
     slopes = _empty(input, kind) if slope else None
-    if weight is None and pos_weight is None and size <= BLOCK and _lie_ready(loss, input, target, losses):
+    if weight is None and pos_weight is None and size <= BLOCK and _lie_ready(loss, input, target, losses, real):
         total, suspicious = fused.fuse_block(
             loss,
             input.data_ptr(),
@@ -178,11 +178,11 @@ def _scalar(value, dtype):
     return tensor
 
 
-def _lie_ready(loss, input, target, losses):
+def _lie_ready(loss, input, target, losses, real):
     """Return whether a kernel can use the tensors where they lie, and the numbers of the loss."""
     dtype = input.dtype
     return (
-        dtype in COMPUTE_DTYPES
+        COMPUTE_DTYPES.get(dtype) is real
         and target.dtype is dtype
         and (losses is None or losses.dtype is dtype)
         and input.is_contiguous()

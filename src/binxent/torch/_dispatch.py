@@ -53,7 +53,8 @@ def evaluate(loss, operands, kind="mean", process_group=None):
         ValueError: Shapes do not match, or a value or an option is impossible.
         TypeError: An argument is not a tensor of real numbers.
     """
-    if not torch.compiler.is_dynamo_compiling() and is_traced():
+    is_compiled = torch.compiler.is_dynamo_compiling()
+    if not is_compiled and is_traced():
         with warnings.catch_warnings():  # that comparisons of shapes become constants of the trace
             warnings.simplefilter("ignore", TracerWarning)
             _check(operands, kind, process_group)
@@ -64,13 +65,14 @@ def evaluate(loss, operands, kind="mean", process_group=None):
     if dtype.itemsize == 2 and torch.is_autocast_enabled(input.device.type):
         dtype = torch.float32
     reduction = Reduction(kind, process_group, dtype)
-    if torch.compiler.is_dynamo_compiling():
+    if is_compiled:
         run = _by_operator if _suits_the_operator(operands) else composite.compute
         return run(loss, operands, reduction)
-    if _suits_the_kernels(operands):
+    driver = _suitable_driver(operands)
+    if driver is not None:
         if torch.is_grad_enabled() and input.requires_grad:
-            return differentiable(input, (loss, operands, reduction))
-        return _by_kernels(loss, operands, reduction)[0]
+            return differentiable(input, (driver, loss, operands, reduction))
+        return _by_kernels(driver, loss, operands, reduction)[0]
     _check_layouts(operands)
     pos_weight = operands.pos_weight
     if type(pos_weight) in PLAIN_TENSORS and pos_weight.is_cpu and has_no_transform():
@@ -136,8 +138,8 @@ def _check_broadcast(name, weight, input):
 # The kernels.
 
 
-def _suits_the_kernels(operands):
-    """Return whether the kernels can run: plain tensors on one device, and no gradient but that of the input."""
+def _suitable_driver(operands) -> Driver | None:
+    """Return the kernels, if they can run: plain tensors on one device, and no gradient but that of the input."""
     input, target, weight, pos_weight = operands
     on_cpu, index = input.is_cpu, input.get_device()
     for tensor in (target,) if weight is None and pos_weight is None else (target, weight, pos_weight):
@@ -148,25 +150,15 @@ def _suits_the_kernels(operands):
             and tensor.layout is torch.strided
             and not (tensor.requires_grad and torch.is_grad_enabled())
         ):
-            return False
-    return (
+            return None
+    if (
         type(input) in PLAIN_TENSORS
         and input.layout is torch.strided
         and has_no_transform()
         and input.numel() > 0  # a tensor while torch.jit traces
-        and _driver(_device_of(input)) is not None
-    )
-
-
-def driver_of(tensor: torch.Tensor) -> Driver:
-    """Return the driver for the device of a tensor that `_suits_the_kernels` accepts."""
-    driver = _driver(_device_of(tensor))
-    assert driver is not None
-    return driver
-
-
-def _device_of(tensor):
-    return "cpu" if tensor.is_cpu else tensor.device.type
+    ):
+        return _driver("cpu" if on_cpu else input.device.type)
+    return None
 
 
 @functools.cache
@@ -190,11 +182,11 @@ class Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, input, others):
-        loss, operands, reduction = others
+        driver, loss, operands, reduction = others
         # A gradient in float16 may underflow before a loss scaler has multiplied it: it is computed in `backward`.
         ahead = input.dtype is not torch.float16
-        value, ctx.slope, ctx.divisor, operands = _by_kernels(loss, operands, reduction, ahead)
-        ctx.loss = loss
+        value, ctx.slope, ctx.divisor, operands = _by_kernels(driver, loss, operands, reduction, ahead)
+        ctx.driver, ctx.loss = driver, loss
         ctx.save_for_backward(*operands)
         return value
 
@@ -204,11 +196,11 @@ class Fused(torch.autograd.Function):
         if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling() or is_batched(upstream):
             gradient = composite.gradient(ctx.loss, Operands(*ctx.saved_tensors), ctx.divisor, upstream)
         elif slope is None:  # in float16, or used up by a backward pass that kept the graph
-            gradient = _gradient_by_kernels(ctx.loss, Operands(*ctx.saved_tensors), ctx.divisor, upstream)
+            gradient = _gradient_by_kernels(ctx.driver, ctx.loss, Operands(*ctx.saved_tensors), ctx.divisor, upstream)
         else:
             ctx.slope = None
             if upstream.dim() == 0:
-                gradient = driver_of(slope).scale_(slope, upstream)
+                gradient = ctx.driver.scale_(slope, upstream)
             else:
                 gradient = _times(slope, upstream, ctx.loss, Operands(*ctx.saved_tensors))
         return gradient, None
@@ -217,13 +209,12 @@ class Fused(torch.autograd.Function):
 differentiable: Any = untransformed_apply(Fused)
 
 
-def _by_kernels(loss, operands, reduction, slope=False):
+def _by_kernels(driver, loss, operands, reduction, slope=False):
     """Compute the reduced loss, the slope if it is wanted, what both were divided by, and the operands for that."""
     input, target, weight, pos_weight = operands
     kind, process_group, dtype = reduction
     if pos_weight is not None and input.is_cpu:
         check_pos_weight(pos_weight, composite.compute_dtype(input.dtype))
-    driver = driver_of(input)
     if kind == "weighted_mean" and weight is not None:
         divisor = driver.tally(loss, target, weight)
     elif kind == "sum" or kind == "none":
@@ -248,10 +239,10 @@ def _times(slope, upstream, loss, operands):
     return slope.mul_(upstream).masked_fill_(hidden, 0)
 
 
-def _gradient_by_kernels(loss, operands, divisor, upstream):
+def _gradient_by_kernels(driver, loss, operands, divisor, upstream):
     """Compute upstream times slope, in one pass."""
     input = operands.input
-    fuse = functools.partial(driver_of(input).fuse, loss, operands, slope=True)
+    fuse = functools.partial(driver.fuse, loss, operands, slope=True)
     if upstream.dim() == 0:
         return fuse(divisor=divisor, upstream=upstream)[1]
     if input.element_size() > 2:
@@ -297,8 +288,9 @@ def loss_operator(
     operands = Operands(input, target, weight, pos_weight)
     dtype = composite.compute_dtype(input.dtype) if elementwise else torch.float64
     reduction = Reduction("none" if elementwise else "sum", None, dtype)
-    if _suits_the_kernels(operands):
-        return _by_kernels(decode(loss), operands, reduction)[0]
+    driver = _suitable_driver(operands)
+    if driver is not None:
+        return _by_kernels(driver, decode(loss), operands, reduction)[0]
     return composite.compute(decode(loss), operands, reduction)
 
 
@@ -313,8 +305,10 @@ def slope_operator(
 ) -> torch.Tensor:
     """Compute the gradient of `binxent::loss`."""
     operands = Operands(input, target, weight, pos_weight)
-    run: Any = _gradient_by_kernels if _suits_the_kernels(operands) else composite.gradient
-    return run(decode(loss), operands, 1, upstream)
+    driver = _suitable_driver(operands)
+    if driver is not None:
+        return _gradient_by_kernels(driver, decode(loss), operands, 1, upstream)
+    return composite.gradient(decode(loss), operands, 1, upstream)
 
 
 @loss_operator.register_fake
