@@ -161,7 +161,8 @@ def fuse_block(loss, predictions, labels, *, real, size, scale=1.0, losses=0, sl
     program.layout.pack_into(
         plan, 0, 0, 0, size, size, scale, 0, losses, 0, slopes, 0, 0, program.fixed, 0, predictions, 0, labels
     )
-    found = compiled_run_of_block()(ctypes.addressof(plan), ctypes.addressof(total), room.of(program.scratch).address)
+    scratch = room.held if room.held.size >= program.scratch else room.of(program.scratch)
+    found = compiled_run_of_block()(ctypes.addressof(plan), ctypes.addressof(total), scratch.address)
     return total.value, found != 0
 
 

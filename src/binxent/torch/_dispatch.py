@@ -54,7 +54,8 @@ def evaluate(loss, operands, kind="mean", process_group=None):
         TypeError: An argument is not a tensor of real numbers.
     """
     is_compiled = torch.compiler.is_dynamo_compiling()
-    if not is_compiled and is_traced():
+    is_plain = not is_compiled and has_no_transform()
+    if not (is_plain or is_compiled) and is_traced():
         with warnings.catch_warnings():  # that comparisons of shapes become constants of the trace
             warnings.simplefilter("ignore", TracerWarning)
             _check(operands, kind, process_group)
@@ -68,14 +69,14 @@ def evaluate(loss, operands, kind="mean", process_group=None):
     if is_compiled:
         run = _by_operator if _suits_the_operator(operands) else composite.compute
         return run(loss, operands, reduction)
-    driver = _suitable_driver(operands)
+    driver = _suitable_driver(operands) if is_plain else None
     if driver is not None:
         if torch.is_grad_enabled() and input.requires_grad:
             return differentiable(input, (driver, loss, operands, reduction))
         return _by_kernels(driver, loss, operands, reduction)[0]
     _check_layouts(operands)
     pos_weight = operands.pos_weight
-    if type(pos_weight) in PLAIN_TENSORS and pos_weight.is_cpu and has_no_transform():
+    if type(pos_weight) in PLAIN_TENSORS and pos_weight.is_cpu and is_plain:
         check_pos_weight(pos_weight, composite.compute_dtype(input.dtype))
     return composite.compute(loss, operands, reduction)
 
@@ -139,7 +140,10 @@ def _check_broadcast(name, weight, input):
 
 
 def _suitable_driver(operands) -> Driver | None:
-    """Return the kernels, if they can run: plain tensors on one device, and no gradient but that of the input."""
+    """Return the kernels, if they can run: plain tensors on one device, and no gradient but that of the input.
+
+    No transformation must be active.
+    """
     input, target, weight, pos_weight = operands
     on_cpu, index = input.is_cpu, input.get_device()
     for tensor in (target,) if weight is None and pos_weight is None else (target, weight, pos_weight):
@@ -151,12 +155,7 @@ def _suitable_driver(operands) -> Driver | None:
             and not (tensor.requires_grad and torch.is_grad_enabled())
         ):
             return None
-    if (
-        type(input) in PLAIN_TENSORS
-        and input.layout is torch.strided
-        and has_no_transform()
-        and input.numel() > 0  # a tensor while torch.jit traces
-    ):
+    if type(input) in PLAIN_TENSORS and input.layout is torch.strided and input.numel() > 0:
         return _driver("cpu" if on_cpu else input.device.type)
     return None
 
@@ -288,7 +287,7 @@ def loss_operator(
     operands = Operands(input, target, weight, pos_weight)
     dtype = composite.compute_dtype(input.dtype) if elementwise else torch.float64
     reduction = Reduction("none" if elementwise else "sum", None, dtype)
-    driver = _suitable_driver(operands)
+    driver = _suitable_driver(operands) if has_no_transform() else None
     if driver is not None:
         return _by_kernels(driver, decode(loss), operands, reduction)[0]
     return composite.compute(decode(loss), operands, reduction)
@@ -305,7 +304,7 @@ def slope_operator(
 ) -> torch.Tensor:
     """Compute the gradient of `binxent::loss`."""
     operands = Operands(input, target, weight, pos_weight)
-    driver = _suitable_driver(operands)
+    driver = _suitable_driver(operands) if has_no_transform() else None
     if driver is not None:
         return _gradient_by_kernels(driver, decode(loss), operands, 1, upstream)
     return composite.gradient(decode(loss), operands, 1, upstream)
