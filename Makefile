@@ -30,6 +30,11 @@ help:  ## show this list
 train: .venv/train.installed  ## train on the built-in breast-cancer table and write a report
 	@.venv/bin/binxent train $(ARGS)
 
+# Half the time of the tests of JAX is XLA's: what it has compiled stays for the next run, under a hash of the program.
+test test-fast: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/.cache/jax
+test test-fast: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
+test test-fast: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
+
 test: .venv/test.installed  ## run every test, those of Keras on each of its backends (ARGS=...: only what they say)
 	@$(test)
 
