@@ -305,9 +305,10 @@ def slope_operator(
     """Compute the gradient of `binxent::loss`."""
     operands = Operands(input, target, weight, pos_weight)
     driver = _suitable_driver(operands) if has_no_transform() else None
-    if driver is not None:
-        return _gradient_by_kernels(driver, decode(loss), operands, 1, upstream)
-    return composite.gradient(decode(loss), operands, 1, upstream)
+    if driver is None:
+        return composite.gradient(decode(loss), operands, 1, upstream)
+    gradient: Any = _gradient_by_kernels(driver, decode(loss), operands, 1, upstream)
+    return gradient
 
 
 @loss_operator.register_fake
