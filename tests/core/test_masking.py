@@ -76,9 +76,10 @@ def test_without_anything_to_hide_nothing_is_done(operations):
 )
 def test_the_range_error_counts_what_takes_part(operations, values, valid, options, want):
     tensor = operations()[1]
-    error = range_error(tensor(np.float32(values)), None if valid is None else tensor(valid), WORDS, **options)
+    hiding = [] if valid is None else [(tensor(np.float32(valid)), 0), (tensor(np.float32(values)), None)]
+    error = range_error(tensor(np.float32(values)), hiding, WORDS, **options)
     assert (error if error is None else str(error)) == want
 
 
 def test_the_range_error_is_of_the_kind_that_was_asked_for():
-    assert type(range_error(np.array([2, 255], np.uint8), None, WORDS, error=RuntimeError)) is RuntimeError
+    assert type(range_error(np.array([2, 255], np.uint8), [], WORDS, error=RuntimeError)) is RuntimeError
