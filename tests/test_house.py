@@ -228,7 +228,7 @@ def test_no_room_imports_one_above_it():
 
 
 def test_the_rooms_of_the_workbench_have_an_order():
-    order = ["cli", "commands", "training", "report", "data", "settings", "run_folder", "suggestions"]
+    order = ["cli", "commands", "training", "report", "data", "reading", "settings", "run_folder", "suggestions"]
     places = {f"binxent.workbench.{name}": place for place, name in enumerate(order)}
 
     def place(module):

@@ -1,0 +1,211 @@
+"""A column: its kind, how its values are written, and its conversion, the same in training and in prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import polars as pl
+
+from binxent.workbench.reading import dates, numbers
+from binxent.workbench.reading.dates import DateForm, parse_dates
+from binxent.workbench.reading.missing import strip, without_placeholders
+from binxent.workbench.reading.numbers import NumberForm, parse_numbers, plain_numbers
+
+# The kinds of columns, each with the type that the preprocessor gets, whatever the type in the file.
+KINDS: dict[str, pl.DataType] = {
+    "number": pl.Float64(),
+    "boolean": pl.Float64(),
+    "date": dates.DATE,
+    "category": pl.String(),
+    "text": pl.String(),
+}
+SAMPLE = 2_000  # values from which the form of a column is found
+EXAMPLES = 3  # of odd values
+
+
+def kind_of(dtype: pl.DataType) -> str | None:
+    """Return the kind of a polars type; None for types that the preprocessor cannot use."""
+    if dtype.is_numeric() or dtype == pl.Null:
+        return "number"
+    if dtype == pl.Boolean:
+        return "boolean"
+    if dtype in (pl.Date, pl.Datetime):
+        return "date"
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return "text"
+    return None
+
+
+@dataclass(frozen=True)
+class Converted:
+    """The values of a column in the type of its kind.
+
+    Attributes:
+        values: The values, null for missing and odd ones.
+        missing: Number of missing values.
+        odd: Number of values that are not of the kind.
+        examples: A few different odd values, as text.
+    """
+
+    values: pl.Series
+    missing: int
+    odd: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """How to read a column.
+
+    Attributes:
+        name: Its name.
+        kind: A key of `KINDS`.
+        source: The kind of its type in the file; "text" where the file has only text.
+        number: How its numbers are written.
+        date: How its dates are written.
+    """
+
+    name: str
+    kind: str
+    source: str = "text"
+    number: NumberForm = field(default_factory=NumberForm)
+    date: DateForm = field(default_factory=DateForm)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the column as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Column:
+        """Return the column that `to_json` gave these values."""
+        forms = {"number": NumberForm(**values["number"]), "date": DateForm(**values["date"])}
+        return cls(values["name"], values["kind"], values["source"], **forms)
+
+    def accepts(self, dtype: pl.DataType) -> bool:
+        """Return whether values of a type can be converted without a guess."""
+        kind = kind_of(dtype)
+        return (
+            dtype == pl.Null
+            or kind in ("text", self.kind, self.source)
+            or (self.kind == "category" and kind is not None)
+        )
+
+    def convert(self, values: pl.Series) -> Converted:
+        """Convert values, and count those that are missing or are not of the kind.
+
+        Example:
+            >>> found = Column("age", "number").convert(pl.Series(["41", "n/a", " 7 ", "old"]))
+            >>> found.values.to_list(), found.missing, found.odd, found.examples
+            ([41.0, None, 7.0, None], 1, 1, ('old',))
+        """
+        given = kind_of(values.dtype)
+        if values.dtype == pl.Null or (given == self.kind and given != "text"):
+            found = _canonical(values, self.kind)
+            return Converted(found, found.null_count(), 0, ())
+        text = _as_text(values)
+        if self.kind in ("text", "category"):
+            text = strip(text)
+            return Converted(text, text.null_count(), 0, ())
+        plain = plain_numbers(text) if self.kind == "number" and self.number.decimal == "." else None
+        rest = text if plain is None else text.filter(plain.is_null())
+        if rest.null_count() == len(rest):
+            return Converted(_canonical(rest if plain is None else plain, self.kind), len(rest), 0, ())
+        rest = without_placeholders(strip(rest))
+        if self.kind == "number":
+            found = parse_numbers(rest, self.number)
+        else:
+            found = parse_dates(rest, self.date) if self.kind == "date" else _parse_booleans(rest)
+        odd = rest.filter(found.is_null() & rest.is_not_null())
+        if plain is not None:
+            found = plain.scatter(plain.is_null().arg_true(), found)
+        examples = tuple(odd.unique(maintain_order=True).head(EXAMPLES).to_list()) if len(odd) else ()
+        return Converted(found, rest.null_count(), len(odd), examples)
+
+
+def _as_text(values: pl.Series) -> pl.Series:
+    text = values.cast(pl.String)
+    # 3.0 is the category 3: whole numbers become fractions in a column with missing values.
+    return text.str.replace(r"\.0$", "") if values.dtype.is_float() else text
+
+
+def _canonical(values: pl.Series, kind: str) -> pl.Series:
+    """Return typed values in the type of their kind, with null for every missing one."""
+    dtype = values.dtype
+    if kind == "date" and isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    values = values.cast(KINDS[kind])
+    return values.fill_nan(None) if values.dtype == pl.Float64 else values
+
+
+def _parse_booleans(text: pl.Series) -> pl.Series:
+    words = text.str.to_lowercase()
+    found = words.replace_strict(["true", "false", "1", "0"], [1.0, 0.0] * 2, default=None, return_dtype=pl.Float64)
+    return found.alias(text.name)
+
+
+def find_column(
+    values: pl.Series, kind: str | None = None, separator: str | None = None, decimal: str | None = None
+) -> tuple[Column, Converted]:
+    """Find out what a column holds and how it is written, and convert it.
+
+    A column of text most of whose values are numbers, or dates, is of this kind.
+
+    Args:
+        values: All values of the column.
+        kind: The kind that the user says it has; None to find it.
+        separator: The separator of the file of text; None for other files.
+        decimal: The decimal mark of the file's other columns, if it has been found.
+
+    Raises:
+        ValueError: If the column has no value of the kind that the user says it has.
+    """
+    source = kind_of(values.dtype)
+    if source is None or (source != "text" and kind in (None, source)):
+        column = Column(values.name, source or "text", source or "")
+        return column, column.convert(values) if source else Converted(values, values.null_count(), 0, ())
+    text = _as_text(values)
+    plain = plain_numbers(text)
+    special = text.filter(plain.is_null() & text.is_not_null())
+    if kind in (None, "number") and decimal is None and len(special) == 0 and text.null_count() < len(text):
+        # As programs write numbers: no form has to be found.
+        return Column(values.name, "number", source), Converted(plain, plain.null_count(), 0, ())
+    sample = pl.concat([_sample(special), _sample(text.drop_nulls())]).unique(maintain_order=True)
+    sample = without_placeholders(strip(sample)).drop_nulls()
+    form = numbers.find_form(sample, separator, decimal)
+    columns = {
+        "boolean": Column(values.name, "boolean", source),
+        "number": Column(values.name, "number", source, number=form),
+        "date": Column(values.name, "date", source, date=dates.find_form(sample)),
+        "category": Column(values.name, "category", source),
+        "text": Column(values.name, "text", source),
+    }
+    if kind is not None:
+        found = columns[kind].convert(values)
+        if found.values.null_count() == len(values) and len(sample):
+            shown = ", ".join(f"`{value}`" for value in sample.head(EXAMPLES))
+            raise ValueError(f"--{kind}: the column `{values.name}` holds no {kind}; its values are {shown}.")
+        return columns[kind], found
+    if len(sample) == 0:
+        return columns["text"], columns["text"].convert(values)
+    for candidate in ("boolean", "number", "date"):
+        if (found := _converted_if_most(columns[candidate], text, sample)) is not None:
+            return columns[candidate], found
+    return columns["text"], columns["text"].convert(values)
+
+
+def _sample(text: pl.Series) -> pl.Series:
+    """Return different values from all over a column."""
+    return text.gather_every(max(len(text) // SAMPLE, 1)).unique(maintain_order=True)
+
+
+def _converted_if_most(column: Column, text: pl.Series, sample: pl.Series) -> Converted | None:
+    """Convert a column if most of its values are of the kind; nearly all, where a unit may be part of a code."""
+    if column.kind == "boolean" and not sample.str.to_lowercase().is_in(["true", "false"]).all():
+        return None
+    if column.convert(sample).odd == len(sample):
+        return None
+    found = column.convert(text)
+    least = 0.9 if column.kind == "number" and numbers.is_word(column.number.unit) else 0.5
+    return found if len(text) - found.missing - found.odd > least * (len(text) - found.missing) else None
