@@ -100,11 +100,13 @@ class Column:
             >>> found.values.to_list(), found.missing, found.odd, found.examples
             ([41.0, None, 7.0, None], 1, 1, ('old',))
         """
+        values = values.alias("")  # polars takes some names for patterns, such as ^z$
         given = kind_of(values.dtype)
-        if values.dtype == pl.Null or (given == self.kind and given != "text"):
+        typed = given == self.kind or values.dtype == KINDS[self.kind]
+        if values.dtype == pl.Null or (typed and given != "text"):
             found = _canonical(values, self.kind)
             return Converted(found, found.null_count(), 0, ())
-        text = _as_text(values)
+        text = as_text(values)
         if self.kind in ("text", "category"):
             text = strip(text)
             return Converted(text, text.null_count(), 0, ())
@@ -124,7 +126,8 @@ class Column:
         return Converted(found, rest.null_count(), len(odd), examples)
 
 
-def _as_text(values: pl.Series) -> pl.Series:
+def as_text(values: pl.Series) -> pl.Series:
+    """Return values as text that `find_column` reads as the same values."""
     text = values.cast(pl.String)
     # 3.0 is the category 3: whole numbers become fractions in a column with missing values.
     return text.str.replace(r"\.0$", "") if values.dtype.is_float() else text
@@ -142,7 +145,7 @@ def _canonical(values: pl.Series, kind: str) -> pl.Series:
 def _parse_booleans(text: pl.Series) -> pl.Series:
     words = text.str.to_lowercase()
     found = words.replace_strict(["true", "false", "1", "0"], [1.0, 0.0] * 2, default=None, return_dtype=pl.Float64)
-    return found.alias(text.name)
+    return found
 
 
 def find_column(
@@ -161,31 +164,32 @@ def find_column(
     Raises:
         ValueError: If the column has no value of the kind that the user says it has.
     """
+    name, values = values.name, values.alias("")  # polars takes some names for patterns, such as ^z$
     source = kind_of(values.dtype)
     if source is None or (source != "text" and kind in (None, source)):
-        column = Column(values.name, source or "text", source or "")
+        column = Column(name, source or "text", source or "")
         return column, column.convert(values) if source else Converted(values, values.null_count(), 0, ())
-    text = _as_text(values)
+    text = as_text(values)
     plain = plain_numbers(text)
     special = text.filter(plain.is_null() & text.is_not_null())
     if kind in (None, "number") and decimal is None and len(special) == 0 and text.null_count() < len(text):
         # As programs write numbers: no form has to be found.
-        return Column(values.name, "number", source), Converted(plain, plain.null_count(), 0, ())
+        return Column(name, "number", source), Converted(plain, plain.null_count(), 0, ())
     sample = pl.concat([_sample(special), _sample(text.drop_nulls())]).unique(maintain_order=True)
     sample = without_placeholders(strip(sample)).drop_nulls()
     form = numbers.find_form(sample, separator, decimal)
     columns = {
-        "boolean": Column(values.name, "boolean", source),
-        "number": Column(values.name, "number", source, number=form),
-        "date": Column(values.name, "date", source, date=dates.find_form(sample)),
-        "category": Column(values.name, "category", source),
-        "text": Column(values.name, "text", source),
+        "boolean": Column(name, "boolean", source),
+        "number": Column(name, "number", source, number=form),
+        "date": Column(name, "date", source, date=dates.find_form(sample)),
+        "category": Column(name, "category", source),
+        "text": Column(name, "text", source),
     }
     if kind is not None:
         found = columns[kind].convert(values)
         if found.values.null_count() == len(values) and len(sample):
             shown = ", ".join(f"`{value}`" for value in sample.head(EXAMPLES))
-            raise ValueError(f"--{kind}: the column `{values.name}` holds no {kind}; its values are {shown}.")
+            raise ValueError(f"--{kind}: the column `{name}` holds no {kind}; its values are {shown}.")
         return columns[kind], found
     if len(sample) == 0:
         return columns["text"], columns["text"].convert(values)

@@ -1,0 +1,141 @@
+"""The layout of a CSV file: its separator, its header, and what stands before the header."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+SEPARATORS = ",;\t|"
+LINES = 200  # looked at
+_NUMBER = re.compile(r"\s*[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?%?\s*$")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows of a CSV file begin, and what separates their values.
+
+    Attributes:
+        separator: A single character.
+        names: Names of the columns, without blanks around them; one that has none is called unnamed_1, and so on.
+        start: Number of bytes before the first row.
+        line: Number of the first row's line, from 1.
+        notes: What was skipped or named, for the user.
+    """
+
+    separator: str
+    names: tuple[str, ...]
+    start: int
+    line: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Record:
+    fields: list[str]
+    first: int  # of the lines, from 0
+    end: int
+
+
+def find_layout(head: bytes, prefer_tab: bool = False) -> Layout | None:
+    r"""Find the layout of a file from its beginning; None if it has no line that is not empty.
+
+    Args:
+        head: The first lines of the file in UTF-8, at least those of the header.
+        prefer_tab: Whether the file's name says that tabs separate values.
+
+    Example:
+        >>> layout = find_layout(b'# made by hand\n"height, cm";weight\n180,5;70\n')
+        >>> layout.separator, layout.names, layout.line
+        (';', ('height, cm', 'weight'), 3)
+    """
+    pieces = head.split(b"\n", LINES)
+    lines = [piece.decode("utf-8", "replace") + "\n" for piece in pieces[:-1]] or [head.decode("utf-8", "replace")]
+    first = next((index for index, line in enumerate(lines) if line.strip()), None)
+    if first is None:
+        return None
+    candidates = SEPARATORS
+    if stated := re.fullmatch(r'"?sep=(.)"?\s*', lines[first]):
+        candidates, first = stated[1], first + 1
+    best, score = None, ()
+    for separator in candidates:
+        records = _records(lines, first, separator)
+        if not records:
+            continue
+        header = _header(records, lines)
+        width, rows = len(records[header].fields), records[header + 1 :]
+        if width == 1 and separator != candidates[0]:
+            continue  # so that a value with a separator is refused with its line
+        fields = [field for row in rows for field in row.fields if field.strip()]
+        numbers = sum(_NUMBER.match(field) is not None for field in fields)
+        alike = sum(len(row.fields) == width for row in rows) / len(rows) if rows else 1
+        tab = prefer_tab and separator == "\t"
+        found = (width > 1, tab, round(alike, 2), numbers / len(fields) if fields else 0, width)
+        if found > score:
+            best, score = (separator, records, header), found
+    if best is None:
+        return None
+    separator, records, header = best
+    record = records[header]
+    names, notes = _names(record.fields)
+    skipped = sum(1 for line in lines[first : record.first] if line.strip())
+    if skipped:
+        notes = [f"skipped {skipped} line{'s' * (skipped > 1)} before the header in line {record.first + 1}", *notes]
+    start = sum(len(piece) + 1 for piece in pieces[: record.end])
+    return Layout(separator, names, min(start, len(head)), record.end + 1, tuple(notes))
+
+
+def _records(lines: list[str], first: int, separator: str) -> list[_Record]:
+    reader = csv.reader(lines[first:], delimiter=separator, skipinitialspace=True)
+    records, line = [], first
+    try:
+        for fields in reader:
+            if any(field.strip() for field in fields):
+                records.append(_Record(fields, line, first + reader.line_num))
+            line = first + reader.line_num
+    except csv.Error:
+        pass  # a damaged row; it is refused when the rows are read
+    if len(lines) == LINES and records and records[-1].end == LINES:
+        records.pop()  # may be cut in its middle
+    return records
+
+
+def _header(records: list[_Record], lines: list[str]) -> int:
+    """Return the position of the header among the records: after comments, and after lines of text above the table."""
+    comments = 0
+    while comments < len(records) and lines[records[comments].first].lstrip('"').startswith("#"):
+        comments += 1
+    if comments == len(records):
+        return 0
+    if comments:
+        last, *following = records[comments - 1 : comments + 2]
+        widths = {len(record.fields) for record in (last, *following)}
+        numeric = [_has_number(record) for record in following]
+        comment = not numeric[0] if numeric and last.fields[0].startswith("# ") else numeric == [False, True]
+        if len(widths) == 1 and widths != {1} and not comment:
+            return comments - 1  # a header may begin with #
+    width = len(records[comments].fields)
+    if width > 1:
+        return comments
+    below = Counter(len(record.fields) for record in records[comments:]).most_common(1)[0][0]
+    for position in range(comments + 1, min(comments + 20, len(records) - 1)):
+        record, rows = records[position], records[position + 1 :]
+        if len(record.fields) == below > 1:
+            gap = record.first > records[position - 1].end
+            alike = all(len(row.fields) == below for row in rows)
+            return position if alike and (gap or below > 2) and not _has_number(record) else comments
+    return comments
+
+
+def _has_number(record: _Record) -> bool:
+    return any(_NUMBER.match(field) for field in record.fields)
+
+
+def _names(fields: list[str]) -> tuple[tuple[str, ...], list[str]]:
+    names = [field.strip() or f"unnamed_{number}" for number, field in enumerate(fields, 1)]
+    blank = [name for name, field in zip(names, fields, strict=True) if not field.strip()]
+    if not blank:
+        return tuple(names), []
+    shown = ", ".join(f"`{name}`" for name in blank[:5]) + (f" and {len(blank) - 5} more" if len(blank) > 5 else "")
+    return tuple(names), [f"columns without a name are called {shown}"]

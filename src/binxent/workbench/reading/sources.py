@@ -1,0 +1,221 @@
+"""Sources of rows: a file of any format, opened without holding it in memory where its format allows that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import polars.selectors as cs
+
+from binxent.workbench.reading.csv_rows import Rows
+from binxent.workbench.reading.encoding import Text
+from binxent.workbench.reading.files import format_of, readable_errors
+from binxent.workbench.reading.layout import LINES, find_layout
+
+BATCH = 1 << 16  # rows of a typed file in memory at a time
+HEAD = 1 << 18  # bytes of a CSV file, read at a time until its header is found
+
+
+@dataclass
+class Source:
+    """A file, opened.
+
+    Attributes:
+        file: The file.
+        names: Names of its columns; a name may stand there twice.
+        types: The columns' types; text for formats that have no types.
+        separator: What separates the values of a CSV file; None for other formats.
+        notes: What was skipped, named or decoded, for the user; complete when all rows have been read.
+    """
+
+    file: Path
+    names: list[str]
+    types: Mapping[str, pl.DataType]
+    separator: str | None
+    frames: Callable[[list[int], Any], Iterator[pl.DataFrame]]
+    notes: list[str] = field(default_factory=list)
+
+    def batches(self, columns: Iterable[str], digest: Any = None) -> Iterator[pl.DataFrame]:
+        """Yield the rows in order, without the columns that are not named.
+
+        Args:
+            columns: Names of columns.
+            digest: Is updated with the file's bytes.
+
+        Raises:
+            ValueError: If a column stands there twice, or a row or value is damaged.
+        """
+        columns = list(columns)
+        for name in columns:
+            self.require_once(name)
+        wanted = [self.names.index(name) for name in columns]
+        if digest is not None and format_of(self.file) != "csv":
+            with self.file.open("rb") as file:
+                while data := file.read(1 << 24):
+                    digest.update(data)
+        with readable_errors(self.file):
+            for frame in self.frames(wanted, digest):
+                yield pl.DataFrame([series.alias(name) for series, name in zip(frame, columns, strict=True)])
+
+    def require_once(self, name: str) -> None:
+        """Raise a ValueError if several columns have a name."""
+        places = [place for place, other in enumerate(self.names, 1) if other == name]
+        if len(places) > 1:
+            where = ", ".join(str(place) for place in places[:-1])
+            raise ValueError(
+                f"{self.file} has {len(places)} columns named `{name}`, at positions {where} and {places[-1]}; rename "
+                "them in the file, or leave them out: --exclude."
+            )
+
+    def note(self, text: str) -> None:
+        """Add a note, once."""
+        if text and text not in self.notes:
+            self.notes.append(text)
+
+    @property
+    def repeated(self) -> list[str]:
+        """The names that several columns have."""
+        return [name for name, times in Counter(self.names).items() if times > 1]
+
+
+def open_source(file: Path) -> Source:
+    """Open a table.
+
+    Raises:
+        ValueError: If the file is empty or damaged.
+        ModuleNotFoundError: If an Excel workbook is to be read, and fastexcel is not installed.
+    """
+    if file.stat().st_size == 0:
+        raise ValueError(f"{file} is empty.")
+    with readable_errors(file):
+        return _OPEN[str(format_of(file))](file)
+
+
+def _open_csv(file: Path) -> Source:
+    head, chunks = b"", Text(file, chunk=HEAD).chunks()
+    for chunk in chunks:
+        head += chunk
+        if head.strip() and (head.count(b"\n") > LINES or len(head) > 64 * HEAD):
+            break
+    layout = find_layout(head, prefer_tab=".tsv" in [suffix.lower() for suffix in file.suffixes])
+    if layout is None:
+        raise pl.exceptions.NoDataError
+
+    def frames(wanted: list[int], digest: Any) -> Iterator[pl.DataFrame]:
+        text, rows = Text(file, digest), Rows(layout.separator, len(layout.names), layout.line)
+        yield from rows.frames(_after(text.chunks(), layout.start), wanted)
+        lines = rows.empty_lines
+        source.note(f"skipped {lines:,} empty line{'s' * (lines > 1)}" if lines else "")
+        source.note(text.note)
+
+    names = list(layout.names)
+    source = Source(file, names, dict.fromkeys(names, pl.String()), layout.separator, frames, list(layout.notes))
+    return source
+
+
+def _after(chunks: Iterator[bytes], start: int) -> Iterator[bytes]:
+    for chunk in chunks:
+        if len(chunk) > start:
+            yield chunk[start:]
+        start = max(start - len(chunk), 0)
+
+
+def _lazy(file: Path, table: pl.LazyFrame) -> Source:
+    schema = table.collect_schema()
+    names = schema.names()
+
+    def frames(wanted: list[int], _digest: Any) -> Iterator[pl.DataFrame]:
+        chosen = table.select(cs.by_name(*(names[place] for place in wanted))) if wanted else table
+        for batch in chosen.collect_batches(chunk_size=BATCH, maintain_order=True):
+            yield batch.select(cs.by_name(*(names[place] for place in wanted)))
+
+    return Source(file, names, dict(schema), None, frames)
+
+
+def _open_parquet(file: Path) -> Source:
+    return _lazy(file, pl.scan_parquet(file, glob=False))
+
+
+def _open_arrow(file: Path) -> Source:
+    with file.open("rb") as source:
+        is_file_format = source.read(6) == b"ARROW1"
+    return _lazy(file, pl.scan_ipc(file, glob=False) if is_file_format else _scan_arrow_stream(file))
+
+
+def _scan_arrow_stream(file: Path) -> pl.LazyFrame:
+    # polars reads a stream as a whole; a generator of batches needs the memory of a batch only.
+    import pyarrow as pa
+    from polars.io.plugins import register_io_source
+
+    def batches(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
+            for batch in stream:
+                frame = pl.DataFrame(batch)
+                frame = (frame if columns is None else frame.select(cs.by_name(*columns)))[:rows]
+                rows = None if rows is None else rows - frame.height
+                yield frame if predicate is None else frame.filter(predicate)
+
+    with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
+        schema = pl.DataFrame(stream.schema.empty_table()).schema
+    return register_io_source(batches, schema=schema)
+
+
+def _held(file: Path, table: pl.DataFrame) -> Source:
+    def frames(wanted: list[int], _digest: Any) -> Iterator[pl.DataFrame]:
+        yield from pl.DataFrame([table.to_series(place) for place in wanted]).iter_slices(BATCH)
+
+    return Source(file, table.columns, dict(table.schema), None, frames)
+
+
+def _open_json(file: Path) -> Source:
+    text = b"".join(Text(file).chunks()).strip()
+    if not text:
+        raise pl.exceptions.NoDataError
+    if text.startswith(b"["):
+        return _held(file, pl.read_json(text, infer_schema_length=None))
+    if text.startswith(b"{") and (b"}\n{" in text.replace(b"\r", b"").replace(b" ", b"")):
+        return _open_jsonl(file)
+    raise ValueError('it must be a list of objects, a row each, as in [{"age": 41}, {"age": 7}]')
+
+
+def _open_jsonl(file: Path) -> Source:
+    text = b"".join(Text(file).chunks())
+    if not text.strip():
+        raise pl.exceptions.NoDataError
+    return _held(file, pl.read_ndjson(text, infer_schema_length=None))
+
+
+def _open_excel(file: Path) -> Source:
+    import fastexcel
+
+    book = fastexcel.read_excel(file)
+    sheets = book.sheet_names
+    table = book.load_sheet(0, dtypes="string", header_row=None).to_polars()
+    rows = table.filter(~pl.all_horizontal(pl.all().is_null()))
+    if rows.height == 0:
+        raise pl.exceptions.NoDataError
+    names = [
+        str(name).strip() if name is not None and str(name).strip() else f"unnamed_{number}"
+        for number, name in enumerate(rows.row(0), 1)
+    ]
+    source = _held(file, rows[1:])
+    source.names, source.types = names, dict.fromkeys(names, pl.String())
+    if len(sheets) > 1:
+        source.note(f"read the sheet `{sheets[0]}`, the first of {len(sheets)}")
+    return source
+
+
+_OPEN = {
+    "csv": _open_csv,
+    "parquet": _open_parquet,
+    "arrow": _open_arrow,
+    "json": _open_json,
+    "jsonl": _open_jsonl,
+    "excel": _open_excel,
+}
