@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -10,8 +11,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 MARK = "INTERRUPTED"
+COLUMNS = "columns.json"
+FORMAT = 1  # of the run folder; a folder of another one is refused
 _SYSTEM_TEXTS = {os.strerror(number) for number in errno.errorcode}
 
 
@@ -142,3 +146,27 @@ def require_run(folder: Path) -> None:
         raise FileNotFoundError(f"there is no run folder {folder}.")
     if not (folder / "config.toml").is_file():
         raise FileNotFoundError(f"{folder} is not a run folder: it has no config.toml.")
+
+
+def read_columns(folder: Path) -> dict[str, Any]:
+    """Return what became of the columns of a run, and how they are read.
+
+    Raises:
+        FileNotFoundError: If the folder is of a version that did not write this down.
+        ValueError: If the folder has another format, or the file is damaged.
+    """
+    path = folder / COLUMNS
+    again = f"train it again: binxent train --config {folder / 'config.toml'}"
+    if not path.is_file():
+        raise FileNotFoundError(f"the run folder {folder} lacks {COLUMNS}, as those of older versions do; {again}")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        version = found["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"the run folder {folder} cannot be loaded: {COLUMNS} is damaged ({error}).") from None
+    if version != FORMAT:
+        raise ValueError(
+            f"the run folder {folder} has the format {version!r}, and this version of binxent reads format {FORMAT}; "
+            f"use the version that environment.json names, or {again}"
+        )
+    return found

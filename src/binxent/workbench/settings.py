@@ -13,6 +13,8 @@ from typing import Any
 
 from binxent.workbench.suggestions import nearest
 
+COLUMN_LISTS = ("exclude", "include", "number", "category", "date", "text")  # the settings that name columns
+KIND_LISTS = COLUMN_LISTS[2:]
 WIDEST = 1 << 16  # a layer, so that a slip of the keyboard does not fill the memory
 # The parameters of each loss, with the defaults of its class.
 LOSS_PARAMETERS: dict[str, dict[str, Any]] = {
@@ -36,6 +38,10 @@ class Settings:
         weight: The column of row weights.
         exclude: Columns not to learn from.
         include: Columns to learn from though they look like ids.
+        number: Columns to read as numbers, whatever they look like.
+        category: Columns to read as categories.
+        date: Columns to read as dates.
+        text: Columns to read as text.
         drop_missing: Whether rows whose target, weight or group is missing are dropped.
         loss: A key of `LOSS_PARAMETERS`.
         gamma: Focusing exponent of the focal loss.
@@ -65,6 +71,10 @@ class Settings:
     weight: str | None = None
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    number: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    date: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
     drop_missing: bool = False
     loss: str = "bce"
     gamma: float | None = None
@@ -86,7 +96,7 @@ class Settings:
         """Check the values and fill in the defaults of the chosen loss."""
         named = _is_tuple_of(self.data, str) and all(pattern.strip() for pattern in self.data)
         self._require("data", named, "a list of file names or globs")
-        for key in ("exclude", "include"):
+        for key in COLUMN_LISTS:
             names = getattr(self, key)
             different = _is_tuple_of(names, str) and len(set(names)) == len(names)
             self._require(key, different, "a list of strings, each of them once")

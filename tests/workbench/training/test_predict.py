@@ -1,4 +1,5 @@
 import datetime as dt
+import json
 import os
 import shutil
 import subprocess
@@ -136,15 +137,102 @@ def test_other_columns_than_in_training_are_refused(refused, run, visits, tmp_pa
 
 
 @pytest.mark.parametrize(("column", "value"), [("age", "old"), ("smoker", "often"), ("seen", "yesterday")])
-def test_a_csv_value_of_another_type_is_refused_with_its_column(refused, run, visits, tmp_path, column, value):
+def test_an_odd_value_counts_as_missing_and_is_told(predicted, visits, column, value):
+    at_100 = pl.int_range(pl.len()) == 100
     text = visits.with_columns(pl.col(column).cast(pl.String))
-    changed = text.with_columns(
-        pl.when(pl.int_range(pl.len()) == 100).then(pl.lit(value)).otherwise(column).alias(column)
+    odd, missing = (
+        text.with_columns(pl.when(at_100).then(pl.lit(new)).otherwise(column).alias(column)) for new in (value, None)
     )
-    changed.write_csv(tmp_path / "new.csv")
-    sentence = refused("predict", run, "new.csv", "-o", "out.csv")
-    assert column in sentence
-    assert os.listdir(tmp_path) == ["new.csv"]
+    found, note = predicted(odd, name="new.csv")
+    assert f"odd values of `{column}`, taken as missing: 1 of 120 (`{value}`)" in note
+    assert found.equals(predicted(missing, name="new.csv")[0])
+    assert found.equals(predicted(odd, name="new.parquet")[0])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        {
+            "age": lambda age: f"{age:.3f}".replace(".", ","),
+            "seen": lambda seen: f"{seen:%m/%d/%Y} 12:00:00 AM",
+            "smoker": lambda smoker: str(smoker).upper(),
+        },
+        {
+            "age": lambda age: f" {age:.3f} years",
+            "seen": lambda seen: f"{seen:%d-%b-%Y}",
+            "cases": lambda n: f"${n}.00",
+        },
+    ],
+)
+def test_values_are_read_in_prediction_as_in_training(binxent, visits, tmp_path, write):
+    visits = visits.with_columns(pl.col("age").round(3))
+    written = [
+        pl.Series(name, [*(None if value is None else form(value) for value in visits[name][:-1].to_list()), "?"])
+        for name, form in write.items()
+    ]
+    visits.with_columns(written).write_csv(tmp_path / "a.csv", separator=";")
+    last = pl.int_range(pl.len()) == 119
+    visits.with_columns(pl.when(last).then(None).otherwise(name).alias(name) for name in write).write_csv("b.csv")
+    for name in "ab":
+        options = ["--target", "readmitted", "--epochs", "1", "--hidden", "8", "--name", name]
+        assert binxent("train", f"{name}.csv", *options).exit_code == 0
+        assert binxent("predict", f"runs/{name}", f"{name}.csv", "-o", f"{name}.parquet").exit_code == 0
+    assert pl.read_parquet("a.parquet").equals(pl.read_parquet("b.parquet"))
+    # A row alone is read as the table was: the order of day and month, the decimal mark and the unit are kept.
+    header, *lines = (tmp_path / "a.csv").read_text().splitlines()
+    (tmp_path / "one.csv").write_text(f"{header}\n{lines[3]}\n")
+    assert binxent("predict", "runs/a", "one.csv", "-o", "one.parquet").exit_code == 0
+    assert pl.read_parquet("one.parquet").equals(pl.read_parquet("a.parquet")[3:4])
+
+
+def test_ids_are_kept_as_they_are_written(binxent, run, visits, tmp_path):
+    ids = [f"{row:05d}" for row in range(60)] + [f"X{row}" for row in range(58)] + ["NA", ""]
+    visits.with_columns(pl.Series("patient_id", ids)).write_csv(tmp_path / "new.csv", quote_style="always")
+    for output, read in (("out.csv", pl.read_csv), ("out.parquet", pl.read_parquet)):
+        assert binxent("predict", run, "new.csv", "-o", output, "--keep", "patient_id").exit_code == 0
+        assert read(output, **({"infer_schema": False} if output == "out.csv" else {}))["patient_id"].to_list() == ids
+
+
+def test_a_csv_holds_no_formulas(binxent, run, visits, tmp_path):
+    notes = ["=1+1", "+A1", "-A1", "@A1", "-5", "+5", "a=1", None] * 15
+    visits.with_columns(pl.Series("=note", notes)).write_csv(tmp_path / "new.csv")
+    result = binxent("predict", run, "new.csv", "-o", "out.csv", "--keep", "=note")
+    assert "a ' was put before 60 values of `=note`" in result.stderr
+    found = pl.read_csv(tmp_path / "out.csv", infer_schema=False)["'=note"].to_list()
+    assert found[:8] == ["'=1+1", "'+A1", "'-A1", "'@A1", "-5", "+5", "a=1", None]
+    assert binxent("predict", run, "new.csv", "-o", "out.parquet", "--keep", "=note").exit_code == 0
+    assert pl.read_parquet(tmp_path / "out.parquet")["=note"].to_list() == notes
+
+
+def test_empty_lines_are_no_rows(binxent, run, visits, tmp_path):
+    lines = visits.write_csv().splitlines()
+    (tmp_path / "new.csv").write_text("\n\n".join(lines) + "\n\n\n")
+    visits.write_csv(tmp_path / "plain.csv")
+    result = binxent("predict", run, "new.csv", "-o", "out.parquet")
+    assert "Wrote 120 rows" in result.stdout
+    assert "new.csv: skipped 122 empty lines" in result.stderr
+    assert binxent("predict", run, "plain.csv", "-o", "plain.parquet").exit_code == 0
+    assert pl.read_parquet("out.parquet").equals(pl.read_parquet("plain.parquet"))
+
+
+def test_a_column_that_stands_there_twice_is_refused_where_it_is_needed(binxent, refused, run, visits, tmp_path):
+    for name in ("age", "country"):
+        header, *lines = visits.write_csv().splitlines()
+        lines = [f"{line},1" for line in lines]
+        (tmp_path / "new.csv").write_text("\n".join([f"{header},{name}", *lines]))
+        if name == "age":
+            assert "new.csv has 2 columns named `age`, at positions 2 and 10" in refused(
+                "predict", run, "new.csv", "-o", "out.csv"
+            )
+        else:
+            assert binxent("predict", run, "new.csv", "-o", "out.csv").exit_code == 0
+            assert "2 columns named `country`" in refused("predict", run, "new.csv", "-o", "o.csv", "--keep", "country")
+
+
+def test_keep_is_repeatable_and_takes_names_with_commas(predicted, visits):
+    table = visits.with_columns(pl.Series("clinic, no", visits["clinic"]))
+    found, _ = predicted(table, "--keep", "clinic, no", "--keep", "patient_id,age")
+    assert found.columns[:4] == ["clinic, no", "patient_id", "age", "logit"]
 
 
 def test_what_cannot_be_is_refused(refused, run, visits, tmp_path):
@@ -160,7 +248,9 @@ def test_what_cannot_be_is_refused(refused, run, visits, tmp_path):
     assert "there is no run folder" in refused("predict", "no-run", "new.parquet", "-o", "out.csv")
     assert "is not a run folder" in refused("predict", tmp_path, "new.parquet", "-o", "out.csv")
     sentence = refused("predict", run, "new.parquet", "-o", "out.csv", "--keep", "patient")
-    assert "--keep: new.parquet has no column `patient`. Did you mean `patient_id`?" in sentence
+    assert "--keep: there is no column `patient`. Did you mean `patient_id`?" in sentence
+    sentence = refused("predict", run, "new.parquet", "-o", "out.csv", "--keep", "age,age")
+    assert "--keep names the column `age` 2 times; name it once" in sentence
     assert "have a column of this name" in refused("predict", run, "clash.parquet", "-o", "o.csv", "--keep", "logit")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no parquet")
     assert "broken.parquet cannot be read" in refused("predict", run, "broken.parquet", "-o", "out.csv")
@@ -185,7 +275,7 @@ def test_values_that_a_csv_cannot_hold_are_kept_in_parquet_only(refused, predict
     assert "--keep more: a CSV file cannot hold values of type" in sentence
 
 
-@pytest.mark.parametrize("file", ["model.keras", "preprocessor.joblib", "metrics.json"])
+@pytest.mark.parametrize("file", ["model.keras", "preprocessor.joblib", "metrics.json", "columns.json"])
 def test_a_damaged_run_is_refused(refused, run, visits, tmp_path, file):
     visits.write_parquet(tmp_path / "new.parquet")
     broken = shutil.copytree(run, tmp_path / "broken")
@@ -193,6 +283,16 @@ def test_a_damaged_run_is_refused(refused, run, visits, tmp_path, file):
     assert "the run folder broken cannot be loaded" in refused("predict", "broken", "new.parquet", "-o", "out.csv")
     (broken / file).unlink()
     assert f"lacks {file}" in refused("predict", "broken", "new.parquet", "-o", "out.csv")
+
+
+def test_a_run_folder_of_another_format_is_refused(refused, run, visits, tmp_path):
+    visits.write_parquet(tmp_path / "new.parquet")
+    other = shutil.copytree(run, tmp_path / "other")
+    columns = json.loads((other / "columns.json").read_text())
+    (other / "columns.json").write_text(json.dumps(columns | {"format": 99}))
+    sentence = refused("predict", "other", "new.parquet", "-o", "out.csv")
+    assert "has the format 99, and this version of binxent reads format 1" in sentence
+    assert "train it again: binxent train --config other/config.toml" in sentence
 
 
 def test_an_interrupted_prediction_leaves_the_old_file(run, visits, binxent, tmp_path, monkeypatch):

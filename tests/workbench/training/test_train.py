@@ -69,8 +69,8 @@ def test_without_data_it_learns_the_breast_cancer_data(real_report, binxent, tmp
 def test_the_run_folder_is_complete(real_report, trained, visits):
     run, metrics = trained()
     assert sorted(os.listdir(run)) == [
-        "config.toml", "environment.json", "history.csv", "metrics.json", "model.keras", "predictions.parquet",
-        "preprocessor.joblib", "report.html",
+        "columns.json", "config.toml", "environment.json", "history.csv", "metrics.json", "model.keras",
+        "predictions.parquet", "preprocessor.joblib", "report.html",
     ]  # fmt: skip
     config = tomllib.loads((run / "config.toml").read_text())
     assert config["epochs"] == 3
@@ -167,10 +167,78 @@ def test_a_dry_run_says_what_it_sees_and_writes_nothing(binxent, data, tmp_path)
         "age": "number", "city": "text", "smoker": "boolean", "seen": "date", "clinic": "number", "cases": "number",
     }  # fmt: skip
     assert set(facts["left_out"]) == {"patient_id", "country"}
-    for said in ("120 rows", "Left out    patient_id", "`yes`", "72 training, 24 validation, 24 test", "to beat"):
+    for said in (
+        "120 rows",
+        "patient_id  text; left out: looks like an id",
+        "`yes`",
+        "72 training, 24 validation, 24 test",
+        "to beat",
+    ):
         assert said in result.stderr
     assert "Would train into runs/visits-1" in result.stderr
     assert os.listdir(tmp_path) == [data]
+
+
+def test_every_column_is_told_and_stored(trained, binxent, visits, data, tmp_path):
+    text = visits.with_columns(pl.Series("age", ["?", "old", *visits["age"].cast(pl.String)[2:]]))
+    text.with_columns(pl.Series("seen", [f"{day:%m/%d/%Y}" for day in visits["seen"]])).write_csv(data)
+    options = ("--category", "cases", "--exclude", "country", "--group", "clinic")
+    shown = binxent("train", data, "--target", "readmitted", "--dry-run", *options).stdout
+    for line in (
+        "patient_id  text; left out: looks like an id; --include keeps it",
+        "age         number; 8 missing; 1 odd, taken as missing (`old`); used",
+        "seen        date; used",
+        "country     not read; left out: --exclude",
+        "clinic      text; group",
+        "cases       category; used",
+        "readmitted  text; target",
+    ):
+        assert f"\n            {line}\n" in shown
+    run, _ = trained(*options)
+    stored = json.loads((run / "columns.json").read_text())
+    assert stored["format"] == 1
+    assert [column["name"] for column in stored["columns"]] == visits.columns
+    assert stored["columns"][1] | {"name": "age", "missing": 8, "odd": 1, "examples": ["old"]} == stored["columns"][1]
+    assert {column["name"]: column["kind"] for column in stored["reading"]} == {
+        "age": "number", "city": "text", "smoker": "boolean", "seen": "date", "cases": "category",
+    }  # fmt: skip
+
+
+def test_columns_are_named_once_or_more_often_and_may_have_commas(binxent, visits, data):
+    visits.rename({"age": "age, years"}).write_csv(data)
+    options = ["--exclude", "age, years", "--exclude", "city,smoker", "--text", "clinic", "--include", "patient_id"]
+    result = binxent("train", data, "--target", "readmitted", "--dry-run", "--json", *options)
+    facts = json.loads(result.stdout)
+    assert facts["settings"]["exclude"] == ["age, years", "city", "smoker"]
+    assert facts["features"] == {"patient_id": "text", "seen": "date", "clinic": "text", "cases": "number"}
+
+
+def test_one_odd_value_costs_nothing(binxent, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    table = pl.DataFrame({"x": ["?", *x[1:].astype(str)], "y": (x > 0).astype(int)})
+    table.write_csv(tmp_path / "a.csv")
+    result = binxent("train", "a.csv", "--target", "y", "--json", "--hidden", "none", "--learning-rate", "0.1")
+    assert json.loads(result.stdout)["test"]["auc"]["value"] > 0.95
+
+
+def test_labels_that_differ_in_blanks_and_case_are_one_class(binxent, visits, data):
+    labels = [label.title() if row % 9 == 0 else f"{label} " if row % 9 == 1 else label for row, label in
+              enumerate(visits["readmitted"])]  # fmt: skip
+    visits.with_columns(pl.Series("readmitted", labels)).write_csv(data)
+    result = binxent("train", data, "--target", "readmitted", "--positive", "YES", "--dry-run", "--json")
+    assert json.loads(result.stdout)["positives"] == (visits["readmitted"] == "yes").sum()
+    assert json.loads(result.stdout)["positive"] == "yes"
+    assert "`yes` also as `yes ` (" in result.stderr
+    assert "they count as one class" in result.stderr
+
+
+def test_names_and_files_do_not_command_the_terminal(binxent, refused, visits, tmp_path):
+    visits.rename({"age": "\x1b[31mage"}).write_csv(tmp_path / "a\x1b[2J.csv")
+    result = binxent("train", "a\x1b[2J.csv", "--target", "readmitted", "--dry-run")
+    assert "\\x1b[31mage" in result.stdout
+    assert "a\\x1b[2J.csv" in result.stdout
+    assert "\x1b" not in result.stdout + refused("train", "a\x1b[2J.csv", "--target", "\x1b[31m")
 
 
 def test_unbalanced_classes_get_advice_and_balanced_ones_do_not(binxent, tmp_path):
@@ -342,6 +410,11 @@ def test_missing_targets(refused, trained, visits, data):
         (("--target", "readmitted", "--group", "x"), "--group: there is no column `x`. There are:"),
         (("--target", "readmitted", "--group", "readmitted"), "--target, --group must be different columns"),
         (("--target", "readmitted", "--exclude", "ag"), "--exclude: there is no column `ag`. Did you mean `age`?"),
+        (("--target", "readmitted", "--include", "idd"), "--include: there is no column `idd`. There are:"),
+        (("--target", "readmitted", "--exclude", "age", "--include", "age"), "--exclude and --include both name the"),
+        (("--target", "readmitted", "--number", "age", "--text", "age"), "--number and --text both name the column"),
+        (("--target", "readmitted", "--number", "city"), "--number: the column `city` holds no number; its values are"),
+        (("--target", "readmitted", "--number", "readmitted"), "never learnt from, as --target names it"),
         (
             ("--target", "readmitted", "--exclude", "age,readmitted"),
             "--exclude: the column `readmitted` is never learnt",

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from binxent.workbench.commands._options import printable
 from binxent.workbench.commands.predict import predict
 from binxent.workbench.commands.train import train
 
@@ -24,12 +25,13 @@ class Workbench(click.Group):
         except ModuleNotFoundError as missing:
             if (missing.name or "binxent").startswith("binxent"):
                 raise
-            sentence, status = f"this command needs the package `{missing.name}`: pip install 'binxent[train]'", 2
+            extra = "excel" if missing.name == "fastexcel" else "train"
+            sentence, status = f"this command needs the package `{missing.name}`: pip install 'binxent[{extra}]'", 2
         except OSError as error:
             sentence, status = _sentence(error), 2
         except (ValueError, MemoryError) as error:
             sentence, status = str(error) or "not enough memory for this table.", 2
-        click.echo(f"binxent: {sentence}", err=True)
+        click.echo(printable(f"binxent: {sentence}"), err=True)
         return ctx.exit(status)
 
 

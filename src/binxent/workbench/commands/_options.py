@@ -1,9 +1,10 @@
-"""What several commands share: options that are given once, and the text form of their values."""
+"""What several commands share: options that are given once, columns by name, and text that a terminal can show."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,8 @@ class Command(click.Command):
         """
         _, _, given = self.make_parser(ctx).parse_args(list(args))
         for parameter, times in Counter(given).items():
-            if times > 1 and isinstance(parameter, click.Option):
-                lists = " Write several columns as A,B." if parameter.callback is column_names else ""
-                raise click.UsageError(f"{parameter.opts[-1]} is given {times} times; give it once.{lists}", ctx)
+            if times > 1 and isinstance(parameter, click.Option) and not parameter.multiple:
+                raise click.UsageError(f"{parameter.opts[-1]} is given {times} times; give it once.", ctx)
         return super().parse_args(ctx, args)
 
 
@@ -41,21 +41,35 @@ PATH = NonEmptyPath(path_type=Path)
 PATTERN = NonEmptyPath()  # a path or a glob, as text
 
 
-def column_names(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    """Parse column names that are written as A,B.
+def column_names(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Check the names of columns; those written as A,B are separated when the columns of the table are known.
 
     Raises:
         click.BadParameter: If a name is empty or repeated.
     """
-    if value is None:
+    if not value:
         return None
-    names = tuple(name.strip() for name in value.split(","))
-    if not all(names):
-        raise click.BadParameter(f"{value!r} has an empty column name; write the names as A,B.")
-    name, times = Counter(names).most_common(1)[0]
-    if times > 1:
-        raise click.BadParameter(f"{value!r} has the column `{name}` {times} times; name it once.")
-    return names
+    for name, times in Counter(value).items():
+        if not name.strip():
+            raise click.BadParameter(f"{name!r} is an empty column name; name a column, or several as A,B.")
+        if times > 1:
+            raise click.BadParameter(f"the column `{name}` is named {times} times; name it once.")
+    return value
+
+
+def columns_option(option: str, text: str) -> Callable[[Callable], Callable]:
+    """Return an option that names columns, once or more often."""
+    return click.option(option, metavar="COLUMN", multiple=True, callback=column_names, help=text)
+
+
+def printable(text: str) -> str:
+    r"""Return text that a terminal shows and does not obey: control characters and what is not text are escaped.
+
+    Example:
+        >>> printable("a\x1b[31m column\n")
+        'a\\x1b[31m column\\n'
+    """
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def require_jax(purpose: str) -> None:

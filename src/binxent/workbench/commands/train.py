@@ -12,14 +12,14 @@ from typing import Any
 
 import click
 
-from binxent.workbench.commands._options import PATH, PATTERN, Command, column_names, require_jax
+from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, printable, require_jax
 
 
 def _write_wrapped(text: str, *, err: bool = False) -> None:
     # Continuation lines are indented to the text column; those of a list item to the item.
     indent = "  " if text.startswith("- ") else " " * 12
     wrap = functools.partial(textwrap.fill, width=100, break_long_words=False, break_on_hyphens=False)
-    click.echo(wrap(text, subsequent_indent=indent), err=err)
+    click.echo(wrap(printable(text), subsequent_indent=indent), err=err)
 
 
 def _widths(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -49,10 +49,12 @@ _table_options = [
     click.option("--positive", metavar="VALUE", help="The target's value that counts as positive."),
     click.option("--group", metavar="COLUMN", help="Keep rows of one group in the same subset of the split."),
     click.option("--weight", metavar="COLUMN", help="Non-negative weights of the rows, for the loss and the metrics."),
-    click.option("--exclude", metavar="COLUMNS", callback=column_names, help="Columns not to learn from, as A,B."),
-    click.option(
-        "--include", metavar="COLUMNS", callback=column_names, help="Columns to keep though they look like ids."
-    ),
+    columns_option("--exclude", "A column to leave unread, or several as A,B; this and the next five are repeatable."),
+    columns_option("--include", "A column to keep though it looks like an id."),
+    columns_option("--number", "A column of numbers, whatever it looks like; what is none counts as missing."),
+    columns_option("--category", "A column of categories, such as codes written as numbers."),
+    columns_option("--date", "A column of dates."),
+    columns_option("--text", "A column of text."),
     click.option(
         "--drop-missing",
         is_flag=True,
@@ -119,8 +121,8 @@ def train(
 ) -> None:
     r"""Train a network on DATA and write a run folder with the model, its metrics and a report.
 
-    DATA is one or more CSV, Parquet or Arrow files, or a quoted glob of them. Without DATA the network learns the
-    breast-cancer data that ships in scikit-learn.
+    DATA is one or more CSV, Parquet, Arrow, JSON or Excel files, or a quoted glob of them. Without DATA the network
+    learns the breast-cancer data that ships in scikit-learn.
 
     \b
     Examples:

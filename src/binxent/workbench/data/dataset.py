@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from binxent.workbench.data.features import Features, find_features
-from binxent.workbench.data.table import breast_cancer, read, require_columns
-from binxent.workbench.data.target import binary_target
-from binxent.workbench.settings import Settings
+from binxent.workbench.data.target import binary_target, merge_classes
+from binxent.workbench.reading.samples import breast_cancer
+from binxent.workbench.reading.table import Files, Reading, Table, named_columns, read_frame, require_columns
+from binxent.workbench.settings import COLUMN_LISTS, KIND_LISTS, Settings
 from binxent.workbench.suggestions import nearest
+
+
+@dataclass(frozen=True)
+class ColumnUse:
+    """What became of a column.
+
+    Attributes:
+        name: Its name.
+        kind: Its kind; None if it was not read.
+        missing: Number of missing values.
+        odd: Number of values that are not of its kind, and count as missing.
+        examples: A few of them.
+        use: "feature", "target", "weight", "group" or "left out".
+        remark: Why it was left out, or how an ambiguity was resolved; "" for nothing.
+    """
+
+    name: str
+    kind: str | None
+    missing: int
+    odd: int
+    examples: tuple[str, ...]
+    use: str
+    remark: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the use as plain values."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -21,6 +51,7 @@ class Dataset:
     Attributes:
         table: The rows that are used.
         row: Positions of these rows in the input (int64).
+        columns: What became of each column of the input, in its order.
         features: The columns to learn from.
         target: Labels, 1 for positive (int8).
         negative: The target's value that is 0.
@@ -32,6 +63,7 @@ class Dataset:
 
     table: pl.DataFrame
     row: np.ndarray
+    columns: tuple[ColumnUse, ...]
     features: Features
     target: np.ndarray
     negative: str
@@ -55,70 +87,127 @@ class Split:
     test: np.ndarray
 
 
-def load(settings: Settings) -> tuple[Dataset, Settings]:
+def load(settings: Settings, write: Callable[[str], None] = lambda _: None) -> tuple[Dataset, Settings]:
     """Read the data and give its columns their roles.
 
     Args:
         settings: Settings of the run.
+        write: Writes a line for the user.
 
     Returns:
-        The dataset, and the settings with the data's fingerprint and the target.
+        The dataset, and the settings with the data's fingerprint, the target and the columns' names.
 
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If the data has changed since the settings were written, or its columns cannot have these roles.
     """
-    table, fingerprint = read(settings.data) if settings.data else breast_cancer()
-    if settings.data_fingerprint not in (None, fingerprint):
+    files = Files(settings.data) if settings.data else None
+    rows, fingerprint = breast_cancer() if files is None else (pl.DataFrame(), "")
+    names = rows.columns if files is None else files.names
+    target = settings.target or (None if settings.data else "malignant")
+    if target is None:
+        raise ValueError(f"say which column to predict: --target COLUMN.{nearest('', names)}")
+    lists = {key: named_columns(getattr(settings, key), names, f"--{key}") for key in COLUMN_LISTS}
+    settings = settings.replace(target=target, **lists)
+    roles = _roles(settings, names)
+    kinds = {name: kind for kind in KIND_LISTS for name in getattr(settings, kind)}
+    types = {name: _ROLE_TYPES[option] for option, name in roles.items() if option in _ROLE_TYPES}
+    if files is None:
+        table = read_frame(rows.drop(settings.exclude), fingerprint, kinds, types)
+    else:
+        table = files.read(settings.exclude, kinds, types, write)
+    if settings.data_fingerprint not in (None, table.fingerprint):
         raise ValueError(
             "the data has changed since this run: its fingerprint differs. "
             "To train on it as it is now, name it on the command line: binxent train DATA --config FILE"
         )
-    target = settings.target or (None if settings.data else "malignant")
-    if target is None:
-        raise ValueError(f"say which column to predict: --target COLUMN.{nearest('', table.columns)}")
-    settings = settings.replace(data_fingerprint=fingerprint, target=target)
-    return _assign_roles(table, target, settings), settings
+    settings = settings.replace(data_fingerprint=table.fingerprint)
+    return _assign_roles(table, roles, names, settings, write), settings
 
 
-def _assign_roles(table: pl.DataFrame, target_name: str, settings: Settings) -> Dataset:
-    roles = {"--target": target_name, "--weight": settings.weight, "--group": settings.group}
+_ROLE_TYPES = {"--target": "label", "--group": "key"}
+
+
+def _roles(settings: Settings, names: Sequence[str]) -> dict[str, str]:
+    """Return the columns that are not learnt from by their options; refuse contradictions."""
+    roles = {"--target": settings.target, "--weight": settings.weight, "--group": settings.group}
     columns = {option: name for option, name in roles.items() if name is not None}
     for option, name in columns.items():
-        require_columns([name], table.columns, option)
+        require_columns([name], names, option)
     if len(set(columns.values())) < len(columns):
         raise ValueError(f"{', '.join(columns)} must be different columns; got {', '.join(columns.values())}.")
-    for option, names in (("--exclude", settings.exclude), ("--include", settings.include)):
+    for key in COLUMN_LISTS:
         for role, name in columns.items():
-            if name in names:
-                raise ValueError(f"{option}: the column `{name}` is never learnt from, as {role} names it.")
-    if settings.weight is not None and not table.schema[settings.weight].is_numeric():
+            if name in getattr(settings, key):
+                raise ValueError(f"--{key}: the column `{name}` is never learnt from, as {role} names it.")
+    for first, key in enumerate(COLUMN_LISTS):
+        # --include and a kind go together: the one keeps a column, the other says how to read it.
+        for other in COLUMN_LISTS[first + 1 :]:
+            both = [name for name in getattr(settings, key) if name in getattr(settings, other)]
+            if both and key != "include":
+                raise ValueError(f"--{key} and --{other} both name the column `{both[0]}`; name it in one of them.")
+    return columns
+
+
+def _assign_roles(
+    table: Table, roles: dict[str, str], names: Sequence[str], settings: Settings, write: Callable[[str], None]
+) -> Dataset:
+    rows = table.rows
+    if settings.weight is not None and not rows.schema[settings.weight].is_numeric():
         raise ValueError(
-            f"--weight: the column `{settings.weight}` holds {table.schema[settings.weight]}; weights must be numbers."
+            f"--weight: the column `{settings.weight}` holds {rows.schema[settings.weight]}; weights must be numbers."
         )
-    incomplete = table.select(pl.any_horizontal(pl.col(*columns.values()).is_null())).to_series()
+    missing = {option: rows.get_column(name).is_null() for option, name in roles.items()}
+    incomplete = np.logical_or.reduce([column.to_numpy() for column in missing.values()])
     if incomplete.any() and not settings.drop_missing:
-        option, name = next((option, name) for option, name in columns.items() if table[name].null_count())
+        option, name = next((option, name) for option, name in roles.items() if missing[option].any())
+        odd = "".join(f", {shown}" for shown in [_odd_in_words(table.readings[name])] if shown)
         raise ValueError(
-            f"{option}: the column `{name}` is missing in {table[name].null_count():,} of {table.height:,} rows. "
+            f"{option}: the column `{name}` is missing in {missing[option].sum():,} of {rows.height:,} rows{odd}. "
             "Fill them in, or pass --drop-missing to leave these rows out."
         )
-    used = table.filter(~incomplete)
+    used = rows.filter(pl.Series(~incomplete))
     if used.height == 0:
-        raise ValueError(f"every row lacks a value of {', '.join(columns.values())}: nothing is left to learn from.")
-    features = find_features(used, tuple(columns.values()), settings.exclude, settings.include)
-    target, negative, positive = binary_target(used[target_name], settings.positive)
+        raise ValueError(f"every row lacks a value of {', '.join(roles.values())}: nothing is left to learn from.")
+    target_values, merged = merge_classes(used.get_column(roles["--target"]))
+    if merged:
+        write(f"Note        {merged}")
+    target, negative, positive = binary_target(target_values, settings.positive)
+    kept = (*settings.include, *(name for key in KIND_LISTS for name in getattr(settings, key)))
+    features = find_features(replace(table, rows=used), tuple(roles.values()), kept)
+    features = replace(features, left_out={**dict.fromkeys(settings.exclude, "--exclude"), **features.left_out})
+    if not features.columns:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in features.left_out.items())
+        raise ValueError(
+            f"the table has no column to learn from ({reasons or 'it has no other columns'}). "
+            "--include COLUMN keeps one."
+        )
     return Dataset(
         table=used,
-        row=np.flatnonzero(~incomplete.to_numpy()),
+        row=np.flatnonzero(~incomplete),
+        columns=tuple(_use(name, table.readings.get(name), features, roles) for name in names),
         features=features,
         target=target,
         negative=negative,
         positive=positive,
-        weight=None if settings.weight is None else _weights(used[settings.weight]),
-        group=None if settings.group is None else _numbered(used[settings.group]),
-        dropped=table.height - used.height,
+        weight=None if settings.weight is None else _weights(used.get_column(settings.weight)),
+        group=None if settings.group is None else _numbered(used.get_column(settings.group)),
+        dropped=rows.height - used.height,
     )
+
+
+def _use(name: str, reading: Reading | None, features: Features, roles: dict[str, str]) -> ColumnUse:
+    if reading is None:
+        return ColumnUse(name, None, 0, 0, (), "left out", features.left_out[name])
+    role = next((option.removeprefix("--") for option, column in roles.items() if column == name), None)
+    use = role or ("feature" if name in features.columns else "left out")
+    remark = features.left_out.get(name) or reading.remark
+    return ColumnUse(name, reading.column.kind, reading.missing, reading.odd, reading.examples, use, remark)
+
+
+def _odd_in_words(reading: Reading) -> str:
+    shown = ", ".join(f"`{value}`" for value in reading.examples)
+    return f"{reading.odd:,} of them odd values such as {shown}" if reading.odd else ""
 
 
 def _weights(column: pl.Series) -> np.ndarray:

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from binxent.workbench.data.table import KINDS, canonical, kind_of, require_columns
+from binxent.workbench.reading.columns import KINDS, Column, Converted
+from binxent.workbench.reading.table import Reading, Table
 
+MOST_CATEGORIES = 200  # with an input of their own; the rarest share one
 ID_NAME = re.compile(r"(?i:(^|[_\W])(id|uuid|guid|key|index|row|nr|no|number)$|^unnamed)|[a-z](Id|ID)$")
 
 
@@ -21,88 +23,97 @@ class Features:
     """The columns to learn from.
 
     Attributes:
-        kinds: Their kinds ("number", "boolean", "date" or "text") by name.
+        columns: How to read them, by name.
         left_out: Why other columns were left out, by name.
     """
 
-    kinds: dict[str, str]
+    columns: dict[str, Column]
     left_out: dict[str, str]
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kinds of the columns, by name."""
+        return {name: column.kind for name, column in self.columns.items()}
 
     @property
     def summary(self) -> str:
         """The number of columns of each kind, in words."""
         counts = {kind: list(self.kinds.values()).count(kind) for kind in KINDS}
-        return ", ".join(f"{n:,} {kind}{'s' * (n > 1)}" for kind, n in counts.items() if n)
+        plurals = {"category": "categories"}
+        return ", ".join(f"{n:,} {plurals.get(kind, f'{kind}s') if n > 1 else kind}" for kind, n in counts.items() if n)
+
+    def convert(self, table: pl.DataFrame) -> dict[str, Converted]:
+        """Convert the features of a table as it was read, by name."""
+        return {name: column.convert(table.get_column(name)) for name, column in self.columns.items()}
 
     def select(self, table: pl.DataFrame) -> pl.DataFrame:
-        """Return the features of a table, each in the type of its kind."""
-        return table.select(canonical(name, table.schema[name], kind) for name, kind in self.kinds.items())
+        """Return the features of a converted table, with names that are no patterns: c0, c1 and so on."""
+        found = []
+        for place, (name, column) in enumerate(self.columns.items()):
+            values = table.get_column(name)
+            converted = values if values.dtype == KINDS[column.kind] else column.convert(values).values
+            found.append(converted.alias(f"c{place}"))
+        return pl.DataFrame(found)
 
 
-def find_features(
-    table: pl.DataFrame, roles: Collection[str] = (), exclude: Collection[str] = (), include: Collection[str] = ()
-) -> Features:
+def find_features(table: Table, roles: Collection[str] = (), include: Collection[str] = ()) -> Features:
     """Choose the columns to learn from.
 
     Constant columns carry no information. A column that identifies its row makes a network memorise the training rows:
     text of single words that all differ, or whole numbers that all differ and are named like an id or count the rows.
 
     Args:
-        table: The whole table.
+        table: The rows that are used.
         roles: Columns with another role: target, weight, group.
-        exclude: Columns the user leaves out.
         include: Columns the user keeps though they look like ids.
 
     Raises:
-        ValueError: If there is no column of a name, `include` names a column that cannot be kept, or no column is
-            left to learn from.
+        ValueError: If `include` names a column that cannot be kept.
     """
-    require_columns(exclude, table.columns, "--exclude")
-    require_columns(include, table.columns, "--include")
-    if both := [name for name in include if name in exclude]:
-        raise ValueError(f"--exclude and --include both name the column `{both[0]}`; name it in one of them.")
-    kinds, left_out = {}, {}
-    for column in table:
-        if column.name in roles:
+    columns, left_out = {}, {}
+    for column in table.rows:
+        name, values = column.name, column.alias("")
+        if name in roles:
             continue
-        kind = kind_of(column.dtype)
-        reason = "--exclude" if column.name in exclude else _reason_to_leave_out(column, kind, column.name in include)
-        if reason is None and kind is not None:
-            kinds[column.name] = kind
-        elif column.name in include:
+        reading = table.readings[name]
+        reason = _reason_to_leave_out(values, reading, name in include)
+        if reason is None:
+            columns[name] = reading.column
+        elif name in include:
             raise ValueError(
-                f"--include: the column `{column.name}` has nothing to learn from ({reason}); do not name it there."
+                f"--include: the column `{name}` has nothing to learn from ({reason}); do not name it there."
             )
         else:
-            left_out[column.name] = str(reason)
-    if not kinds:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "it has no other columns"
-        raise ValueError(f"the table has no column to learn from ({reasons}). --include COLUMN keeps one.")
-    return Features(kinds, left_out)
+            left_out[name] = reason
+    return Features(columns, left_out)
 
 
-def _reason_to_leave_out(column: pl.Series, kind: str | None, included: bool) -> str | None:
-    if kind is None:
-        return f"values of type {column.dtype}"
-    if column.null_count() == len(column):
+def _reason_to_leave_out(values: pl.Series, reading: Reading, included: bool) -> str | None:
+    kind = reading.column.kind
+    if values.dtype != KINDS[kind] and values.null_count() < len(values):
+        return f"values of type {values.dtype}"
+    if values.null_count() == len(values):
         return "empty"
-    if column.n_unique() == 1:
+    if values.n_unique() == 1:
         return "constant"
-    return None if included or not _looks_like_id(column, kind) else "looks like an id; --include keeps it"
+    return None if included or not _looks_like_id(values, reading) else "looks like an id; --include keeps it"
 
 
-def _looks_like_id(column: pl.Series, kind: str) -> bool:
+def _looks_like_id(column: pl.Series, reading: Reading) -> bool:
+    kind, form = reading.column.kind, reading.column.number
+    if kind not in ("number", "text") or reading.odd or form.unit or len(column) - column.null_count() < 10:
+        return False
     values = column.drop_nulls()
-    if kind not in ("number", "text") or values.n_unique() < len(values) or len(values) < 10:
+    if kind == "number" and not (values == values.round()).all():
+        return False
+    if values.n_unique() < len(values):
         return False
     if kind == "text":
-        words = values.cast(pl.String).str.strip_chars().str.count_matches(r"\s+").mean()
+        words = values.str.strip_chars().str.count_matches(r"\s+").mean()
         return isinstance(words, float) and words < 1
-    if not (values == values.round()).all():
-        return False
     low, high = values.min(), values.max()
     counts_rows = isinstance(low, int | float) and isinstance(high, int | float) and high - low == len(values) - 1
-    return counts_rows or ID_NAME.search(column.name) is not None
+    return counts_rows or ID_NAME.search(reading.column.name) is not None
 
 
 class Preprocessor:
@@ -122,12 +133,21 @@ class Preprocessor:
         """Learn the encodings and scales from the training rows."""
         from sklearn.impute import SimpleImputer
         from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
+        from sklearn.preprocessing import OneHotEncoder, StandardScaler
         from skrub import SquashingScaler, StringEncoder, TableVectorizer
 
         selected = self.features.select(table)
+        names = dict(zip(selected.columns, self.features.columns, strict=True))
+        categories = [place for place, name in names.items() if self.features.columns[name].kind == "category"]
+        one_hot = OneHotEncoder(
+            handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False, dtype=np.float32
+        )
+        one_hot.set_output(transform="polars")
         self._pipeline = make_pipeline(
-            TableVectorizer(high_cardinality=StringEncoder(random_state=self.seed)),
+            TableVectorizer(
+                high_cardinality=StringEncoder(random_state=self.seed),
+                specific_transformers=[(one_hot, categories)] if categories else (),
+            ),
             # Linear for plausible values, bounded at 30 interquartile ranges: an absurd value in training cannot
             # flatten its column, and one in new data, infinity included, cannot move the logit without limit.
             SquashingScaler(max_absolute_value=30.0),
@@ -137,16 +157,16 @@ class Preprocessor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._pipeline.fit(selected)
-        vectorizer = self._pipeline[0]
+        kinds = self._pipeline[0].column_to_kind_
         self.categories = {
-            name: selected[name].drop_nulls().unique(maintain_order=True).to_list()
-            for name, kind in vectorizer.column_to_kind_.items()
-            if kind == "low_cardinality" and self.features.kinds[name] == "text"
+            name: selected[place].drop_nulls().unique(maintain_order=True).to_list()
+            for place, name in names.items()
+            if place in categories or (kinds[place] == "low_cardinality" and self.features.kinds[name] == "text")
         }
         return self
 
     def transform(self, table: pl.DataFrame) -> np.ndarray:
-        """Return the features of a table as a float32 matrix, shape (rows, inputs)."""
+        """Return the features of a converted table as a float32 matrix, shape (rows, inputs)."""
         with warnings.catch_warnings():
             # Unseen categories are reported once, through `unseen`, not in each batch.
             warnings.simplefilter("ignore")
@@ -155,8 +175,8 @@ class Preprocessor:
 
     def unseen(self, table: pl.DataFrame) -> Mapping[str, int]:
         """Return the number of values that were absent from the training rows, by category column."""
-        counts = table.select(
-            (pl.col(name).is_not_null() & ~pl.col(name).cast(pl.String).is_in(known)).sum().alias(name)
-            for name, known in self.categories.items()
-        )
-        return counts.row(0, named=True) if self.categories else {}
+        counts = {}
+        for name, known in self.categories.items():
+            values = table.get_column(name).cast(pl.String).alias("")
+            counts[name] = int((values.is_not_null() & ~values.is_in(known)).sum())
+        return counts

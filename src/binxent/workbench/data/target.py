@@ -32,11 +32,11 @@ def binary_target(values: pl.Series, positive: str | None = None) -> tuple[np.nd
         >>> binary_target(pl.Series("bought", ["no", "yes", "no"]))
         (array([0, 1, 0], dtype=int8), 'no', 'yes')
     """
-    dtype, name = values.dtype, values.name
+    dtype, name, values = values.dtype, values.name, values.alias("value")  # some names are patterns to polars
     if not (dtype.is_numeric() or dtype == pl.Boolean or dtype in (pl.String, pl.Categorical, pl.Enum)):
         raise ValueError(f"the target `{name}` must be 0/1, true/false or two strings; its values are of type {dtype}.")
     counts = values.value_counts(sort=True)
-    texts = {_text(value): value for value in counts[name].to_list()}
+    texts = {_text(value): value for value in counts["value"].to_list()}
     found = ", ".join(f"{_text(value)} ({count:,})" for value, count in counts.head(8).iter_rows())
     found += f" and {counts.height - 8:,} more" if counts.height > 8 else ""
     if counts.height == 1:
@@ -54,9 +54,47 @@ def binary_target(values: pl.Series, positive: str | None = None) -> tuple[np.nd
                 f"or --positive '{max(texts)}'."
             )
     elif positive not in texts:
-        raise ValueError(f"--positive: the target `{name}` has no value `{positive}`.{nearest(positive, texts)}")
+        alike = [text for text in texts if _folded(text) == _folded(positive)]
+        if len(alike) != 1:
+            raise ValueError(f"--positive: the target `{name}` has no value `{positive}`.{nearest(positive, texts)}")
+        positive = alike[0]
     (negative,) = set(texts) - {positive}
     return (values == texts[positive]).to_numpy().astype(np.int8), negative, positive
+
+
+def merge_classes(values: pl.Series) -> tuple[pl.Series, str]:
+    """Make one class of values that differ in blanks and case only, if more than one class is then left.
+
+    Args:
+        values: A target, without missing values.
+
+    Returns:
+        The target, each class in its most frequent form, and a sentence on what was merged, or "".
+
+    Example:
+        >>> values, sentence = merge_classes(pl.Series("bought", ["yes", "Yes", "no", "yes"]))
+        >>> values.to_list(), sentence
+        (['yes', 'yes', 'no', 'yes'], 'the target `bought` has `yes` also as `Yes` (1); they count as one class')
+    """
+    if values.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        return values, ""
+    name, values = values.name, values.cast(pl.String).alias("value")
+    forms: dict[str, dict[str, int]] = {}
+    for value, count in values.value_counts(sort=True).sort("count", "value", descending=[True, False]).iter_rows():
+        forms.setdefault(_folded(value), {})[value] = count
+    if len(forms) < 2 or all(len(counts) == 1 for counts in forms.values()):
+        return values.alias(name), ""
+    merged = []
+    for counts in forms.values():
+        first, *others = counts
+        if others:
+            values = values.replace(others, [first] * len(others))
+            merged.append(f"`{first}` also as {', '.join(f'`{other}` ({counts[other]:,})' for other in others[:5])}")
+    return values.alias(name), f"the target `{name}` has {'; '.join(merged)}; they count as one class"
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def _text(value: object) -> str:
@@ -66,7 +104,7 @@ def _text(value: object) -> str:
 
 
 def _obvious_positive(texts: list[str]) -> str | None:
-    by_word = {text.strip().casefold(): text for text in texts}
+    by_word = {_folded(text): text for text in texts}
     for pair in KNOWN_PAIRS:
         if set(by_word) == set(pair):
             return by_word[pair[1]]

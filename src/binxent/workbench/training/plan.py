@@ -13,9 +13,11 @@ import numpy as np
 
 import binxent as bx
 from binxent.workbench.data.dataset import Dataset, Split, load, split
+from binxent.workbench.run_folder import COLUMNS, FORMAT
 from binxent.workbench.settings import Settings
 from binxent.workbench.training.progress import Writer
 
+LISTED = 200  # columns shown
 LOSS_CLASSES = {
     "bce": "BinaryCrossentropy",
     "focal": "BinaryFocalCrossentropy",
@@ -39,14 +41,18 @@ class Plan:
     split: Split
 
     @classmethod
-    def of(cls, settings: Settings) -> Plan:
+    def of(cls, settings: Settings, write: Writer = lambda _: None) -> Plan:
         """Read the data and make a plan.
+
+        Args:
+            settings: Settings of the run.
+            write: Writes a line for the user.
 
         Raises:
             OSError: If a file cannot be read.
             ValueError: If the data or the settings do not allow a run.
         """
-        dataset, settings = load(settings)
+        dataset, settings = load(settings, write)
         subsets = split(dataset, settings.seed)
         if settings.batch_size is None:
             # About a hundred steps an epoch, within limits: small batches are slow, large ones take too few steps.
@@ -135,11 +141,18 @@ class Plan:
             "dropped_rows": dataset.dropped,
             "features": dataset.features.kinds,
             "left_out": dataset.features.left_out,
+            "columns": [column.to_json() for column in dataset.columns],
             "positive": dataset.positive,
             "negative": dataset.negative,
             **self.counts(),
             "settings": dataclasses.asdict(self.settings),
         }
+
+    def columns(self) -> dict[str, Any]:
+        """Return what became of each column, and how to read those that prediction needs, for the run folder."""
+        dataset = self.dataset
+        reading = [column.to_json() for column in dataset.features.columns.values()]
+        return {"format": FORMAT, "columns": [column.to_json() for column in dataset.columns], "reading": reading}
 
     def counts(self) -> dict[str, Any]:
         """Return the sizes of the subsets, the positives and the losses that a model has to beat."""
@@ -159,9 +172,8 @@ class Plan:
         source = ", ".join(settings.data) or "breast-cancer data of scikit-learn"
         dropped = f", {dataset.dropped:,} more dropped for missing values" if dataset.dropped else ""
         write(f"Data        {len(dataset.target):,} rows{dropped} ({source})")
-        write(f"Columns     {dataset.features.summary}")
-        for name, reason in dataset.features.left_out.items():
-            write(f"Left out    {name}: {reason}")
+        write(f"Columns     {dataset.features.summary} to learn from, of {len(dataset.columns):,} columns")
+        self._list_columns(write)
         weighted = "" if dataset.weight is None else f", {dataset.base_rate:.2%} by weight"
         write(
             f"Target      {settings.target}: {dataset.target.sum():,} rows ({dataset.target.mean():.2%}{weighted}) are "
@@ -181,6 +193,22 @@ class Plan:
         write(f"Network     {widths}; Adam {settings.learning_rate:g}, batches of {batch}")
         if not 0.2 <= self.base_rate <= 0.8:
             self._advise(write)
+
+    def _list_columns(self, write: Writer) -> None:
+        columns = self.dataset.columns
+        width = min(max(len(column.name) for column in columns), 30)
+        for column in columns[:LISTED]:
+            facts = [column.kind or "not read"] + [f"{column.missing:,} missing"] * (column.missing > 0)
+            if column.odd:
+                shown = ", ".join(f"`{value}`" for value in column.examples)
+                facts.append(
+                    f"{column.odd:,} odd, taken as missing ({shown}{', ...' * (column.odd > len(column.examples))})"
+                )
+            use = {"feature": "used"}.get(column.use, column.use)
+            facts.append(": ".join(filter(None, [use, column.remark])))
+            write(f"            {column.name:<{width}}  {'; '.join(facts)}")
+        if len(columns) > LISTED:
+            write(f"            and {len(columns) - LISTED:,} more, in {COLUMNS} of the run folder")
 
     def _options_as_text(self) -> str:
         implied = ("from_logits", "apply_class_balancing")

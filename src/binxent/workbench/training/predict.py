@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,18 @@ import numpy as np
 import polars as pl
 
 from binxent.workbench import run_folder
-from binxent.workbench.data.features import Preprocessor
-from binxent.workbench.data.table import find_files, kind_of, readable_errors, scan
+from binxent.workbench.data.features import Features, Preprocessor
+from binxent.workbench.reading.columns import EXAMPLES, kind_of
+from binxent.workbench.reading.files import find_files
+from binxent.workbench.reading.numbers import plain_numbers
+from binxent.workbench.reading.sources import Source, open_source
+from binxent.workbench.reading.table import named_columns
 from binxent.workbench.suggestions import nearest
 from binxent.workbench.training.progress import Writer
 
 ROWS = 1 << 16  # in memory at a time
+FORMULA = re.compile(r"^[=+\-@\t\r]")
+NOTES = 8  # files whose remarks are shown
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class Run:
         run_folder.require_run(folder)
         if run_folder.is_interrupted(folder):
             raise ValueError(f"the run {folder} was interrupted; finish it first: binxent train --resume {folder}")
+        run_folder.read_columns(folder)
         import joblib
         import keras
 
@@ -109,60 +117,148 @@ def predict(folder: Path, data: Sequence[str], output: Path, *, keep: Sequence[s
     if output.is_dir():
         raise IsADirectoryError(f"-o {output} is a folder; name a file in it.")
     run = Run.load(folder)
-    kinds = run.preprocessor.features.kinds
-    tables = [_checked(file, kinds, keep, write if file == files[0] else lambda _: None) for file in files]
-    kept = tables[0].select(keep).head(0).collect()
-    for name, dtype in kept.schema.items() if output.suffix.lower() == ".csv" else ():
+    sources = [open_source(file) for file in files]
+    kept = named_columns(keep, sources[0].names, "--keep")
+    features = run.preprocessor.features
+    for source in sources:
+        _require_columns(source, features, kept)
+    types = {name: sources[0].types[name] for name in kept}
+    for name, dtype in types.items() if output.suffix.lower() == ".csv" else ():
         if dtype.is_nested() or dtype in (pl.Binary, pl.Duration):
             raise ValueError(f"--keep {name}: a CSV file cannot hold values of type {dtype}; write a .parquet file.")
-    rows, unseen = 0, Counter()
+    copies = _CsvCopies() if output.suffix.lower() == ".csv" else _Copies()
+    counts, rows = _Counts(), 0
     with run_folder.replacing(output) as temporary, _WRITERS[output.suffix.lower()](temporary) as append:
-        for file, table in zip(files, tables, strict=True):
-            for batch in _batches(file, table.cast(kept.schema)):
-                append(pl.DataFrame([*batch.select(keep), *run.predict(batch)]))
-                unseen.update(run.preprocessor.unseen(batch))
+        for source in sources:
+            for batch in source.batches(dict.fromkeys([*features.columns, *kept])):
+                for part in batch.iter_slices(ROWS):
+                    copied = [copies.of(part.get_column(name).cast(types[name])) for name in kept]
+                    append(pl.DataFrame([*copied, *run.predict(counts.converted(part, run.preprocessor))]))
                 rows += batch.height
+        counts.require_kinds(features.kinds)
         if rows == 0:
-            append(pl.DataFrame([*kept, *run.predict(kept)]))
-    for name, count in unseen.items():
-        if count:
-            write(f"Note: {count:,} of {rows:,} values of `{name}` were never seen in training.")
+            empty = [copies.of(pl.Series(name, [], dtype)) for name, dtype in types.items()]
+            append(pl.DataFrame([*empty, *run.predict(pl.DataFrame())]))
+    _note_unused(sources[0], features, kept, write)
+    for source in sources[:NOTES]:
+        for note in source.notes:
+            write(f"Note: {source.file}: {note}")
+    counts.describe(rows, write)
+    copies.describe(write)
     return rows
 
 
-def _checked(file: Path, kinds: dict[str, str], keep: Sequence[str], write: Writer) -> pl.LazyFrame:
-    """Open a file and compare its columns with the training data's."""
-    table = scan(file, kinds)
-    schema = table.collect_schema()
-    if missing := [name for name in kinds if name not in schema]:
+class _Copies:
+    """Columns copied as they are."""
+
+    def of(self, values: pl.Series) -> pl.Series:
+        return values
+
+    def describe(self, write: Writer) -> None:
+        pass
+
+
+class _CsvCopies(_Copies):
+    """Columns copied to a CSV file: text that a spreadsheet would run as a formula gets a ' before it."""
+
+    def __init__(self) -> None:
+        self.quoted: Counter[str] = Counter()
+
+    def of(self, values: pl.Series) -> pl.Series:
+        name = f"'{values.name}" if FORMULA.match(values.name) else values.name
+        if name != values.name:
+            self.quoted[values.name] += 0
+        if kind_of(values.dtype) != "text":
+            return values.alias(name)
+        text = values.cast(pl.String).alias("")
+        formulas = (text.str.contains(FORMULA.pattern) & plain_numbers(text).is_null()).fill_null(False)
+        if formulas.any():
+            self.quoted[values.name] += int(formulas.sum())
+            text = text.zip_with(~formulas, "'" + text)
+        return text.alias(name)
+
+    def describe(self, write: Writer) -> None:
+        for name, count in self.quoted.items():
+            what = f"{count:,} values of `{name}`" if count else f"the name `{name}`"
+            write(
+                f"Note: a ' was put before {what}, so that no spreadsheet runs them as formulas; a .parquet file keeps "
+                "them as they are."
+            )
+
+
+class _Counts:
+    """Counts of values that are not as in training, over all batches, by column."""
+
+    def __init__(self) -> None:
+        self.present: Counter[str] = Counter()
+        self.odd: Counter[str] = Counter()
+        self.unseen: Counter[str] = Counter()
+        self.examples: dict[str, list[str]] = {}
+
+    def converted(self, batch: pl.DataFrame, preprocessor: Preprocessor) -> pl.DataFrame:
+        """Convert the features of a batch as in training, and count."""
+        found = preprocessor.features.convert(batch)
+        for name, column in found.items():
+            self.present[name] += batch.height - column.missing
+            self.odd[name] += column.odd
+            shown = self.examples.setdefault(name, [])
+            shown += [value for value in column.examples if value not in shown][: EXAMPLES - len(shown)]
+        table = pl.DataFrame([column.values.alias(name) for name, column in found.items()])
+        self.unseen.update(preprocessor.unseen(table))
+        return table
+
+    def require_kinds(self, kinds: Mapping[str, str]) -> None:
+        """Raise a ValueError if most values of a column are not of the kind that it had in training."""
+        changed = [
+            f"`{name}` is text and was {kinds[name]} in training (as in {self._shown(name)})"
+            for name, odd in self.odd.items()
+            if 2 * odd > self.present[name]
+        ]
+        if changed:
+            raise ValueError(f"the columns' types have changed: {'; '.join(changed)}.")
+
+    def describe(self, rows: int, write: Writer) -> None:
+        """Write what was counted."""
+        for name, count in self.odd.items():
+            if count:
+                write(f"Note: odd values of `{name}`, taken as missing: {count:,} of {rows:,} ({self._shown(name)}).")
+        for name, count in self.unseen.items():
+            if count:
+                write(f"Note: {count:,} of {rows:,} values of `{name}` were never seen in training.")
+
+    def _shown(self, name: str) -> str:
+        return ", ".join(f"`{value}`" for value in self.examples[name])
+
+
+def _require_columns(source: Source, features: Features, keep: Sequence[str]) -> None:
+    """Compare a file's columns with the training data's."""
+    file, kinds = source.file, features.kinds
+    if missing := [name for name in kinds if name not in source.names]:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise ValueError(
-            f"{file} lacks the column `{missing[0]}`{more} that the run was trained on.{nearest(missing[0], schema)}"
+            f"{file} lacks the column `{missing[0]}`{more} that the run was trained on."
+            f"{nearest(missing[0], source.names)}"
         )
-    if lacking := [name for name in keep if name not in schema]:
-        raise ValueError(f"--keep: {file} has no column `{lacking[0]}`.{nearest(lacking[0], schema)}")
+    if lacking := [name for name in keep if name not in source.names]:
+        raise ValueError(f"--keep: {file} has no column `{lacking[0]}`.{nearest(lacking[0], source.names)}")
+    for name in (*kinds, *keep):
+        source.require_once(name)
     if clash := set(keep) & {"logit", "probability", "raw_logit", "raw_probability"}:
         raise ValueError(f"--keep {min(clash)}: the predictions have a column of this name; rename one in the data.")
-    changed = []
-    for name, kind in kinds.items():
-        found = kind_of(schema[name])
-        # An empty CSV column of dates is inferred as text; values that are not dates raise when they are read.
-        empty = schema[name] == pl.Null or (kind == "date" and schema[name] == pl.String)
-        if found != kind and not empty:
-            changed.append(f"`{name}` is {found or schema[name]} and was {kind} in training")
+    changed = [
+        f"`{name}` is {kind_of(source.types[name]) or source.types[name]} and was {column.kind} in training"
+        for name, column in features.columns.items()
+        if not column.accepts(source.types[name])
+    ]
     if changed:
         raise ValueError(f"{file}: the columns' types have changed: {'; '.join(changed)}.")
-    extra = [name for name in schema if name not in kinds and name not in keep]
+
+
+def _note_unused(source: Source, features: Features, keep: Sequence[str], write: Writer) -> None:
+    extra = [name for name in dict.fromkeys(source.names) if name not in features.columns and name not in keep]
     if extra:
         shown = ", ".join(extra[:8]) + (f" and {len(extra) - 8} more" if len(extra) > 8 else "")
         write(f"Note: ignored columns that the run does not use: {shown}")
-    texts = [name for name, kind in kinds.items() if kind == "date" and schema[name] == pl.String]
-    return table.select(*dict.fromkeys([*kinds, *keep])).with_columns(pl.col(texts).str.to_datetime())
-
-
-def _batches(file: Path, table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    with readable_errors(file):
-        yield from (batch for batch in table.collect_batches(chunk_size=ROWS, maintain_order=True) if batch.height)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import polars as pl
 
 from binxent.workbench import run_folder
 from binxent.workbench.data.features import Preprocessor
-from binxent.workbench.settings import Settings
+from binxent.workbench.settings import COLUMN_LISTS, Settings
 from binxent.workbench.training.plan import LOSS_CLASSES, Plan
 from binxent.workbench.training.progress import Writer
 
@@ -57,13 +57,17 @@ def start(
     run_folder.require_folder(output)
     if name is not None:
         run_folder.require_free(output, name)
-    plan = Plan.of(settings)
+    plan = Plan.of(settings, write)
     plan.describe(write)
     stem = Path(settings.data[0]).name.split(".")[0] if settings.data else "breast-cancer"
     if dry_run:
         write(f"Would train into {output / (name or run_folder.next_free(output, stem))}; --dry-run stops here.")
         return plan.facts()
-    files = {"config.toml": plan.settings.to_toml(), "environment.json": _json(_environment())}
+    files = {
+        "config.toml": plan.settings.to_toml(),
+        "environment.json": _json(_environment()),
+        run_folder.COLUMNS: _json(plan.columns()),
+    }
     return _run(plan, run_folder.create(output, name, stem, files), write, stream)
 
 
@@ -85,17 +89,18 @@ def resume(run: Path, given: Mapping[str, Any], *, dry_run: bool, write: Writer,
         ValueError: If the run is complete, or the data or the settings are not those it began with.
     """
     run_folder.require_run(run)
+    run_folder.read_columns(run)
     if not run_folder.is_interrupted(run):
         raise ValueError(f"the run {run} is complete: there is nothing to resume. See {run / 'report.html'}.")
     settings = Settings.from_toml(run / "config.toml")
     for key, value in _absolute(given).items():
         stored = getattr(settings, key)
-        if value != stored:
+        if value != stored and not (key in COLUMN_LISTS and _separated(value) == _separated(stored)):
             raise ValueError(
                 f"--{key.replace('_', '-')} is {value!r}, but the run {run} began with {stored!r}. "
                 f"Leave it out to continue that run, or start a new one: binxent train --config {run / 'config.toml'}"
             )
-    plan = Plan.of(settings)
+    plan = Plan.of(settings, write)
     plan.describe(write)
     before, now = json.loads((run / "environment.json").read_text(encoding="utf-8")), _environment()
     if changed := ", ".join(sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))):
@@ -104,6 +109,10 @@ def resume(run: Path, given: Mapping[str, Any], *, dry_run: bool, write: Writer,
         write(f"Would continue {run}; --dry-run stops here.")
         return plan.facts()
     return _run(plan, run, write, stream)
+
+
+def _separated(names: tuple[str, ...]) -> list[str]:
+    return [part.strip() for name in names for part in name.split(",")]
 
 
 def _absolute(given: Mapping[str, Any]) -> dict[str, Any]:
