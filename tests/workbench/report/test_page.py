@@ -18,7 +18,7 @@ from binxent.scoring import evaluate, fit_correction, rank
 from binxent.workbench.report import plots
 from binxent.workbench.report._drawing import thinned
 from binxent.workbench.report.narrative import plain_words
-from binxent.workbench.report.number_format import number
+from binxent.workbench.report.number_format import UNKNOWN, number
 from binxent.workbench.report.page import write_report
 
 
@@ -76,6 +76,19 @@ def write_run(
         rise = 0.01 * base * max(0, epoch - best_epoch)
         lines.append(f"{epoch},{0.8 * best + fall},{best + fall + rise},0.9,0.88,0.95,0.94")
     (folder / "history.csv").write_text("\n".join(lines) + "\n")
+    columns = [
+        {
+            "name": "age",
+            "kind": "number",
+            "missing": 1234,
+            "odd": 1,
+            "examples": ["old"],
+            "use": "feature",
+            "remark": "",
+        },
+        {"name": "id", "kind": None, "missing": 0, "odd": 0, "examples": [], "use": "left out", "remark": "--exclude"},
+    ]
+    (folder / "columns.json").write_text(json.dumps({"format": 1, "columns": columns, "reading": []}))
     (folder / "config.toml").write_text('data = ["flowers.csv"]\ntarget = "bought"\nhidden = [64, 32]\nseed = 7\n')
     return metrics
 
@@ -149,6 +162,7 @@ def test_a_report_for_every_kind_of_run(tmp_path, name):
     path = write_report(folder)
     assert path == folder / "report.html"
     assert sorted(file.name for file in folder.iterdir()) == [
+        "columns.json",
         "config.toml",
         "history.csv",
         "metrics.json",
@@ -168,10 +182,11 @@ def test_a_report_for_every_kind_of_run(tmp_path, name):
         "Where to draw the line",
         "How it learned",
         "All scores",
+        "The columns",
         "Settings",
     ]
     assert all(plot["role"] == "img" and plot["aria-label"] for plot in page.plots)
-    assert page.captions == (3 if name in ("no rows", "one class, zero weights") else 4)
+    assert page.captions == (4 if name in ("no rows", "one class, zero weights") else 5)
     expected = {"no rows": 1, "one class, zero weights": 1, "one class": 2}.get(name, 5)
     assert len(page.plots) == expected
     assert len(text) < 400_000
@@ -225,7 +240,7 @@ def test_names_are_escaped(tmp_path):
     assert "<s>" in words
 
 
-@pytest.mark.parametrize("name", ["config.toml", "history.csv", "metrics.json", "predictions.parquet"])
+@pytest.mark.parametrize("name", ["config.toml", "columns.json", "history.csv", "metrics.json", "predictions.parquet"])
 def test_a_missing_file_is_named(tmp_path, name):
     write_run(tmp_path / "flowers-1")
     (tmp_path / "flowers-1" / name).unlink()
@@ -361,3 +376,12 @@ def test_pictures_take_what_rank_gives():
     for svg in (plots.roc(ranking), plots.precision_recall(ranking, 0.5)):
         assert svg.startswith("<svg")
         assert svg.rstrip().endswith("</svg>")
+
+
+def test_every_column_is_listed(tmp_path):
+    write_run(tmp_path / "run")
+    page = write_report(tmp_path / "run").read_text()
+    cells = re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", page.partition("<h2>The columns</h2>")[2])
+    assert cells[:5] == ["Column", "Kind", "Missing", "Odd values", "Use"]
+    assert cells[5:10] == ["age", "number", "1,234", "1: old", "used"]
+    assert cells[10:15] == ["id", "not read", UNKNOWN, "0", "left out: --exclude"]

@@ -21,14 +21,14 @@ from binxent.workbench import run_folder
 from binxent.workbench.report.narrative import plain_words
 from binxent.workbench.report.number_format import UNKNOWN, number, percent, plural
 
-_FILES = ("config.toml", "history.csv", "metrics.json", "predictions.parquet")
+_FILES = ("config.toml", run_folder.COLUMNS, "history.csv", "metrics.json", "predictions.parquet")
 
 
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` into a run folder.
 
     Args:
-        folder: A run folder with config.toml, history.csv, metrics.json and predictions.parquet.
+        folder: A run folder with config.toml, columns.json, history.csv, metrics.json and predictions.parquet.
 
     Returns:
         The path of the page.
@@ -53,6 +53,7 @@ def write_report(folder: Path) -> Path:
         thresholds=_thresholds(metrics["test"]["thresholds"]),
         training=_training(metrics),
         scores=_scores(metrics),
+        columns=_columns(run_folder.read_columns(folder)["columns"]),
         settings=_settings(settings),
         **_figures(folder / "predictions.parquet", history, metrics),
     )
@@ -243,6 +244,26 @@ def _scores(metrics: Mapping[str, Any]) -> str:
         "method for the AUC; the exact binomial one for a perfect ranking.",
         ("Score", *columns),
         body,
+    )
+
+
+def _columns(columns: Sequence[Mapping[str, Any]]) -> str:
+    uses = {"feature": "used", "left out": "left out"}
+    body = [
+        [
+            column["name"],
+            column["kind"] or "not read",
+            f"{column['missing']:,}" if column["kind"] else UNKNOWN,
+            f"{column['odd']:,}" + (f": {', '.join(column['examples'])}" if column["examples"] else ""),
+            ": ".join(filter(None, [uses.get(column["use"], column["use"]), column["remark"]])),
+        ]
+        for column in columns
+    ]
+    return _table(
+        "Every column of the data, over all rows. Odd values are not of the column's kind; they count as missing.",
+        ("Column", "Kind", "Missing", "Odd values", "Use"),
+        body,
+        kind="columns",
     )
 
 
