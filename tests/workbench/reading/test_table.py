@@ -229,6 +229,35 @@ def test_all_of_a_file_is_read_once(tmp_path, monkeypatch):
     assert size <= sum(read_bytes) <= size + sources.HEAD
 
 
+@pytest.mark.parametrize("chunk", [100, encoding.CHUNK])
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize(
+    ("late", "kind", "last"),
+    [
+        ("7", "number", 7),
+        ("NA", "number", None),
+        ("?", "number", None),
+        ("1,200", "number", 1200),
+        (" 7 ", "number", 7),
+    ],
+)
+def test_what_the_beginning_does_not_show_is_found(tmp_path, monkeypatch, late, kind, last, chunk, quoted):
+    monkeypatch.setattr(encoding, "CHUNK", chunk)
+    lines = ["x,y", *(f"{row},a" for row in range(400)), f'"{late}","b"' if quoted or "," in late else f"{late},b"]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    found = read(tmp_path / "a.csv")
+    assert found.rows["x"].to_list() == [*range(400), last]
+    assert found.readings["x"].column.kind == kind
+    assert found.fingerprint == read(tmp_path / "a.csv", kinds={"x": "number"}).fingerprint
+
+
+def test_numbers_at_the_beginning_do_not_make_a_column_numbers(tmp_path):
+    lines = ["x,y", *(f"{row:03d},1" for row in range(300)), *(f"A{row},1" for row in range(400))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    found = read(tmp_path / "a.csv").rows
+    assert found["x"].to_list() == [line.partition(",")[0] for line in lines[1:]]
+
+
 def test_json_that_is_no_table_is_refused(tmp_path):
     (tmp_path / "a.json").write_text('{"x": {"0": 1}}')
     with pytest.raises(ValueError, match="a.json cannot be read as json: it must be a list of objects"):

@@ -171,10 +171,10 @@ def find_column(
         return column, column.convert(values) if source else Converted(values, values.null_count(), 0, ())
     text = as_text(values)
     plain = plain_numbers(text)
-    special = text.filter(plain.is_null() & text.is_not_null())
-    if kind in (None, "number") and decimal is None and len(special) == 0 and text.null_count() < len(text):
+    if kind in (None, "number") and decimal is None and plain.null_count() == text.null_count() < len(text):
         # As programs write numbers: no form has to be found.
         return Column(name, "number", source), Converted(plain, plain.null_count(), 0, ())
+    special = text.filter(plain.is_null() & text.is_not_null())
     sample = pl.concat([_sample(special), _sample(text.drop_nulls())]).unique(maintain_order=True)
     sample = without_placeholders(strip(sample)).drop_nulls()
     form = numbers.find_form(sample, separator, decimal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 import polars as pl
@@ -11,6 +11,10 @@ import polars as pl
 LONGEST_ROW = 1 << 26  # bytes: a quote that is not closed shall not fill the memory
 _SLOW_ROWS = 1 << 14  # of a frame that Python's own parser makes
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
+
+
+class NotNumbersError(Exception):
+    """A value is no number in the form of programs."""
 
 
 class Rows:
@@ -29,27 +33,34 @@ class Rows:
         ([[('1', 'a, b'), ('2', 'c')]], 1)
     """
 
-    def __init__(self, separator: str, columns: int, line: int) -> None:
+    def __init__(self, separator: str, columns: int, line: int, missing: tuple[str, ...] = ()) -> None:
         """Begin before the first row.
 
         Args:
             separator: A single character.
             columns: Number of columns of the header.
             line: Number of the first row's line, from 1.
+            missing: Words for missing values, where numbers are parsed.
         """
         self.empty_lines = 0
         self._separator = separator
         self._columns = columns
         self._line = line
+        self._missing = missing
 
-    def frames(self, chunks: Iterable[bytes], wanted: list[int]) -> Iterator[pl.DataFrame]:
+    def frames(
+        self, chunks: Iterable[bytes], wanted: list[int], numbers: Collection[int] = ()
+    ) -> Iterator[pl.DataFrame]:
         """Yield the rows of UTF-8 text, which ends in a newline.
 
         Args:
             chunks: The text after the header, in pieces that end anywhere.
             wanted: Positions of the columns to parse; their names in the frames are "0", "1" and so on.
+            numbers: Positions of the columns to parse as float64, which is faster than to convert their text; words for
+                missing values are then null in all columns.
 
         Raises:
+            NotNumbersError: If a value of these columns is no number.
             ValueError: If a row has more or fewer values than the header, or its quotes are not balanced.
         """
         chunks, held = iter(chunks), b""
@@ -60,10 +71,12 @@ class Rows:
                 break
             text, used, lines = complete
             if text:
-                yield self._parsed(text, wanted)
+                yield self._parsed(text, wanted, numbers)
             held, self._line = held[used:], self._line + lines
             if len(held) > LONGEST_ROW:
                 break
+        if numbers and held.strip():
+            raise NotNumbersError
         yield from self._parsed_by_python(_chain(held, chunks), wanted)
 
     def _complete_rows(self, text: bytes) -> tuple[bytes, int, int] | None:
@@ -113,10 +126,17 @@ class Rows:
         after = marks[closing[closing + 1 < len(marks)] + 1]
         return bool(np.isin(before, before_value).all() and np.isin(after, after_value).all())
 
-    def _parsed(self, text: bytes, wanted: list[int]) -> pl.DataFrame:
+    def _parsed(self, text: bytes, wanted: list[int], numbers: Collection[int]) -> pl.DataFrame:
         schema = {f"column_{column}": pl.String() for column in range(1, self._columns + 1)}
         columns = {f"column_{column + 1}": str(column) for column in wanted}
-        frame = pl.read_csv(text, has_header=False, separator=self._separator, schema=schema, columns=list(columns))
+        schema |= {f"column_{column + 1}": pl.Float64() for column in numbers}
+        form = {"separator": self._separator, "null_values": list(self._missing) if numbers else None}
+        try:
+            frame = pl.read_csv(text, has_header=False, schema=schema, columns=list(columns), **form)
+        except pl.exceptions.ComputeError:
+            if numbers:
+                raise NotNumbersError from None
+            raise
         return frame.select(pl.col(name).alias(alias) for name, alias in columns.items())
 
     def _parsed_by_python(self, chunks: Iterable[bytes], wanted: list[int]) -> Iterator[pl.DataFrame]:

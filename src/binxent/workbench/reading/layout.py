@@ -7,8 +7,11 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from binxent.workbench.reading.missing import MISSING
+
 SEPARATORS = ",;\t|"
 LINES = 200  # looked at
+_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$")
 _NUMBER = re.compile(r"\s*[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?%?\s*$")
 
 
@@ -21,6 +24,8 @@ class Layout:
         names: Names of the columns, without blanks around them; one that has none is called unnamed_1, and so on.
         start: Number of bytes before the first row.
         line: Number of the first row's line, from 1.
+        numeric: Positions of the columns that hold plain numbers, as far as the beginning of the file shows.
+        missing: Words for missing values in these columns, as far as it shows them.
         notes: What was skipped or named, for the user.
     """
 
@@ -28,6 +33,8 @@ class Layout:
     names: tuple[str, ...]
     start: int
     line: int
+    numeric: tuple[int, ...] = ()
+    missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -83,7 +90,12 @@ def find_layout(head: bytes, prefer_tab: bool = False) -> Layout | None:
     if skipped:
         notes = [f"skipped {skipped} line{'s' * (skipped > 1)} before the header in line {record.first + 1}", *notes]
     start = sum(len(piece) + 1 for piece in pieces[: record.end])
-    return Layout(separator, names, min(start, len(head)), record.end + 1, tuple(notes))
+    rows = [row.fields for row in records[header + 1 :] if len(row.fields) == len(names)]
+    values = [[field for field in column if field not in MISSING] for column in zip(*rows, strict=True)]
+    numeric = [place for place, column in enumerate(values) if column and all(map(_PLAIN.match, column))]
+    missing = {row[place] for row in rows for place in numeric} & set(MISSING) - {""}
+    start = min(start, len(head))
+    return Layout(separator, names, start, record.end + 1, tuple(numeric), tuple(sorted(missing)), tuple(notes))
 
 
 def _records(lines: list[str], first: int, separator: str) -> list[_Record]:

@@ -37,7 +37,8 @@ class NumberForm:
 
 def plain_numbers(text: pl.Series) -> pl.Series:
     """Return text as numbers where it is one in the form of programs, and null elsewhere."""
-    return text.cast(pl.Float64, strict=False).fill_nan(None)
+    found = text.cast(pl.Float64, strict=False)
+    return found.fill_nan(None) if found.is_nan().any() else found
 
 
 def parse_numbers(text: pl.Series, form: NumberForm) -> pl.Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Source:
         names: Names of its columns; a name may stand there twice.
         types: The columns' types; text for formats that have no types.
         separator: What separates the values of a CSV file; None for other formats.
+        numeric: Columns of text that hold plain numbers, as far as the beginning of the file shows.
         notes: What was skipped, named or decoded, for the user; complete when all rows have been read.
     """
 
@@ -36,17 +37,22 @@ class Source:
     names: list[str]
     types: Mapping[str, pl.DataType]
     separator: str | None
-    frames: Callable[[list[int], Any], Iterator[pl.DataFrame]]
+    frames: Callable[[list[int], list[int], Any], Iterator[pl.DataFrame]]
+    numeric: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
 
-    def batches(self, columns: Iterable[str], digest: Any = None) -> Iterator[pl.DataFrame]:
+    def batches(
+        self, columns: Iterable[str], digest: Any = None, numbers: Collection[str] = ()
+    ) -> Iterator[pl.DataFrame]:
         """Yield the rows in order, without the columns that are not named.
 
         Args:
             columns: Names of columns.
             digest: Is updated with the file's bytes.
+            numbers: Some of the numeric columns, to be parsed as float64.
 
         Raises:
+            NotNumbersError: If a value of these is no plain number; reading them as text helps.
             ValueError: If a column stands there twice, or a row or value is damaged.
         """
         columns = list(columns)
@@ -58,7 +64,7 @@ class Source:
                 while data := file.read(1 << 24):
                     digest.update(data)
         with readable_errors(self.file):
-            for frame in self.frames(wanted, digest):
+            for frame in self.frames(wanted, [self.names.index(name) for name in numbers], digest):
                 yield pl.DataFrame([series.alias(name) for series, name in zip(frame, columns, strict=True)])
 
     def require_once(self, name: str) -> None:
@@ -105,15 +111,17 @@ def _open_csv(file: Path) -> Source:
     if layout is None:
         raise pl.exceptions.NoDataError
 
-    def frames(wanted: list[int], digest: Any) -> Iterator[pl.DataFrame]:
-        text, rows = Text(file, digest), Rows(layout.separator, len(layout.names), layout.line)
-        yield from rows.frames(_after(text.chunks(), layout.start), wanted)
+    def frames(wanted: list[int], numbers: list[int], digest: Any) -> Iterator[pl.DataFrame]:
+        text, rows = Text(file, digest), Rows(layout.separator, len(layout.names), layout.line, layout.missing)
+        yield from rows.frames(_after(text.chunks(), layout.start), wanted, numbers)
         lines = rows.empty_lines
         source.note(f"skipped {lines:,} empty line{'s' * (lines > 1)}" if lines else "")
         source.note(text.note)
 
     names = list(layout.names)
-    source = Source(file, names, dict.fromkeys(names, pl.String()), layout.separator, frames, list(layout.notes))
+    numeric = frozenset(names[place] for place in layout.numeric)
+    source = Source(file, names, dict.fromkeys(names, pl.String()), layout.separator, frames, numeric)
+    source.notes += layout.notes
     return source
 
 
@@ -128,7 +136,7 @@ def _lazy(file: Path, table: pl.LazyFrame) -> Source:
     schema = table.collect_schema()
     names = schema.names()
 
-    def frames(wanted: list[int], _digest: Any) -> Iterator[pl.DataFrame]:
+    def frames(wanted: list[int], _numbers: list[int], _digest: Any) -> Iterator[pl.DataFrame]:
         chosen = table.select(cs.by_name(*(names[place] for place in wanted))) if wanted else table
         for batch in chosen.collect_batches(chunk_size=BATCH, maintain_order=True):
             yield batch.select(cs.by_name(*(names[place] for place in wanted)))
@@ -167,7 +175,7 @@ def _scan_arrow_stream(file: Path) -> pl.LazyFrame:
 
 
 def _held(file: Path, table: pl.DataFrame) -> Source:
-    def frames(wanted: list[int], _digest: Any) -> Iterator[pl.DataFrame]:
+    def frames(wanted: list[int], _numbers: list[int], _digest: Any) -> Iterator[pl.DataFrame]:
         yield from pl.DataFrame([table.to_series(place) for place in wanted]).iter_slices(BATCH)
 
     return Source(file, table.columns, dict(table.schema), None, frames)

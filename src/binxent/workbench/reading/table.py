@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from binxent.workbench.reading.columns import Column, Converted, as_text, find_column, kind_of
+from binxent.workbench.reading.csv_rows import NotNumbersError
 from binxent.workbench.reading.files import find_files, size_in_words
 from binxent.workbench.reading.missing import strip, without_placeholders
 from binxent.workbench.reading.numbers import plain_numbers
-from binxent.workbench.reading.sources import open_source
+from binxent.workbench.reading.sources import Source, open_source
 from binxent.workbench.suggestions import nearest
 
 Write = Callable[[str], None]
@@ -112,11 +113,8 @@ class Files:
         write(f"Reading     {files} ({sizes})")
         digest, parts = hashlib.sha256(), {name: [] for name in names}
         for source in self._sources:
-            own = hashlib.sha256()
-            rows = list(source.batches(names, own))
-            digest.update(own.digest())
-            empty = pl.DataFrame(schema={name: source.types[name] for name in names})
-            frame = pl.concat([empty, *rows], how="vertical_relaxed")
+            frame, own = _read_source(source, names, source.numeric - {*(kinds or {}), *(roles or {})})
+            digest.update(own)
             for name in names:
                 parts[name].append(frame.get_column(name))
         self._tell(write)
@@ -143,7 +141,8 @@ class Files:
         if any(form.decimal == "," and not form.unclear for form in forms.values()):
             # The other columns of the file have decimal commas too: 1.234 is more than a thousand.
             for name, form in forms.items():
-                if form.decimal == "." or form.unclear:
+                text = kind_of(parts[name][0].dtype) == "text"
+                if text and (form.decimal == "." or form.unclear):
                     found[name] = convert(name, ",")
         return found
 
@@ -204,6 +203,20 @@ class Files:
             write(note)
         if len(notes) > NOTES:
             write(f"Note        {len(notes) - NOTES:,} more remarks of this kind on other files")
+
+
+def _read_source(source: Source, names: list[str], numeric: Collection[str]) -> tuple[pl.DataFrame, bytes]:
+    """Return all rows of a file, and its SHA-256."""
+    # With other separators, points may stand between thousands.
+    numbers = [name for name in names if name in numeric] if source.separator == "," else []
+    digest = hashlib.sha256()
+    try:
+        frames = list(source.batches(names, digest, numbers))
+    except NotNumbersError:
+        digest = hashlib.sha256()
+        frames = list(source.batches(names, digest))
+    types = {name: source.types[name] for name in names}
+    return pl.concat(frames) if frames else pl.DataFrame(schema=types), digest.digest()
 
 
 def _in_role(values: pl.Series, role: str, separator: str | None) -> tuple[Column, Converted]:
