@@ -46,9 +46,9 @@ def test_which_columns_are_left_out(name, values, reason):
 
 def test_the_user_has_the_last_word():
     table = pl.DataFrame({"a": UNIQUE_FLOATS, "b": ["x", "y"] * (ROWS // 2), "id": np.arange(ROWS)})
-    assert set(find_features(read_frame(table), include=["id"]).kinds) == {"a", "b", "id"}
-    with pytest.raises(ValueError, match=r"--include: the column `c` has nothing to learn from \(constant\)"):
-        find_features(read_frame(table.with_columns(c=1)), include=["c"])
+    assert set(find_features(read_frame(table), include={"id": "--include"}).kinds) == {"a", "b", "id"}
+    with pytest.raises(ValueError, match=r"--text: the column `c` has nothing to learn from \(constant\)"):
+        find_features(read_frame(table.with_columns(c=1)), include={"c": "--text"})
 
 
 @pytest.mark.parametrize(

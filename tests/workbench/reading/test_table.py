@@ -1,5 +1,6 @@
 import datetime as dt
 import gzip
+import hashlib
 
 import polars as pl
 import pytest
@@ -210,6 +211,29 @@ def test_labels_are_numbers_only_if_all_of_them_are(tmp_path):
     assert found["y"].to_list() == ["0", "1", "2 or more", None]
     assert found["k"].to_list() == ["01", "1", "1.0", None]
     assert found["x"].to_list() == [1, 2, None, 4]
+
+
+@pytest.mark.parametrize(
+    ("labels", "missing"),
+    [
+        (["yes", "no", "?", "Yes"], 1),
+        (["yes", "no", "unknown", "-"], 2),
+        (["+", "-", "+", "NA"], 1),
+        (["none", "some", "none", "some"], 0),
+        (["a", "b", "c", "?"], 0),
+    ],
+)
+def test_a_word_for_a_missing_label_beside_two_classes_is_missing(tmp_path, labels, missing):
+    (tmp_path / "a.csv").write_text("y,x\n" + "".join(f"{label},1\n" for label in labels))
+    found = read(tmp_path / "a.csv", roles={"y": "label"})
+    assert found.rows["y"].null_count() == found.readings["y"].missing == missing
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.parquet", "a.arrow", "a.json"])
+def test_the_fingerprint_is_of_the_files_bytes(write, name):
+    path = write(TABLE, name)
+    once = hashlib.sha256(path.read_bytes()).digest()
+    assert read(path).fingerprint == hashlib.sha256(once).hexdigest()
 
 
 def test_all_of_a_file_is_read_once(tmp_path, monkeypatch):

@@ -233,6 +233,13 @@ def test_labels_that_differ_in_blanks_and_case_are_one_class(binxent, visits, da
     assert "they count as one class" in result.stderr
 
 
+def test_every_role_may_be_played_by_a_name_that_is_a_pattern(trained, visits, data):
+    names = {"readmitted": "^y$", "cases": "*", "clinic": "^.*$", "age": "^a"}
+    visits.rename(names).write_csv(data)
+    _, metrics = trained("--weight", "*", "--group", "^.*$", target="^y$")
+    assert metrics["positives"] == (visits["readmitted"] == "yes").sum()
+
+
 def test_names_and_files_do_not_command_the_terminal(binxent, refused, visits, tmp_path):
     visits.rename({"age": "\x1b[31mage"}).write_csv(tmp_path / "a\x1b[2J.csv")
     result = binxent("train", "a\x1b[2J.csv", "--target", "readmitted", "--dry-run")

@@ -157,7 +157,8 @@ def _assign_roles(
         raise ValueError(
             f"--weight: the column `{settings.weight}` holds {rows.schema[settings.weight]}; weights must be numbers."
         )
-    missing = {option: rows.get_column(name).is_null() for option, name in roles.items()}
+    # Without their names, some of which are patterns to polars.
+    missing = {option: rows.get_column(name).alias("").is_null() for option, name in roles.items()}
     incomplete = np.logical_or.reduce([column.to_numpy() for column in missing.values()])
     if incomplete.any() and not settings.drop_missing:
         option, name = next((option, name) for option, name in roles.items() if missing[option].any())
@@ -173,7 +174,7 @@ def _assign_roles(
     if merged:
         write(f"Note        {merged}")
     target, negative, positive = binary_target(target_values, settings.positive)
-    kept = (*settings.include, *(name for key in KIND_LISTS for name in getattr(settings, key)))
+    kept = {name: f"--{key}" for key in ("include", *KIND_LISTS) for name in getattr(settings, key)}
     features = find_features(replace(table, rows=used), tuple(roles.values()), kept)
     features = replace(features, left_out={**dict.fromkeys(settings.exclude, "--exclude"), **features.left_out})
     if not features.columns:

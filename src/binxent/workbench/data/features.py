@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,9 @@ class Features:
         return pl.DataFrame(found)
 
 
-def find_features(table: Table, roles: Collection[str] = (), include: Collection[str] = ()) -> Features:
+def find_features(
+    table: Table, roles: Collection[str] = (), include: Mapping[str, str] = MappingProxyType({})
+) -> Features:
     """Choose the columns to learn from.
 
     Constant columns carry no information. A column that identifies its row makes a network memorise the training rows:
@@ -65,7 +68,7 @@ def find_features(table: Table, roles: Collection[str] = (), include: Collection
     Args:
         table: The rows that are used.
         roles: Columns with another role: target, weight, group.
-        include: Columns the user keeps though they look like ids.
+        include: Columns the user keeps though they look like ids, with the option that says so.
 
     Raises:
         ValueError: If `include` names a column that cannot be kept.
@@ -81,7 +84,7 @@ def find_features(table: Table, roles: Collection[str] = (), include: Collection
             columns[name] = reading.column
         elif name in include:
             raise ValueError(
-                f"--include: the column `{name}` has nothing to learn from ({reason}); do not name it there."
+                f"{include[name]}: the column `{name}` has nothing to learn from ({reason}); do not name it there."
             )
         else:
             left_out[name] = reason

@@ -43,6 +43,9 @@ class _Hashing:
         self._digest.update(data)
         return data
 
+    def close(self) -> None:
+        """Leave the file open; whoever opened it closes it."""
+
 
 class Text:
     """The text of a file in UTF-8, without a byte order mark, its lines ending in a newline.
@@ -93,6 +96,8 @@ class Text:
                     source = pa.CompressedInputStream(pa.PythonFile(source, mode="r"), compression)
             while chunk := source.read(self._chunk):
                 yield chunk
+            while self._digest is not None and (rest := file.read(CHUNK)):  # after the end of the compressed data
+                self._digest.update(rest)
 
     def _decoded(self) -> Iterator[bytes]:
         raw = self._raw()

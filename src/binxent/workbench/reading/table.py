@@ -229,7 +229,13 @@ def _in_role(values: pl.Series, role: str, separator: str | None) -> tuple[Colum
         if column.kind == "number" and found.odd == 0 and found.missing == text.missing:
             return column, found
     as_written = values.alias("").cast(pl.String).set(text.values.is_null(), None)
-    return Column(values.name, "text"), Converted(as_written, text.missing, 0, ())
+    if role == "label":
+        # A third class beside two is no class if it is a word for a missing value.
+        known = without_placeholders(text.values)
+        classes = known.drop_nulls().str.to_lowercase().n_unique()
+        if classes == 2 < text.values.drop_nulls().str.to_lowercase().n_unique():
+            as_written = as_written.set(known.is_null(), None)
+    return Column(values.name, "text"), Converted(as_written, as_written.null_count(), 0, ())
 
 
 def _table(found: Mapping[str, tuple[Column, Converted]], fingerprint: str) -> Table:
