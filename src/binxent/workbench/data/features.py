@@ -143,7 +143,7 @@ class Preprocessor:
         names = dict(zip(selected.columns, self.features.columns, strict=True))
         categories = [place for place, name in names.items() if self.features.columns[name].kind == "category"]
         one_hot = OneHotEncoder(
-            handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False, dtype=np.float32
+            handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False
         )
         one_hot.set_output(transform="polars")
         self._pipeline = make_pipeline(

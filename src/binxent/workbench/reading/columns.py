@@ -170,6 +170,10 @@ def find_column(
         column = Column(name, source or "text", source or "")
         return column, column.convert(values) if source else Converted(values, values.null_count(), 0, ())
     text = as_text(values)
+    overview = without_placeholders(strip(_sample(text))).drop_nulls()
+    if kind is None and len(overview) and not overview.str.contains(r"(?i)\d|^(?:true|false)$").any():
+        column = Column(name, "text", source)  # words alone
+        return column, column.convert(text)
     plain = plain_numbers(text)
     if kind in (None, "number") and decimal is None and plain.null_count() == text.null_count() < len(text):
         # As programs write numbers: no form has to be found.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -63,18 +64,23 @@ class Rows:
             NotNumbersError: If a value of these columns is no number.
             ValueError: If a row has more or fewer values than the header, or its quotes are not balanced.
         """
-        chunks, held = iter(chunks), b""
-        while self._columns > 1 and (chunk := next(chunks, b"")):
-            held += chunk
-            complete = self._complete_rows(held)
-            if complete is None:
-                break
-            text, used, lines = complete
-            if text:
-                yield self._parsed(text, wanted, numbers)
-            held, self._line = held[used:], self._line + lines
-            if len(held) > LONGEST_ROW:
-                break
+        chunks, held, parsing = iter(chunks), b"", None
+        with ThreadPoolExecutor(1) as parser:  # while it parses a piece, the next one is checked
+            while self._columns > 1 and (chunk := next(chunks, b"")):
+                held += chunk
+                complete = self._complete_rows(held)
+                if complete is None:
+                    break
+                text, used, lines = complete
+                if text:
+                    previous, parsing = parsing, parser.submit(self._parsed, text, wanted, numbers)
+                    if previous is not None:
+                        yield previous.result()
+                held, self._line = held[used:], self._line + lines
+                if len(held) > LONGEST_ROW:
+                    break
+            if parsing is not None:
+                yield parsing.result()
         if numbers and held.strip():
             raise NotNumbersError
         yield from self._parsed_by_python(_chain(held, chunks), wanted)

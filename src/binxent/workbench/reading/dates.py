@@ -124,7 +124,7 @@ def _assemble(parts: pl.DataFrame, month: pl.Series, day: pl.Series) -> pl.Serie
     offset = zone.str.slice(1, 2).cast(pl.Int64, strict=False).fill_null(0) * 60
     offset += zone.str.slice(3, 2).cast(pl.Int64, strict=False).fill_null(0)
     offset *= zone.str.starts_with("-").cast(pl.Int64) * -2 + 1
-    return moment + pl.select(pl.duration(microseconds=fraction - offset * 60_000_000)).to_series()
+    return moment + (fraction - offset * 60_000_000).cast(pl.Duration("us"))
 
 
 def find_form(text: pl.Series) -> DateForm:

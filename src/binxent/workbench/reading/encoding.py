@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-CHUNK = 1 << 23  # bytes in memory at a time
+CHUNK = 1 << 22  # bytes in memory at a time
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",

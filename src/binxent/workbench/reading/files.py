@@ -71,11 +71,10 @@ def format_of(file: Path) -> str | None:
 
 def size_in_words(size: int) -> str:
     """Return a number of bytes in words, as 7.6 MB."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"
+    for power, unit in enumerate(("bytes", "kB", "MB")):
+        if size < 1000 ** (power + 1):
+            return f"{size / 1000**power:.3g} {unit}"
+    return f"{size / 1000**3:.3g} GB"
 
 
 @contextmanager

@@ -16,7 +16,17 @@ _PLACEHOLDERS = {word.lower() for word in MISSING} | {
 
 def strip(text: pl.Series) -> pl.Series:
     """Return text without blanks around it, and null for the words that are missing in every column."""
-    text = text.cast(pl.String).str.strip_chars()
+    text = text.cast(pl.String)
+    distinct = text.head(1000).n_unique()
+    if distinct < 100 < len(text):  # of few different words, each is looked at once
+        words = text.unique()
+        if words.equals(_strip(words), null_equal=True):
+            return text
+    return _strip(text)
+
+
+def _strip(text: pl.Series) -> pl.Series:
+    text = text.str.strip_chars()
     return text.set(text.is_in(MISSING), None)
 
 

@@ -200,7 +200,7 @@ def _open_jsonl(file: Path) -> Source:
 
 
 def _open_excel(file: Path) -> Source:
-    import fastexcel
+    import fastexcel  # pyright: ignore[reportMissingImports]  # an extra of its own
 
     book = fastexcel.read_excel(file)
     sheets = book.sheet_names
