@@ -93,6 +93,7 @@ def test_what_was_repaired_is_told(rows):
     assert rows(b"x,y\n1,\xe9\n")[2] == ["not UTF-8: read as Windows-1252 (Latin-1)"]
     assert rows("x,y\n1,2\n".encode("utf-16"))[2] == ["read as UTF-16"]
     assert rows("# a\nx,y\n\n1,2\n")[2] == ["skipped 1 line before the header in line 2", "skipped 1 empty line"]
+    assert rows("1.5,2\n1,2\n")[2] == ["line 1 is taken for the header, though it holds numbers"]
     assert rows("x,y\n1,2\n")[2] == []
 
 

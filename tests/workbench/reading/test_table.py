@@ -282,6 +282,36 @@ def test_numbers_at_the_beginning_do_not_make_a_column_numbers(tmp_path):
     assert found["x"].to_list() == [line.partition(",")[0] for line in lines[1:]]
 
 
+def test_a_workbook_is_read_as_people_fill_it(tmp_path):
+    pytest.importorskip("fastexcel")
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["Visits of 2024"], [], ["x", "day", None], [1.5, dt.datetime(2024, 8, 18), "a"], [], ["?", None, "b"]):
+        book.active.append(row)
+    book.create_sheet("more")
+    book.save(tmp_path / "a.xlsx")
+    told = []
+    found = read(tmp_path / "a.xlsx", write=told.append)
+    assert kinds(found) == {"x": "number", "day": "date", "unnamed_3": "text"}
+    assert found.rows.rows() == [(1.5, dt.datetime(2024, 8, 18), "a"), (None, None, "b")]
+    assert [line.removeprefix("Note        a.xlsx: ") for line in told[1:]] == [
+        "skipped 1 row above the header",
+        "columns without a name are called `unnamed_3`",
+        "skipped 1 empty row",
+        "read the sheet `Sheet`, the first of 2",
+    ]
+
+
+def test_json_values_of_two_types_are_one_column(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"x": 1.5}\n{"x": "?"}\n{"x": 2, "y": "late"}\n')
+    (tmp_path / "a.json").write_text('[{"x": 1.5}, {"x": "?"}, {"x": 2, "y": "late"}]')
+    for name in ("a.jsonl", "a.json"):
+        found = read(tmp_path / name)
+        assert found.rows["x"].to_list() == [1.5, None, 2]
+        assert found.readings["x"].missing == 1
+        assert found.rows["y"].to_list() == [None, None, "late"]
+
+
 def test_json_that_is_no_table_is_refused(tmp_path):
     (tmp_path / "a.json").write_text('{"x": {"0": 1}}')
     with pytest.raises(ValueError, match="a.json cannot be read as json: it must be a list of objects"):

@@ -86,6 +86,8 @@ def find_layout(head: bytes, prefer_tab: bool = False) -> Layout | None:
     separator, records, header = best
     record = records[header]
     names, notes = _names(record.fields)
+    if any(_PLAIN.match(name) and "." in name for name in names):
+        notes.append(f"line {record.first + 1} is taken for the header, though it holds numbers")
     skipped = sum(1 for line in lines[first : record.first] if line.strip())
     if skipped:
         notes = [f"skipped {skipped} line{'s' * (skipped > 1)} before the header in line {record.first + 1}", *notes]

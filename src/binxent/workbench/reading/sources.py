@@ -205,17 +205,23 @@ def _open_excel(file: Path) -> Source:
     book = fastexcel.read_excel(file)
     sheets = book.sheet_names
     table = book.load_sheet(0, dtypes="string", header_row=None).to_polars()
-    rows = table.filter(~pl.all_horizontal(pl.all().is_null()))
-    if rows.height == 0:
+    filled = pl.sum_horizontal(pl.all().is_not_null())
+    counts = table.select(filled.alias("filled")).to_series()
+    # A title above the table has a single cell.
+    header = next((row for row, count in enumerate(counts) if count > 1 or count == table.width == 1), None)
+    if header is None:
         raise pl.exceptions.NoDataError
-    names = [
-        str(name).strip() if name is not None and str(name).strip() else f"unnamed_{number}"
-        for number, name in enumerate(rows.row(0), 1)
-    ]
-    source = _held(file, rows[1:])
+    cells = [str(cell or "").strip() for cell in table.row(header)]
+    names = [cell or f"unnamed_{number}" for number, cell in enumerate(cells, 1)]
+    rows = table[header + 1 :].filter(counts[header + 1 :] > 0)
+    source = _held(file, rows)
     source.names, source.types = names, dict.fromkeys(names, pl.String())
-    if len(sheets) > 1:
-        source.note(f"read the sheet `{sheets[0]}`, the first of {len(sheets)}")
+    above, empty = int((counts[:header] > 0).sum()), table.height - header - 1 - rows.height
+    unnamed = [name for name, cell in zip(names, cells, strict=True) if not cell]
+    source.note(f"skipped {above} row{'s' * (above > 1)} above the header" if above else "")
+    source.note(f"columns without a name are called {', '.join(f'`{name}`' for name in unnamed)}" if unnamed else "")
+    source.note(f"skipped {empty:,} empty row{'s' * (empty > 1)}" if empty else "")
+    source.note(f"read the sheet `{sheets[0]}`, the first of {len(sheets)}" if len(sheets) > 1 else "")
     return source
 
 
