@@ -285,6 +285,17 @@ def test_a_damaged_run_is_refused(refused, run, visits, tmp_path, file):
     assert f"lacks {file}" in refused("predict", "broken", "new.parquet", "-o", "out.csv")
 
 
+def test_the_run_folder_says_how_columns_are_read(refused, run, visits, tmp_path):
+    visits.write_csv(tmp_path / "new.csv")
+    other = shutil.copytree(run, tmp_path / "other")
+    columns = json.loads((other / "columns.json").read_text())
+    assert columns["reading"][0]["name"] == "age"
+    columns["reading"][0]["number"]["decimal"] = ","
+    (other / "columns.json").write_text(json.dumps(columns))
+    sentence = refused("predict", "other", "new.csv", "-o", "out.csv")
+    assert "the columns' types have changed: `age` is text and was number in training (as in `" in sentence
+
+
 def test_a_run_folder_of_another_format_is_refused(refused, run, visits, tmp_path):
     visits.write_parquet(tmp_path / "new.parquet")
     other = shutil.copytree(run, tmp_path / "other")

@@ -16,7 +16,7 @@ import polars as pl
 
 from binxent.workbench import run_folder
 from binxent.workbench.data.features import Features, Preprocessor
-from binxent.workbench.reading.columns import EXAMPLES, kind_of
+from binxent.workbench.reading.columns import EXAMPLES, Column, kind_of
 from binxent.workbench.reading.files import find_files
 from binxent.workbench.reading.numbers import plain_numbers
 from binxent.workbench.reading.sources import Source, open_source
@@ -58,7 +58,7 @@ class Run:
         run_folder.require_run(folder)
         if run_folder.is_interrupted(folder):
             raise ValueError(f"the run {folder} was interrupted; finish it first: binxent train --resume {folder}")
-        run_folder.read_columns(folder)
+        columns = run_folder.read_columns(folder)
         import joblib
         import keras
 
@@ -68,6 +68,8 @@ class Run:
         try:
             correction = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["correction"]
             preprocessor = joblib.load(folder / "preprocessor.joblib")
+            reading = {column["name"]: Column.from_json(column) for column in columns["reading"]}
+            preprocessor.features = Features(reading, preprocessor.features.left_out)
             model = keras.models.load_model(folder / "model.keras", compile=False)
         except Exception as error:
             # Damaged pickles and zip files raise errors of nearly any type.
