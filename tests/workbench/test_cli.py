@@ -27,6 +27,11 @@ def test_help_of_a_command_explains_every_option(binxent, command):
             assert option.help
 
 
+def test_help_shows_each_example_on_a_line(binxent):
+    lines = binxent("train", "--help").stdout.splitlines()
+    assert "    binxent train patients.csv --target readmitted --positive yes" in lines
+
+
 def test_help_imports_nothing_heavy():
     script = (
         "import sys; sys.argv = ['binxent', 'train', '--help']\n"

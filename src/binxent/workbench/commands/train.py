@@ -119,7 +119,7 @@ def train(
     as_json: bool,
     **options: Any,
 ) -> None:
-    r"""Train a network on DATA and write a run folder with the model, its metrics and a report.
+    """Train a network on DATA and write a run folder with the model, its metrics and a report.
 
     DATA is one or more CSV, Parquet, Arrow, JSON or Excel files, or a quoted glob of them. Without DATA the network
     learns the breast-cancer data that ships in scikit-learn.
@@ -131,7 +131,7 @@ def train(
       binxent train 'visits/*.parquet' --target bought --group customer --pos-weight auto
       binxent train --config runs/patients-1/config.toml
       binxent train --resume runs/patients-2
-    """
+    """  # noqa: D301 (click takes a real backspace for a paragraph that keeps its lines)
     require_jax("training")
     from binxent.workbench.training import train as job
 
