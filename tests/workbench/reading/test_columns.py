@@ -97,3 +97,11 @@ def test_types_that_need_a_guess_are_not_accepted():
     assert not number.accepts(pl.List(pl.Int64))
     assert not text.accepts(pl.Int64())
     assert text.accepts(pl.Categorical())
+
+
+@pytest.mark.parametrize("late", [" no", "no\t", "NA", "", "<NA>"])
+def test_one_of_many_words_is_stripped_or_missing(late):
+    words = ["yes", "no"] * 600
+    found = find_column(pl.Series("x", [*words, late]))[1]
+    assert found.values.to_list() == [*words, "no" if "no" in late else None]
+    assert found.missing == ("no" not in late)

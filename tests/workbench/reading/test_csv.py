@@ -39,6 +39,7 @@ def rows(tmp_path, monkeypatch, request):
         ('"weight, kg";"height, cm"\n70,5;180\n', ["weight, kg", "height, cm"], [("70,5", "180")]),
         ("x;y\n1,5;2,5\n3,5;4,5\n", ["x", "y"], [("1,5", "2,5"), ("3,5", "4,5")]),
         ("x,y\na;b,c;d\n", ["x", "y"], [("a;b", "c;d")]),
+        ("weight, kg;name\nlow;a\nhigh;b\n", ["weight, kg", "name"], [("low", "a"), ("high", "b")]),
         ("x|y\n1|2\n", ["x", "y"], [("1", "2")]),
         ("sep=;\nx;y\n1;2\n", ["x", "y"], [("1", "2")]),
         ("x,y\n1,2,\n3,4,\n", ["x", "y"], [("1", "2"), ("3", "4")]),
