@@ -57,7 +57,7 @@ class LossOperation(keras.Operation):
     def __init__(self, loss: Any, per_sample: bool = False, name: str | None = None) -> None:
         super().__init__(name=name)
         self.loss: Any = loss
-        self.per_sample = boolean("per_sample", per_sample)
+        self.per_sample: bool = boolean("per_sample", per_sample)
 
     def call(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Compute the loss of tensors with values."""

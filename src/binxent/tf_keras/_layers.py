@@ -51,7 +51,7 @@ class LossLayer(tf_keras.layers.Layer):
 
     def __init__(self, loss: Any, per_sample: bool = False, **options: Any) -> None:
         super().__init__(**{"autocast": False} | options)
-        self.per_sample = boolean("per_sample", per_sample)
+        self.per_sample: bool = boolean("per_sample", per_sample)
         self.loss: Any = tf_keras.losses.get(loss)
 
     def call(self, inputs: Any) -> Any:

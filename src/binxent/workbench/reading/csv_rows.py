@@ -43,7 +43,7 @@ class Rows:
             line: Number of the first row's line, from 1.
             missing: Words for missing values, where numbers are parsed.
         """
-        self.empty_lines = 0
+        self.empty_lines: int = 0
         self._separator = separator
         self._columns = columns
         self._line = line

@@ -64,7 +64,7 @@ class Text:
             chunk: Bytes to read at a time.
         """
         self.file = file
-        self.note = ""
+        self.note: str = ""
         self._digest = digest
         self._chunk = chunk or CHUNK
 

@@ -85,7 +85,7 @@ class Files:
             ValueError: If a file is empty or damaged.
         """
         self._sources = [open_source(file) for file in find_files(patterns)]
-        self.names = list(dict.fromkeys(self._sources[0].names))
+        self.names: list[str] = list(dict.fromkeys(self._sources[0].names))
 
     def read(
         self,
