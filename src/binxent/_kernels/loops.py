@@ -66,7 +66,9 @@ def evaluate(
     b, sums = loop.b, Sum(loop.b, loop.zero)
     _, table, count, total = b.arguments
     losses = b.load(INDEX, table, LOSS)
-    if value == "sum" and not weighted:
+    # Beside a power with any exponent, which takes an exponential more, a second formula of probabilities costs time.
+    pays_off = prediction_kind == "logit" or "any" not in (formula_key or ())
+    if value == "sum" and not weighted and pays_off:
         loop.add_up_quickly(sums)
     else:
         with b.loop(0, count, loop.step) as i:
