@@ -92,8 +92,7 @@ class _Loop:
         plan, table, _, _ = builder.arguments
         self.lanes, self.parts = builder.lanes(kind), builder.target.parts
         self.step = self.lanes * self.parts
-        m = Maths(builder, kind, self.lanes, self.parts)
-        self.m = m
+        self.m = m = Maths(builder, kind, self.lanes, self.parts)
         self.zero, self.one, self.half = m.number(0), m.number(1), m.number(PLACEHOLDER)
 
         def number(field):

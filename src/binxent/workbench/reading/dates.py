@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from binxent.workbench.reading.distinct import fill_from_distinct
+
 DATE = pl.Datetime("us")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _TIME = (
@@ -59,13 +61,7 @@ def parse_dates(text: pl.Series, form: DateForm) -> pl.Series:
         texts = text.set((text.str.len_bytes() != length).fill_null(True), None)
         if texts.null_count() < len(texts):
             found = found.zip_with(texts.is_null(), texts.str.to_datetime(form_of_iso, strict=False, time_unit="us"))
-    rest = (found.is_null() & text.is_not_null()).arg_true()
-    if len(rest) == 0:
-        return found
-    texts = text.gather(rest)
-    distinct = texts.unique()
-    values = _by_form(distinct, form)
-    return found.scatter(rest, texts.replace_strict(distinct, values, default=None, return_dtype=DATE))
+    return fill_from_distinct(found, text, lambda distinct: _by_form(distinct, form))
 
 
 def _by_form(text: pl.Series, form: DateForm) -> pl.Series:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from binxent.workbench.reading.distinct import fill_from_distinct
+
 _MINUS = "[\u2212\u2012\u2013\ufe63\uff0d]"
 _CURRENCY = r"(?:\p{Sc}|US\$|USD|EUR|GBP|CHF|JPY|CAD|AUD|NZD|CNY|INR|SEK|NOK|DKK|BRL|R\$)"
 _UNIT = rf"(?:{_CURRENCY}|[%\u2030\u00b0\u00b5\u03bc\p{{L}}][\u00b0\u00b5\u03bc\p{{L}}/\u00b2\u00b3^.]*[23]?)"
@@ -53,13 +55,7 @@ def parse_numbers(text: pl.Series, form: NumberForm) -> pl.Series:
     else:
         without_points = text.set(text.str.contains(".", literal=True), None)
         found = plain_numbers(without_points.str.replace(",", ".", literal=True))
-    rest = (found.is_null() & text.is_not_null()).arg_true()
-    if len(rest) == 0:
-        return found
-    texts = text.gather(rest)
-    distinct = texts.unique()
-    values = _by_form(distinct, form)
-    return found.scatter(rest, texts.replace_strict(distinct, values, default=None, return_dtype=pl.Float64))
+    return fill_from_distinct(found, text, lambda distinct: _by_form(distinct, form))
 
 
 def _by_form(text: pl.Series, form: NumberForm) -> pl.Series:
