@@ -220,6 +220,8 @@ def test_what_is_hidden_is_hidden_entirely(fuse, interpreter, ignored):
         got, slopes = fuse(loss, x, y, weight, divisor=divisor, slope=True)
         close(got.double(), value.sum() / float(divisor), 1e-6)
         close(slopes.double(), slope / float(divisor), 1e-5, atol=1e-8)
+    _, slopes = fuse(loss, x, y, weight, upstream=torch.tensor(float("inf")), slope=True)
+    assert (slopes[weight == 0] == 0).all()
     alone, slopes = fuse(loss, x[:1], y[:1], weight[:1], divisor=torch.zeros(()), slope=True)
     assert alone.isnan()
     assert (slopes == 0).all()
@@ -257,6 +259,26 @@ def test_scaling_in_place(interpreter, dtype):
             close(changed.double(), tensor.double() * factor, torch.finfo(dtype).eps)
             assert factor != 1 or torch.equal(changed, tensor)
             assert torch.equal(result, changed)
+    zeros, infinity = torch.zeros(5, 2, dtype=dtype), torch.tensor(float("inf"))
+    for tensor in (zeros, zeros[:, 0]):
+        assert (interpreter("scale_", tensor, infinity, settings=SETTINGS)[0] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int64, torch.int32])
+def test_only_the_very_label_is_ignored(interpreter, dtype):
+    loss, y = bx.BinaryCrossentropy(ignore_label=2**24 + 1), torch.tensor([2**24, 2**24 + 1, 0], dtype=dtype)
+    assert interpreter("tally", loss, y)[0] == 2
+
+
+def test_weights_are_scaled_where_their_sum_has_no_inverse():
+    from binxent.torch._drivers import Operands
+    from binxent.torch._triton import in_range
+
+    for size in (1e-40, 1.0, 1e37):
+        weight = torch.tensor([1.0, 0.5, 0.0]) * size
+        scaled, divisor = in_range(None, Operands(torch.zeros(3), torch.zeros(3), weight), weight.double().sum())
+        close(scaled.weight / divisor, torch.tensor([2 / 3, 1 / 3, 0]), 1e-4)
+        assert size != 1 or torch.equal(scaled.weight, weight)
 
 
 def test_the_same_input_gives_the_same_bits(fuse):

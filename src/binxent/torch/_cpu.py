@@ -212,10 +212,8 @@ def _reads_exactly(weights, target, loss, real):
 
 
 def in_range(loss, operands, divisor):
-    """Return the operands of a mean by weight, and its divisor, scaled by a power of two if the divisor is extreme.
-
-    Processes that share a divisor scale by the same power.
-    """
+    """Compute what `Driver.in_range` describes."""
+    divisor = float(divisor)
     weight, most = operands.weight, MOST[64 if operands.input.dtype is torch.float64 else 32]
     if divisor == 0 or 1 / most <= abs(divisor) <= most or math.isnan(divisor):
         return operands, divisor

@@ -146,6 +146,8 @@ def _suitable_driver(operands) -> Driver | None:
     """
     input, target, weight, pos_weight = operands
     on_cpu, index = input.is_cpu, input.get_device()
+    if not on_cpu and weight is not None and weight.dtype is torch.float64 and input.dtype is not torch.float64:
+        return None  # a GPU's kernels would round the weight
     for tensor in (target,) if weight is None and pos_weight is None else (target, weight, pos_weight):
         if tensor is not None and not (
             type(tensor) in PLAIN_TENSORS
@@ -222,10 +224,8 @@ def _by_kernels(driver, loss, operands, reduction, slope=False):
         divisor = target.numel() if loss.ignore_label is None else driver.tally(loss, target)
     if process_group is not None:
         divisor = composite.share(divisor, process_group, input.device)
-    if kind == "weighted_mean" and weight is not None and input.is_cpu:
-        from binxent.torch._cpu import in_range
-
-        operands, divisor = in_range(loss, operands, float(divisor))
+    if kind == "weighted_mean" and weight is not None:
+        operands, divisor = driver.in_range(loss, operands, divisor)
     value, slopes = driver.fuse(loss, operands, divisor=divisor, dtype=dtype, elementwise=kind == "none", slope=slope)
     return value, slopes, divisor, operands
 

@@ -79,6 +79,15 @@ class Driver(Protocol):
         """Add up the weights of the entries whose label is not ignored, in float64; without weights, count them."""
         ...
 
+    def in_range(
+        self, loss: Any, operands: Operands, divisor: float | torch.Tensor
+    ) -> tuple[Operands, float | torch.Tensor]:
+        """Scale the weights of a mean by weight, and its divisor, if the divisor or its inverse might overflow.
+
+        The factor depends on the divisor alone, so that processes that share a divisor scale by the same.
+        """
+        ...
+
     def scale_(self, tensor: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
         """Multiply a tensor by a 0-d tensor in place, without touching memory if that is 1."""
         ...

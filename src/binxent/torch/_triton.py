@@ -21,6 +21,7 @@ import triton.language as tl
 
 from binxent._core import formulas
 from binxent._core.options import check_precision
+from binxent._core.sample_weights import MOST
 from binxent.torch import _triton_maths
 from binxent.torch._composite import compute_dtype
 from binxent.torch._triton_layout import layout, like, strided_operands
@@ -76,7 +77,13 @@ def offsets(start, lane, sizes, operand, WIDE: tl.constexpr):
 @triton.jit
 def read(start, lane, sizes, operand, REAL: tl.constexpr, WIDE: tl.constexpr):
     """Load the block of an operand that begins with element `start`, in the precision to compute in."""
-    return tl.load(operand[0] + offsets(start, lane, sizes, operand, WIDE), lane < sizes[0] - start, 0).to(REAL)
+    return read_as_it_is(start, lane, sizes, operand, WIDE).to(REAL)
+
+
+@triton.jit
+def read_as_it_is(start, lane, sizes, operand, WIDE: tl.constexpr):
+    """Load the block of an operand that begins with element `start`, in its own precision."""
+    return tl.load(operand[0] + offsets(start, lane, sizes, operand, WIDE), lane < sizes[0] - start, 0)
 
 
 @triton.jit
@@ -144,11 +151,14 @@ def evaluate(
         start = (tl.program_id(0).to(tl.int64) * steps + step) * BLOCK
         valid = lane < sizes[0] - start
         if y is not None:
-            label = read(start, lane, sizes, y, REAL, WIDE)
+            own_label = read_as_it_is(start, lane, sizes, y, WIDE)
+            label = own_label.to(REAL)
         weight = tl.full([BLOCK], 1.0, REAL) if w is None else read(start, lane, sizes, w, REAL, WIDE)
         if IGNORE == "number":
-            # In float32, whatever the precision, so that all kernels ignore the same labels.
-            weight = tl.where(label.to(tl.float32) == number(ignored, None, tl.float32), 0.0, weight)
+            if y[0].dtype.element_ty.primitive_bitwidth > 16 and y[0].dtype.element_ty != tl.float32:
+                weight = tl.where(own_label.to(tl.float64) == number(ignored, None, tl.float64), 0.0, weight)
+            else:  # what fits into float32 is compared in that, whatever the precision
+                weight = tl.where(own_label.to(tl.float32) == number(ignored, None, tl.float32), 0.0, weight)
         elif IGNORE == "nan":
             weight = tl.where(label != label, 0.0, weight)
         if FORMULA is None:
@@ -167,7 +177,10 @@ def evaluate(
             value, slope, _ = FORMULA(prediction, (label, not_label), number(epsilon, CLIP, REAL), constants)
             value = value * weight
             if slopes is not None:
-                write(slopes + start + lane, slope * factor * weight, valid)
+                slope = slope * factor * weight
+                if IGNORE != "nothing" or w is not None:
+                    slope = tl.where(weight == 0, 0.0, slope)  # the factor may be infinite
+                write(slopes + start + lane, slope, valid)
         if elements is not None:
             write(elements + start + lane, value, valid)
         if sums is not None:
@@ -198,7 +211,9 @@ def multiply(values, factor_at, size, steps, REAL: tl.constexpr, BLOCK: tl.const
         for step in range(steps):
             start = (tl.program_id(0).to(tl.int64) * steps + step) * BLOCK
             valid = lane < size - start
-            write(values + start + lane, tl.load(values + start + lane, valid).to(REAL) * factor.to(REAL), valid)
+            value = tl.load(values + start + lane, valid).to(REAL)
+            value = tl.where(value == 0, value, value * factor.to(REAL))  # 0 stays 0 under an infinite factor
+            write(values + start + lane, value, valid)
 
 
 # The driver: from tensors to launches.
@@ -336,6 +351,15 @@ def tally(loss, target, weight=None):
     return total
 
 
+def in_range(loss, operands, divisor):
+    """Compute what `Driver.in_range` describes."""
+    weight, size = operands.weight, divisor.abs()
+    most = MOST[64 if operands.input.dtype is torch.float64 else 32]
+    is_extreme = ((size > most) | (size < 1 / most)) & (size > 0) & size.isfinite()
+    factor = torch.where(is_extreme, 1 / size, 1.0)
+    return operands._replace(weight=(weight.to(factor.dtype) * factor).to(weight.dtype)), divisor * factor
+
+
 def _along_last_axis(numbers, input):
     """Make a tensor with a number for each label, on the device of the input."""
     return torch.tensor(numbers, dtype=compute_dtype(input.dtype), device=input.device)
@@ -345,7 +369,7 @@ def scale_(tensor, factor):
     """Compute what `Driver.scale_` describes."""
     found = layout(tensor.shape, (tensor.stride(),))
     if found.strides != ((1,),):
-        return tensor.mul_(factor)
+        return tensor.copy_(torch.where(tensor == 0, tensor, tensor * factor))
     real = compute_dtype(tensor.dtype)
     steps, programs = cut(tensor.numel(), BLOCKS[real])
     with torch.cuda.device(tensor.device.index if tensor.is_cuda else -1):
