@@ -5,7 +5,23 @@ import re
 import numpy as np
 import pytest
 from support.compare import close
-from support.peers import bx_jax, bx_tf, bx_torch, by_torch, jax, tf, torch
+from support.doors import DOORS
+from support.peers import (
+    bx_jax,
+    bx_keras,
+    bx_tf,
+    bx_tf_keras,
+    bx_torch,
+    by_jax,
+    by_keras,
+    by_tensorflow,
+    by_torch,
+    jax,
+    keras,
+    ops,
+    tf,
+    torch,
+)
 
 import binxent as bx
 
@@ -140,3 +156,107 @@ def test_weights_of_losses_per_sample_may_come_with_nan():
     loss = bx.BinaryCrossentropy(reduction="none", ignore_label=-1)
     found = loss(np.float32([[1, -1], [0, 1]]), np.float32([[0.5, 0], [np.nan, 0]]), np.float32([[3, 1], [1, 1]]))
     close(found, np.float32([3 * np.log(2), np.nan]))
+
+
+def in_keras_dialect(backend, loss, y, x, weight=None):
+    """The loss by the class of the same name in a door of Keras's dialect, NumPy's included, as an array."""
+    module = {"numpy": bx, "keras": bx_keras, "tf_keras": bx_tf_keras}[backend.name]
+    options = {"from_logits": True, "axis": (), "reduction": loss.reduction, "ignore_label": loss.ignore_label}
+    got = module.BinaryCrossentropy(**options)(y, x, weight)
+    return got if backend.name == "numpy" else np.asarray(ops.convert_to_numpy(got))
+
+
+X, Y, RATIOS = np.float32([[0.5], [-1.0], [2.0]]), np.array([[1.0], [0.0], [1.0]]), np.array([1.0, 0.5, 0.25])
+weighing = pytest.mark.parametrize(
+    "backend", [door for door in DOORS if door.name in ("keras", "tf_keras")], indirect=True, ids=lambda door: door.name
+)
+
+
+@weighing
+@pytest.mark.parametrize("size", [*WEIGHTS, 1e-320], ids=str)
+def test_keras_takes_a_mean_by_weight_from_ratios(backend, size):
+    close(in_keras_dialect(backend, MEAN, Y, X, RATIOS * size), MEAN(Y, X, RATIOS), 1e-5)
+
+
+@weighing
+@pytest.mark.parametrize("reduction", ["sum", "mean", "none"])
+def test_keras_keeps_the_size_of_weights_of_float64(backend, reduction):
+    loss = bx.BinaryCrossentropy(True, axis=(), reduction=reduction)
+    large = 1e39 if reduction == "none" else 1e38  # a sum in float32 ends there
+    for weight in ([large, 1e37, 3.0], [1e-60, 1.0, 1e300], RATIOS * 1e-60):
+        with np.errstate(over="ignore"):
+            want = loss(Y, X, weight)
+        close(in_keras_dialect(backend, loss, Y, X, np.array(weight)), want, 1e-6)
+        close(in_keras_dialect(backend, loss, Y, X, list(weight)), want, 1e-6)
+    wrong = np.float32([[-np.inf], [0.0], [0.0]])
+    assert np.isposinf(in_keras_dialect(backend, loss, Y, wrong, np.array([1e-60, 1.0, 1.0]))).any()  # not hidden
+
+
+def test_a_metric_refuses_weights_that_its_dtype_cannot_add_up():
+    pytest.importorskip("keras")
+    metric = bx_keras.metrics.BinaryCrossentropy(from_logits=True)
+    with pytest.raises(ValueError, match="`sample_weight` must be 0, or of a size"):
+        metric.update_state(Y, X, RATIOS * 1e39)
+
+
+@weighing
+@pytest.mark.parametrize("weight", [np.inf, np.nan])
+def test_keras_does_not_look_at_what_an_ignored_entry_weighs(backend, weight):
+    y, masked = np.array([[1], [0], [-1]]), np.ma.array([[1], [0], [1]], mask=[[0], [0], [1]])
+    for reduction in ("mean_with_sample_weight", "sum", "mean", "none"):
+        loss = bx.BinaryCrossentropy(True, axis=(), reduction=reduction, ignore_label=-1)
+        want = loss(y, X, [1.0, 2.0, 3.0])
+        for labels in (y, masked):
+            close(in_keras_dialect(backend, loss, labels, X, np.array([1.0, 2.0, weight])), want, 1e-6)
+
+
+def elements(backend, loss, y, x, as_tensor):
+    """The loss of each element by any door, with the labels as an array or as a tensor of the framework."""
+    if backend.name in ("numpy", "keras", "tf_keras"):
+        framework = {"keras": keras, "tf_keras": tf}.get(backend.name)
+        if as_tensor and framework is not None:
+            y = getattr(framework, "ops", framework).convert_to_tensor(y)
+        return in_keras_dialect(backend, loss, y, x)
+    if backend.name == "torch":
+        return bx_torch.pointwise(loss, torch.tensor(x), torch.tensor(y)).numpy()
+    if backend.name == "jax":
+        return np.asarray(bx_jax.pointwise(loss, x, y))
+    return (tf.function(bx_tf.pointwise) if as_tensor else bx_tf.pointwise)(loss, x, tf.constant(y)).numpy()
+
+
+@pytest.mark.parametrize("as_tensor", [False, True], ids=["array", "tensor"])
+def test_every_door_ignores_the_very_label_only(backend, as_tensor):
+    for labels in ([[0.5 + 1e-12], [0.5]], [[1 - 1e-12], [1.0]]):
+        if as_tensor and backend.name == "keras" and keras.backend.backend() == "jax":
+            continue  # its tensors have float32 at most
+        loss = bx.BinaryCrossentropy(True, axis=(), reduction="none", ignore_label=labels[1][0])
+        got = elements(backend, loss, np.array(labels), np.zeros((2, 1), np.float32), as_tensor)
+        close(got, np.float32([[np.log(2)], [0]]))
+
+
+def test_doors_that_check_no_labels_compare_whole_ones_before_rounding(backend):
+    if backend.name in ("numpy", "torch") or (backend.name == "keras" and keras.backend.backend() == "torch"):
+        return  # which refuse the other label
+    loss = bx.BinaryCrossentropy(True, axis=(), reduction="none", ignore_label=2**24 + 1)
+    for as_tensor in (False, True):
+        got = elements(backend, loss, np.array([[2**24], [2**24 + 1]]), np.zeros((2, 1), np.float32), as_tensor)
+        assert got[0, 0] != 0
+        assert got[1, 0] == 0
+
+
+@pytest.mark.parametrize("door", ["jax", "tensorflow", "tf.function", "keras"])
+def test_a_hidden_entry_has_no_gradient_whatever_comes_from_above(door):
+    pytest.importorskip({"tf.function": "tensorflow"}.get(door, door))
+    y, x = np.float32([1, -1, 0]), np.float32([0.5, 0.25, -1.0])
+    loss = bx.BinaryCrossentropy(True, axis=(), reduction="none", ignore_label=-1)
+
+    def call(z):
+        if door == "keras":
+            like = bx_keras.BinaryCrossentropy(True, axis=(), reduction="none", ignore_label=-1)
+            return like(y, z, np.float32([1, 1, 0]))
+        return (bx_jax if door == "jax" else bx_tf).pointwise(loss, z, y)
+
+    run = tf.function(call) if door == "tf.function" else call
+    by = {"jax": by_jax, "keras": by_keras}.get(door, by_tensorflow)
+    _, slope = by(lambda z: run(z) * np.float32(np.inf), x)
+    close(slope, [-np.inf, 0.0, 0.0 if door == "keras" else np.inf])

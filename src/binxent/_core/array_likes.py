@@ -45,7 +45,7 @@ def as_numbers(name: str, value: Any) -> tuple[np.ndarray, np.ndarray | None]:
 def as_predictions(name: str, value: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """As `as_numbers`, but with Python numbers and lists of them in float32, as in Keras."""
     array, mask = as_numbers(name, value)
-    if array is not value and array.dtype == DOUBLE and _is_plain(value):
+    if array is not value and array.dtype == DOUBLE and is_plain(value):
         return array.astype(SINGLE), mask
     return array, mask
 
@@ -135,7 +135,7 @@ def _read_each(name, values):
     ]
 
 
-def _is_plain(value):
+def is_plain(value):
     """Return whether a value is a Python number or a nested list of them."""
     kinds = _leaf_types(value) if isinstance(value, (list, tuple)) else {type(value)}
     return kinds.issubset(PLAIN)

@@ -5,7 +5,12 @@ Operations are called as in `numpy`, `jax.numpy`, `torch` and `keras.ops`, any o
 """
 
 import math
+from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
+
+from binxent._core.array_likes import is_plain
 
 # Placeholder for masked entries: a valid logit, probability and label, at which every formula is finite. It replaces
 # them before the formula is applied, so that their gradient is 0 and not 0 * NaN.
@@ -26,6 +31,35 @@ def not_ignored(m: Any, ignore_label: float | None, labels: Any) -> Any:
             ignore_label = int(ignore_label)  # a float would make floats of all of them
             break
     return m.logical_not(m.isnan(labels)) if math.isnan(ignore_label) else m.not_equal(labels, ignore_label)
+
+
+def before_rounding(m: Any, loss: Any, labels: Any, dtype: str) -> tuple[Any, list[Any]]:
+    """Compare labels with the label to ignore, if after rounding to another dtype more of them could be equal to it.
+
+    Args:
+        m: The operations, for tensors.
+        loss: Anything with an `axis` and an `ignore_label`.
+        labels: The labels as they were given.
+        dtype: The name of the precision to compute in.
+
+    Returns:
+        The loss and no mask; or what has its axis, and ignores no label, and a mask that is False at ignored labels.
+    """
+    ignored = loss.ignore_label
+    if ignored is None or math.isnan(ignored) or dtype == "float64":
+        return loss, []
+    labels = np.asarray(labels) if is_plain(labels) else labels
+    is_host = isinstance(labels, np.ndarray | np.generic)
+    is_unshaped = hasattr(labels, "row_splits") or getattr(getattr(labels, "shape", None), "rank", 0) is None
+    if is_unshaped or not loses_labels(str(getattr(labels, "dtype", "")), ignored):
+        return loss, []
+    valid = not_ignored(np if is_host else m, ignored, labels)
+    return SimpleNamespace(axis=loss.axis, ignore_label=None), [] if valid is None else [valid]
+
+
+def loses_labels(dtype: str, ignore_label: float) -> bool:
+    """Return whether another label of a dtype may be equal to the one to ignore after rounding to float32."""
+    return "float64" in dtype or (abs(ignore_label) >= 2**24 and any(name in dtype for name in ("int32", "int64")))
 
 
 def both(m: Any, first: Any, second: Any) -> Any:

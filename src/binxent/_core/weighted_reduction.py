@@ -66,7 +66,7 @@ def weighted_loss(
     return _over(m, _sum(m, costs), divisor)
 
 
-def weighted_samples(m, reduce, reduction, samples, sample_weight=None, masks=()) -> Any:
+def weighted_samples(m, reduce, reduction, samples, sample_weight=None, masks=(), factor=None) -> Any:
     """Compute the weighted, reduced loss from losses per sample that a user's function has computed.
 
     Args:
@@ -76,11 +76,13 @@ def weighted_samples(m, reduce, reduction, samples, sample_weight=None, masks=()
         samples: Tensor of losses per sample, or a single number that stands for all of them.
         sample_weight: None, or values in the shape of `samples` or of its leading axes.
         masks: Arrays of truth values in such shapes.
+        factor: None, or another factor of `sample_weight`, in its shape.
     """
     for other in (sample_weight, *masks):
         if other is not None and len(samples.shape) == 0:
             samples = m.broadcast_to(samples, m.shape(m.convert_to_tensor(other, samples.dtype)))
-    return reduce(lambda samples, _: samples, SAMPLES, reduction, samples, samples, sample_weight, masks)
+    elementwise = weighed(m, lambda samples, _: samples, factor)
+    return reduce(elementwise, SAMPLES, reduction, samples, samples, sample_weight, masks)
 
 
 def totals(m, elementwise, loss, y_true, y_pred, sample_weight=None, masks=()) -> tuple[Any, Any]:
@@ -119,6 +121,13 @@ def _weighted(m, elementwise, loss, y_true, y_pred, sample_weight, masks) -> tup
         return (costs if valid is None else m.where(valid, costs, 0.0)), None, valid, shapes
     weight = weight if valid is None else m.where(valid, weight, 0.0)
     return costs * weight, weight, valid, shapes
+
+
+def weighed(m, elementwise, factor) -> Any:
+    """Return a function for the loss of each element that is multiplied by another factor of weights; None for none."""
+    if factor is None:
+        return elementwise
+    return lambda y_pred, y_true: elementwise(y_pred, y_true) * aligned(m, factor, y_pred.dtype, y_pred)
 
 
 def aligned(m, values, dtype, y_pred) -> Any:

@@ -8,6 +8,7 @@ import ctypes
 
 import numpy as np
 
+from binxent._core.masking import loses_labels
 from binxent._kernels import movers
 from binxent._kernels.compiler import compiled
 
@@ -78,8 +79,7 @@ def reads_exactly(weights, label_dtype, ignore_label, real):
     exact = any(weight.itemsize == 8 and "float" in str(weight.dtype) for weight in weights)
     if ignore_label is None or ignore_label != ignore_label:
         return exact, False
-    is_wide = label_dtype.kind == "f" and label_dtype.itemsize == 8
-    exact = exact or is_wide or (abs(ignore_label) >= 2**24 and label_dtype.kind in "iu")
+    exact = exact or loses_labels(label_dtype.name, ignore_label)
     return exact, exact
 
 

@@ -24,6 +24,7 @@ from binxent.jax._derivatives import derivative
 ArrayLike: TypeAlias = jax.Array | np.ndarray[Any, np.dtype[Any]] | np.number[Any] | np.bool_ | float
 PerLabel: TypeAlias = ArrayLike | Sequence[float]  # a number, or one for each label on the last axis
 
+OWN_PRECISION = ("float64", "int64", "int32", "uint32", "uint64")  # the dtypes of labels that float32 would round
 _LEAST_POWER = 1e-30  # takes the place of a gamma of 0, because 0^0 of a vanishing probability would be NaN
 
 
@@ -114,7 +115,7 @@ def _check(name, values, most):
 
 def _evaluate(loss, predictions, labels, formula_key=None, constants=None, name=None):
     name = name or ("logits" if loss.prediction_kind == "logit" else "probabilities")
-    predictions, labels = _as_array(name, predictions), _as_array("labels", labels)
+    given, predictions, labels = labels, _as_array(name, predictions), _as_array("labels", labels)
     if not jnp.issubdtype(predictions.dtype, jnp.floating):
         raise TypeError(f"`{name}` must be floating; got {predictions.dtype}. They come first, then the labels.")
     if not _is_real(labels.dtype):
@@ -126,7 +127,11 @@ def _evaluate(loss, predictions, labels, formula_key=None, constants=None, name=
     constants = tuple(c if isinstance(c, Tracer) else np.asarray(c) for c in constants)
     # Numbers are arguments: another pos_weight compiles nothing anew.
     static = replace(loss, formula_key=formula_key or loss.formula_key, constants=())
-    return _elementwise(static, predictions, labels, constants)
+    valid = None
+    if isinstance(given, np.ndarray) and given.dtype != labels.dtype and loss.ignore_label is not None:
+        # JAX has rounded the labels on the way in.
+        valid, static = masking.not_ignored(np, loss.ignore_label, given), replace(static, ignore_label=None)
+    return _elementwise(static, predictions, labels, constants, valid)
 
 
 def _as_array(name, values):
@@ -142,9 +147,10 @@ def _is_real(dtype):
 
 @functools.partial(jax.jit, static_argnums=0)
 @functools.partial(jax.checkpoint, static_argnums=0, prevent_cse=False)  # keeps the arguments, and nothing else
-def _elementwise(loss, predictions, labels, constants):
+def _elementwise(loss, predictions, labels, constants, valid=None):
     dtype = compute_dtype(predictions.dtype)  # not `promote_types`, which strict promotion turns into an error
-    x, y, valid = masking.prepare(jnp, loss, predictions.astype(dtype), labels.astype(dtype))
+    own = labels if labels.dtype in OWN_PRECISION else None
+    x, y, valid = masking.prepare(jnp, loss, predictions.astype(dtype), labels.astype(dtype), valid, own)
     names = losses.Pointwise(loss.prediction_kind, loss.formula_key, constants).constant_names
     require_one_per_label(names, constants, x.shape)
     # Leading axes of length 1, because strict rank promotion refuses to add them.

@@ -2,14 +2,19 @@
 
 import functools
 import math
+from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from binxent._core import weighted_reduction
 from binxent._core.array_likes import ABOUT_LABELS, read_all_foreign, without_mask
+from binxent._core.masking import before_rounding
+from binxent._core.options import check_precision
 from binxent._core.ranges import renamed
+from binxent._core.sample_weights import fitted
 from binxent._core.shapes import resolve, standard_reduction
 from binxent.keras._logit_tracing import logits_behind
 from binxent.keras._private import get_keras_mask, scale_loss_for_distribution
@@ -42,17 +47,21 @@ def reduced_loss(keras_loss, y_true, y_pred, sample_weight) -> Any:
     layer_mask = get_keras_mask(y_pred)
     (y_true, y_pred, sample_weight), masks = read_all_foreign(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
     masks += [] if layer_mask is None else [layer_mask]
-    pointwise, y_true, y_pred = _prepared(loss, y_true, y_pred, keras_loss.dtype)
+    sample_weight, factor = _fitted(sample_weight, keras_loss.dtype, reduction)
+    loss, pointwise, y_true, y_pred, ignored = _prepared(loss, y_true, y_pred, keras_loss.dtype)
+    masks += ignored
     if on_tensorflow:
-        value = on_tensorflow.weighted_loss(_elements(pointwise), loss, reduction, y_true, y_pred, sample_weight, masks)
+        elements = weighted_reduction.weighed(ops, _elements(pointwise), factor)
+        value = on_tensorflow.weighted_loss(elements, loss, reduction, y_true, y_pred, sample_weight, masks)
     else:
         y_true, y_pred = weighted_reduction.with_matching_ranks(ops, y_true, y_pred)
-        if BACKEND == "torch" and not masks and reduction in MEANS and math.prod(y_pred.shape):
+        if BACKEND == "torch" and not masks and factor is None and reduction in MEANS and math.prod(y_pred.shape):
             value = _mean_in_one_pass(pointwise, loss.axis, reduction, y_true, y_pred, sample_weight)
         else:
             value = weighted_reduction.weighted_loss(
-                ops, _elements(pointwise), loss, reduction, y_true, y_pred, sample_weight, masks
-            )
+                ops, weighted_reduction.weighed(ops, _elements(pointwise), factor),
+                loss, reduction, y_true, y_pred, sample_weight, masks,
+            )  # fmt: skip
     return _delivered(value, keras_loss, reduction)
 
 
@@ -63,14 +72,20 @@ def reduced_samples(keras_loss, y_true, y_pred, sample_weight) -> Any:
     """
     reduction, dtype = standard_reduction(keras_loss.reduction), _computed(keras_loss.dtype)
     (sample_weight,), masks = read_all_foreign(sample_weight=sample_weight)
+    sample_weight, factor = _fitted(sample_weight, keras_loss.dtype, reduction)
     layer_mask = get_keras_mask(y_pred)
     y_true = keras.tree.map_structure(lambda each: _tensor(without_mask("y_true", each), dtype), y_true)
     y_pred = keras.tree.map_structure(lambda each: _tensor(without_mask("y_pred", each), dtype), y_pred)
     returned = keras_loss.call(y_true, y_pred)
     masks += [mask for mask in (layer_mask, get_keras_mask(returned)) if mask is not None]
     reduce = on_tensorflow.weighted_loss if on_tensorflow else functools.partial(weighted_reduction.weighted_loss, ops)
-    value = weighted_reduction.weighted_samples(ops, reduce, reduction, _tensor(returned, dtype), sample_weight, masks)
+    samples = _tensor(returned, dtype)
+    value = weighted_reduction.weighted_samples(ops, reduce, reduction, samples, sample_weight, masks, factor)
     return _delivered(value, keras_loss, reduction)
+
+
+def _fitted(sample_weight, dtype, reduction):
+    return fitted(sample_weight, _computed(dtype), reduction == "mean_with_sample_weight")
 
 
 def _delivered(value, keras_loss, reduction):
@@ -90,7 +105,8 @@ def sample_losses(loss, y_true, y_pred, may_lack_last=False) -> Any:
     if may_lack_last:
         y_true, y_pred = _matched(y_true, y_pred)
     dtype = dtype_of(y_pred)
-    pointwise, y_true, y_pred = _prepared(loss, y_true, y_pred, dtype)
+    loss, pointwise, y_true, y_pred, ignored = _prepared(loss, y_true, y_pred, dtype)
+    masks += ignored
     if on_tensorflow:
         return _cast(on_tensorflow.sample_losses(_elements(pointwise), loss, y_true, y_pred, masks), dtype)
     value = weighted_reduction.weighted_loss(ops, _elements(pointwise), loss, "none", y_true, y_pred, masks=masks)
@@ -102,7 +118,10 @@ def totals(loss, dtype, y_true, y_pred, sample_weight) -> tuple[Any, Any]:
     layer_mask = get_keras_mask(y_pred)
     (y_true, y_pred, sample_weight), masks = read_all_foreign(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
     masks += [] if layer_mask is None else [layer_mask]
-    pointwise, y_true, y_pred = _prepared(loss, y_true, y_pred, dtype)
+    if isinstance(sample_weight, np.ndarray):
+        check_precision([("sample_weight", sample_weight)], _computed(dtype))
+    loss, pointwise, y_true, y_pred, ignored = _prepared(loss, y_true, y_pred, dtype)
+    masks += ignored
     if on_tensorflow:
         return on_tensorflow.totals(_elements(pointwise), loss, y_true, y_pred, sample_weight, masks)
     y_true, y_pred = weighted_reduction.with_matching_ranks(ops, y_true, y_pred)
@@ -127,8 +146,8 @@ def _matched(y_true, y_pred):
     return weighted_reduction.with_matching_ranks(ops, y_true, y_pred)
 
 
-def _prepared(loss, y_true, y_pred, dtype) -> tuple[Any, Any, Any]:
-    """Return the element part of a loss, and labels and predictions in the dtype to compute in.
+def _prepared(loss, y_true, y_pred, dtype) -> tuple[Any, Any, Any, Any, list[Any]]:
+    """Return a loss, its element part, labels and predictions in the dtype to compute in, and masks of labels.
 
     Predictions are replaced by the logits behind them where these are known and no larger clip is asked for.
 
@@ -148,7 +167,12 @@ def _prepared(loss, y_true, y_pred, dtype) -> tuple[Any, Any, Any]:
     is_half = getattr(y_pred, "dtype", None) is not None and keras.backend.standardize_dtype(y_pred.dtype) == "float16"
     if is_half and pointwise.prediction_kind != "logit":
         y_pred = _from_float16(y_pred)
-    return pointwise, _tensor(y_true, computed), _tensor(y_pred, computed)
+    given, (loss, ignored) = loss, before_rounding(ops, loss, y_true, computed)
+    if loss is not given:
+        pointwise = replace(pointwise, ignore_label=None)
+    # The driver of torch checks the range of labels, and must see them before they are rounded.
+    is_wide = BACKEND == "torch" and str(getattr(y_true, "dtype", "")).endswith("float64")
+    return loss, pointwise, _tensor(y_true, "float64" if is_wide else computed), _tensor(y_pred, computed), ignored
 
 
 def _elements(pointwise):

@@ -22,6 +22,7 @@ from binxent.tensorflow._maths import differentiable, fused, single
 from binxent.tensorflow._private import record
 from binxent.tensorflow._shapes import is_left_to_xla
 
+OWN_PRECISION = (tf.float64, tf.int64, tf.int32)  # the dtypes of labels that float32 would round
 WORTH_COMPILING = 1 << 15  # elements; below, calling what XLA has compiled costs more than it saves
 
 
@@ -258,7 +259,8 @@ def compute_dtype(dtype):
 def _read(loss, x, y):
     """Return predictions and labels in the precision to compute in, and where labels are not ignored."""
     dtype = compute_dtype(x.dtype)
-    return masking.prepare(operations, loss, tf.cast(x, dtype), tf.cast(y, dtype))
+    own_labels = y if y.dtype in OWN_PRECISION else None
+    return masking.prepare(operations, loss, tf.cast(x, dtype), tf.cast(y, dtype), own_labels=own_labels)
 
 
 def _formula_value(variant, loss, order, x, y, pos_weight=None, upstream=None):

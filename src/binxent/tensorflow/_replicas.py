@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from binxent._core.sample_weights import fitted
 from binxent._core.weighted_reduction import aligned
 from binxent.tensorflow import _ops as operations
 from binxent.tensorflow._arguments import TensorLike, as_tensor
@@ -64,11 +65,13 @@ def compute_weighted_average_loss(per_example_loss: TensorLike, sample_weight: T
     """
     losses = as_tensor("per_example_loss", per_example_loss)
     losses = tf.cast(losses, "float64" if losses.dtype == tf.float64 else "float32")
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        sample_weight, _ = fitted(sample_weight, losses.dtype.name, by_ratios=True)
     weights = 1.0 if sample_weight is None else as_tensor("sample_weight", sample_weight)
     weights = aligned(operations, weights, losses.dtype, losses)
     total = tf.reduce_sum(tf.math.multiply_no_nan(losses, weights))
     divisor = tf.reduce_sum(tf.broadcast_to(weights, tf.shape(losses)))
-    context = tf.distribute.get_replica_context()
     return tf.math.divide_no_nan(total, divisor if context is None else _added_up(context, divisor))
 
 

@@ -2,18 +2,23 @@
 
 import functools
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 
 from binxent._core.array_likes import read_all_foreign, without_mask
-from binxent._core.weighted_reduction import weighted_samples
+from binxent._core.masking import before_rounding
+from binxent._core.sample_weights import fitted
+from binxent._core.weighted_reduction import weighed, weighted_samples
 from binxent._core.weighted_reduction import with_matching_ranks as matched
 from binxent.tensorflow import _ops as operations
 from binxent.tensorflow import _weighted_reduction
 from binxent.tensorflow._logit_tracing import logits_of_sigmoid
 from binxent.tensorflow._pointwise import elementwise
 from binxent.tf_keras._private import mask_of, not_converted
+
+WEIGHTED = "mean_with_sample_weight"
 
 
 @not_converted
@@ -22,9 +27,13 @@ def reduced_loss(loss, reduction, y_true, y_pred, sample_weight) -> Any:
     layer_mask = mask_of(y_pred)
     (y_true, y_pred, sample_weight), masks = _read(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
     masks += [] if layer_mask is None else [layer_mask]
-    elements, y_true, y_pred = _prepared(loss, y_true, y_pred)
+    dtype = loss.dtype
+    loss, elements, y_true, y_pred, ignored = _prepared(loss, y_true, y_pred)
+    sample_weight, factor = fitted(sample_weight, y_pred.dtype.name, reduction == WEIGHTED)
+    masks += ignored
+    elements = weighed(operations, elements, factor)
     value = _weighted_reduction.weighted_loss(elements, loss, reduction, y_true, y_pred, sample_weight, masks)
-    return value if loss.dtype is None else tf.cast(value, loss.dtype)
+    return value if dtype is None else tf.cast(value, dtype)
 
 
 @not_converted
@@ -39,10 +48,11 @@ def reduced_samples(loss, call, reduction, y_true, y_pred, sample_weight) -> Any
     dtype = _computed(loss, *tf.nest.flatten(y_pred))
     y_pred = tf.nest.map_structure(lambda each: tf.cast(each, dtype), y_pred)
     y_true = tf.nest.map_structure(lambda each: tf.cast(_tensor(without_mask("y_true", each), dtype), dtype), y_true)
+    sample_weight, factor = fitted(sample_weight, dtype.name, reduction == WEIGHTED)
     returned = call(y_true, y_pred)
     masks += [mask for mask in (layer_mask, mask_of(returned)) if mask is not None]
     samples, reduce = tf.cast(_tensor(returned), dtype), _weighted_reduction.weighted_loss
-    value = weighted_samples(operations, reduce, reduction, samples, sample_weight, masks)
+    value = weighted_samples(operations, reduce, reduction, samples, sample_weight, masks, factor)
     return value if loss.dtype is None else tf.cast(value, loss.dtype)
 
 
@@ -58,7 +68,8 @@ def sample_losses(loss, y_true, y_pred, may_lack_last=False) -> Any:
     (y_true, y_pred), masks = _read(y_true=y_true, y_pred=y_pred)
     if may_lack_last:
         y_true, y_pred = _matched(y_true, y_pred)
-    elements, y_true, logits_or_probabilities = _prepared(loss, y_true, y_pred)
+    loss, elements, y_true, logits_or_probabilities, ignored = _prepared(loss, y_true, y_pred)
+    masks += ignored
     dtype = _tensor(y_pred).dtype
     dtype = dtype if dtype.is_floating else logits_or_probabilities.dtype
     return tf.cast(_weighted_reduction.sample_losses(elements, loss, y_true, logits_or_probabilities, masks), dtype)
@@ -84,7 +95,7 @@ def _read(**values):
 
 
 def _prepared(loss, y_true, y_pred):
-    """Return a function for the loss of each element, and labels and predictions in the dtype to compute in."""
+    """Return a loss, a function for the loss of each element, labels and predictions to compute with, and masks."""
     logits = None if (loss.epsilon or 0) > 1e-7 else logits_of_sigmoid(y_pred)
     if logits is not None:
         pointwise, y_pred = loss.pointwise.read_as("logit"), logits
@@ -100,7 +111,11 @@ def _prepared(loss, y_true, y_pred):
         pointwise = loss.pointwise.read_as("keras2_probability" if is_clipped else None)
     y_pred = _tensor(y_pred)
     dtype = _computed(loss, y_pred)
-    return functools.partial(elementwise, pointwise), tf.cast(_tensor(y_true, dtype), dtype), tf.cast(y_pred, dtype)
+    given, (loss, ignored) = loss, before_rounding(operations, loss, y_true, dtype.name)
+    if loss is not given:
+        pointwise = replace(pointwise, ignore_label=None)
+    y_true, y_pred = tf.cast(_tensor(y_true, dtype), dtype), tf.cast(y_pred, dtype)
+    return loss, functools.partial(elementwise, pointwise), y_true, y_pred, ignored
 
 
 def _computed(loss, *predictions):
