@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import binxent as bx
-from binxent.workbench.data.dataset import Dataset, Split, load, split
+from binxent.workbench.data.dataset import Dataset, load
+from binxent.workbench.data.split import Split, split
 from binxent.workbench.run_folder import COLUMNS, FORMAT
 from binxent.workbench.settings import Settings
 from binxent.workbench.training.progress import Writer
