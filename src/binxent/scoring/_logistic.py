@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 from scipy.special import logit as log_odds
 
-import binxent as bx
+import binxent.numpy as bx
 
 
 def separated(target: np.ndarray, logit: np.ndarray) -> bool:

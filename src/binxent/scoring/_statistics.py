@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-import binxent as bx
+import binxent.numpy as bx
 from binxent.scoring._intervals import (
     Estimate,
     effective_size,

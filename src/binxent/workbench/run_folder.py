@@ -15,7 +15,7 @@ from typing import Any
 
 MARK = "INTERRUPTED"
 COLUMNS = "columns.json"
-FORMAT = 1  # of the run folder; a folder of another one is refused
+FORMAT = 2  # of the run folder; a folder of another one is refused
 _SYSTEM_TEXTS = {os.strerror(number) for number in errno.errorcode}
 
 

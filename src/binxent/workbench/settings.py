@@ -15,6 +15,7 @@ from binxent.workbench.suggestions import nearest
 
 COLUMN_LISTS = ("exclude", "include", "number", "category", "date", "text")  # the settings that name columns
 KIND_LISTS = COLUMN_LISTS[2:]
+IN_MEMORY = "table:"  # the beginning of the fingerprints of tables that no file holds
 WIDEST = 1 << 16  # a layer, so that a slip of the keyboard does not fill the memory
 # The parameters of each loss, with the defaults of its class.
 LOSS_PARAMETERS: dict[str, dict[str, Any]] = {
@@ -31,7 +32,7 @@ class Settings:
 
     Attributes:
         data: Files or globs, absolute; empty for the breast-cancer data.
-        data_fingerprint: SHA-256 of the data's bytes; None until they are read.
+        data_fingerprint: SHA-256 of the data's bytes, or of the values of a table in memory; None until they are read.
         target: The column to predict.
         positive: The target's value that counts as positive.
         group: The column whose equal values stay in one subset of the split.
@@ -136,6 +137,11 @@ class Settings:
     def _require(self, key: str, holds: bool, wanted: str) -> None:
         if not holds:
             raise ValueError(f"{_option(key)} must be {wanted}; got {getattr(self, key)!r}.")
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the data were a table in memory, which no file holds."""
+        return (self.data_fingerprint or "").startswith(IN_MEMORY)
 
     @property
     def loss_parameters(self) -> dict[str, Any]:

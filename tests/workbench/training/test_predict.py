@@ -53,6 +53,34 @@ def test_without_a_correction_there_is_one_logit(binxent, visits, tmp_path):
     assert pl.read_parquet("out.parquet").columns == ["logit", "probability"]
 
 
+@pytest.mark.parametrize(
+    ("options", "threshold"),
+    [(["--threshold", "0.3"], 0.3), (["--threshold", "0"], 0.0), (["--miss-cost", "3"], 0.25)],
+)
+def test_decisions_are_classes_by_name(predicted, visits, options, threshold):
+    for output in ("out.parquet", "out.csv"):
+        found, note = predicted(visits, *options, output=output)
+        assert found.columns[-1] == "decision"
+        assert found["decision"].to_list() == ["yes" if p >= threshold else "no" for p in found["probability"]]
+    assert f"Decided: `yes` where the probability is at least {threshold:g}." in note
+    assert predicted(visits[:0], *options)[0].schema["decision"] == pl.String
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--threshold", "0.5", "--miss-cost", "1"], "--threshold and --miss-cost both decide; give one of them."),
+        (["--threshold", "1.5"], "--threshold must be a probability from 0 to 1; got 1.5."),
+        (["--threshold", "nan"], "--threshold must be a probability from 0 to 1; got nan."),
+        (["--miss-cost", "0"], "--miss-cost must be a positive number: false alarms that a miss costs; got 0."),
+        (["--miss-cost", "2", "--keep", "decision"], "the predictions have a column of this name"),
+    ],
+)
+def test_wrong_decisions_are_refused(refused, run, visits, options, sentence):
+    visits.with_columns(decision=1).write_csv("new.csv")
+    assert sentence in refused("predict", run, "new.csv", "-o", "out.csv", *options)
+
+
 def test_order_of_rows_and_columns(predicted, visits):
     found, _ = predicted(visits)
     shuffled = visits.select(reversed(visits.columns)).reverse()
@@ -72,10 +100,10 @@ def test_the_target_is_not_needed(predicted, visits):
 
 
 def test_batches_and_files_do_not_change_a_bit(predicted, visits, binxent, run, tmp_path, monkeypatch):
-    from binxent.workbench.training import predict
+    from binxent.workbench import run as module
 
     expected, _ = predicted(visits)
-    monkeypatch.setattr(predict, "ROWS", 7)
+    monkeypatch.setattr(module, "ROWS", 7)
     assert predicted(visits)[0].equals(expected)
     assert predicted(visits, name="new.csv")[0].equals(expected)
     for part in range(3):
@@ -302,12 +330,12 @@ def test_a_run_folder_of_another_format_is_refused(refused, run, visits, tmp_pat
     columns = json.loads((other / "columns.json").read_text())
     (other / "columns.json").write_text(json.dumps(columns | {"format": 99}))
     sentence = refused("predict", "other", "new.parquet", "-o", "out.csv")
-    assert "has the format 99, and this version of binxent reads format 1" in sentence
+    assert "has the format 99, and this version of binxent reads format 2" in sentence
     assert "train it again: binxent train --config other/config.toml" in sentence
 
 
 def test_an_interrupted_prediction_leaves_the_old_file(run, visits, binxent, tmp_path, monkeypatch):
-    from binxent.workbench.training.predict import Run
+    from binxent.workbench.run import Run
 
     visits.write_parquet(tmp_path / "new.parquet")
     (tmp_path / "out.csv").write_text("old")

@@ -105,10 +105,10 @@ def test_the_predictions_are_those_of_the_held_out_rows(trained, visits):
 def test_the_best_epochs_weights_are_kept(trained):
     import keras
 
+    from binxent.workbench.run import Run
     from binxent.workbench.settings import Settings
     from binxent.workbench.training.network import predict_logits
     from binxent.workbench.training.plan import Plan
-    from binxent.workbench.training.predict import Run
 
     # So fast that it overshoots: the best epoch is not the last.
     run, metrics = trained("--learning-rate", "0.3", "--epochs", "20", "--patience", "4")
@@ -196,7 +196,7 @@ def test_every_column_is_told_and_stored(trained, binxent, visits, data, tmp_pat
         assert f"\n            {line}\n" in shown
     run, _ = trained(*options)
     stored = json.loads((run / "columns.json").read_text())
-    assert stored["format"] == 1
+    assert stored["format"] == 2
     assert [column["name"] for column in stored["columns"]] == visits.columns
     assert stored["columns"][1] | {"name": "age", "missing": 8, "odd": 1, "examples": ["old"]} == stored["columns"][1]
     assert {column["name"]: column["kind"] for column in stored["reading"]} == {
@@ -308,10 +308,10 @@ def test_a_pos_weight_is_undone_exactly(trained, weight):
 
 @pytest.mark.slow
 def test_other_losses_are_undone_by_logistic_regression_on_validation(trained):
+    from binxent.workbench.run import Run
     from binxent.workbench.settings import Settings
     from binxent.workbench.training.network import predict_logits
     from binxent.workbench.training.plan import Plan
-    from binxent.workbench.training.predict import Run
 
     run, metrics = trained("--loss", "focal")
     plan = Plan.of(Settings.from_toml(run / "config.toml"))

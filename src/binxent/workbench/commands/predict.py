@@ -14,15 +14,33 @@ from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_
 @click.argument("data", nargs=-1, required=True, type=PATTERN)
 @click.option("-o", "--output", required=True, type=PATH, help="The file to write: .parquet or .csv.")
 @columns_option("--keep", "A column of DATA to copy beside the predictions, or several as A,B; repeatable.")
-def predict(run: Path, data: tuple[str, ...], output: Path, keep: tuple[str, ...] | None) -> None:
+@click.option("--threshold", type=float, metavar="T", help="Decide: the positive class from probability T on.")
+@click.option("--miss-cost", type=float, metavar="M", help="Decide where a miss costs M false alarms: T = 1 / (1 + M).")
+def predict(
+    run: Path,
+    data: tuple[str, ...],
+    output: Path,
+    keep: tuple[str, ...] | None,
+    threshold: float | None,
+    miss_cost: float | None,
+) -> None:
     """Apply the model of the run folder RUN to DATA: a logit and a probability for every row, in the rows' order.
 
     DATA may be larger than memory, unless it is JSON or an Excel workbook. Its columns must be those of the training
-    data; others are ignored. Values are read as in training, and odd ones count as missing. A run folder holds pickled
-    Python objects: apply only runs that you trust as you would trust a program.
+    data; others are ignored. Values are read as in training, and odd ones count as missing. With --threshold or
+    --miss-cost, a column `decision` holds the name of a class. A run folder holds pickled Python objects: apply only
+    runs that you trust as you would trust a program.
     """
     require_jax("prediction")
     from binxent.workbench.training import predict as job
 
-    rows = job.predict(run, data, output, keep=keep or (), write=lambda text: click.echo(printable(text), err=True))
+    rows = job.predict(
+        run,
+        data,
+        output,
+        keep=keep or (),
+        threshold=threshold,
+        miss_cost=miss_cost,
+        write=lambda text: click.echo(printable(text), err=True),
+    )
     click.echo(printable(f"Wrote {rows:,} rows to {output}"))

@@ -11,9 +11,10 @@ import polars as pl
 
 from binxent.workbench.data.features import Features, find_features
 from binxent.workbench.data.target import binary_target, merge_classes
+from binxent.workbench.reading import frames
 from binxent.workbench.reading.samples import breast_cancer
 from binxent.workbench.reading.table import Files, Reading, Table, named_columns, read_frame, require_columns
-from binxent.workbench.settings import COLUMN_LISTS, KIND_LISTS, Settings
+from binxent.workbench.settings import COLUMN_LISTS, IN_MEMORY, KIND_LISTS, Settings
 from binxent.workbench.suggestions import nearest
 
 
@@ -78,12 +79,15 @@ class Dataset:
         return float(np.average(self.target, weights=self.weight))
 
 
-def load(settings: Settings, write: Callable[[str], None] = lambda _: None) -> tuple[Dataset, Settings]:
+def load(
+    settings: Settings, write: Callable[[str], None] = lambda _: None, rows: pl.DataFrame | None = None
+) -> tuple[Dataset, Settings]:
     """Read the data and give its columns their roles.
 
     Args:
         settings: Settings of the run.
         write: Writes a line for the user.
+        rows: The data, if they are in memory and no file holds them.
 
     Returns:
         The dataset, and the settings with the data's fingerprint, the target and the columns' names.
@@ -92,10 +96,19 @@ def load(settings: Settings, write: Callable[[str], None] = lambda _: None) -> t
         FileNotFoundError: If a file is missing.
         ValueError: If the data has changed since the settings were written, or its columns cannot have these roles.
     """
-    files = Files(settings.data) if settings.data else None
-    rows, fingerprint = breast_cancer() if files is None else (pl.DataFrame(), "")
-    names = rows.columns if files is None else files.names
-    target = settings.target or (None if settings.data else "malignant")
+    files, target = Files(settings.data) if settings.data else None, settings.target
+    if files is not None:
+        rows, fingerprint, names = pl.DataFrame(), "", files.names
+    elif rows is not None:
+        fingerprint, names = IN_MEMORY + frames.fingerprint(rows), rows.columns
+    elif settings.in_memory:
+        raise ValueError(
+            "this run was trained on a table in memory, which its settings cannot name. Name a file that holds it: "
+            "binxent train DATA --config FILE"
+        )
+    else:
+        rows, fingerprint = breast_cancer()
+        names, target = rows.columns, target or "malignant"
     if target is None:
         raise ValueError(f"say which column to predict: --target COLUMN.{nearest('', names)}")
     lists = {key: named_columns(getattr(settings, key), names, f"--{key}") for key in COLUMN_LISTS}

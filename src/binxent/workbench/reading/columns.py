@@ -170,6 +170,12 @@ def find_column(
         column = Column(name, source or "text", source or "")
         return column, column.convert(values) if source else Converted(values, values.null_count(), 0, ())
     text = as_text(values)
+    if kind is None and values.dtype in (pl.Categorical, pl.Enum):
+        column, found = find_column(text.alias(name), None, separator, decimal)
+        if column.kind == "text":
+            return column, found
+        column = Column(name, "category", source)  # what its owner has made a category is no number
+        return column, column.convert(text)
     overview = without_placeholders(strip(_sample(text))).drop_nulls()
     if kind is None and len(overview) and not overview.str.contains(r"(?i)\d|^(?:true|false)$").any():
         column = Column(name, "text", source)  # words alone

@@ -174,7 +174,9 @@ def _scan_arrow_stream(file: Path) -> pl.LazyFrame:
     return register_io_source(batches, schema=schema)
 
 
-def _held(file: Path, table: pl.DataFrame) -> Source:
+def held(file: Path, table: pl.DataFrame) -> Source:
+    """Return a table that is held in memory, and the file that it came from, as a source."""
+
     def frames(wanted: list[int], _numbers: list[int], _digest: Any) -> Iterator[pl.DataFrame]:
         yield from pl.DataFrame([table.to_series(place) for place in wanted]).iter_slices(BATCH)
 
@@ -186,7 +188,7 @@ def _open_json(file: Path) -> Source:
     if not text:
         raise pl.exceptions.NoDataError
     if text.startswith(b"["):
-        return _held(file, pl.read_json(text, infer_schema_length=None))
+        return held(file, pl.read_json(text, infer_schema_length=None))
     if text.startswith(b"{") and (b"}\n{" in text.replace(b"\r", b"").replace(b" ", b"")):
         return _open_jsonl(file)
     raise ValueError('it must be a list of objects, a row each, as in [{"age": 41}, {"age": 7}]')
@@ -196,7 +198,7 @@ def _open_jsonl(file: Path) -> Source:
     text = b"".join(Text(file).chunks())
     if not text.strip():
         raise pl.exceptions.NoDataError
-    return _held(file, pl.read_ndjson(text, infer_schema_length=None))
+    return held(file, pl.read_ndjson(text, infer_schema_length=None))
 
 
 def _open_excel(file: Path) -> Source:
@@ -214,7 +216,7 @@ def _open_excel(file: Path) -> Source:
     cells = [str(cell or "").strip() for cell in table.row(header)]
     names = [cell or f"unnamed_{number}" for number, cell in enumerate(cells, 1)]
     rows = table[header + 1 :].filter(counts[header + 1 :] > 0)
-    source = _held(file, rows)
+    source = held(file, rows)
     source.names, source.types = names, dict.fromkeys(names, pl.String())
     above, empty = int((counts[:header] > 0).sum()), table.height - header - 1 - rows.height
     unnamed = [name for name, cell in zip(names, cells, strict=True) if not cell]

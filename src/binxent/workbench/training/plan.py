@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import polars as pl
 
-import binxent as bx
+import binxent.numpy as bx
 from binxent.workbench.data.dataset import Dataset, load
 from binxent.workbench.data.split import Split, split
 from binxent.workbench.run_folder import COLUMNS, FORMAT
@@ -42,18 +43,19 @@ class Plan:
     split: Split
 
     @classmethod
-    def of(cls, settings: Settings, write: Writer = lambda _: None) -> Plan:
+    def of(cls, settings: Settings, write: Writer = lambda _: None, rows: pl.DataFrame | None = None) -> Plan:
         """Read the data and make a plan.
 
         Args:
             settings: Settings of the run.
             write: Writes a line for the user.
+            rows: The data, if they are in memory.
 
         Raises:
             OSError: If a file cannot be read.
             ValueError: If the data or the settings do not allow a run.
         """
-        dataset, settings = load(settings, write)
+        dataset, settings = load(settings, write, rows)
         subsets = split(dataset, settings.seed)
         if settings.batch_size is None:
             # About a hundred steps an epoch, within limits: small batches are slow, large ones take too few steps.
@@ -153,7 +155,9 @@ class Plan:
         """Return what became of each column, and how to read those that prediction needs, for the run folder."""
         dataset = self.dataset
         reading = [column.to_json() for column in dataset.features.columns.values()]
-        return {"format": FORMAT, "columns": [column.to_json() for column in dataset.columns], "reading": reading}
+        columns = [column.to_json() for column in dataset.columns]
+        classes = [dataset.negative, dataset.positive]
+        return {"format": FORMAT, "classes": classes, "columns": columns, "reading": reading}
 
     def counts(self) -> dict[str, Any]:
         """Return the sizes of the subsets, the positives and the losses that a model has to beat."""
@@ -170,7 +174,9 @@ class Plan:
     def describe(self, write: Writer) -> None:
         """Write what the data hold and what will be done."""
         settings, dataset = self.settings, self.dataset
-        source = ", ".join(settings.data) or "breast-cancer data of scikit-learn"
+        source = ", ".join(settings.data) or (
+            "a table in memory" if settings.in_memory else "breast-cancer data of scikit-learn"
+        )
         dropped = f", {dataset.dropped:,} more dropped for missing values" if dataset.dropped else ""
         write(f"Data        {len(dataset.target):,} rows{dropped} ({source})")
         write(f"Columns     {dataset.features.summary} to learn from, of {len(dataset.columns):,} columns")

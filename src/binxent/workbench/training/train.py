@@ -18,6 +18,7 @@ import polars as pl
 
 from binxent.workbench import run_folder
 from binxent.workbench.data.features import Preprocessor
+from binxent.workbench.logits import sigmoid
 from binxent.workbench.settings import COLUMN_LISTS, Settings
 from binxent.workbench.training.plan import LOSS_CLASSES, Plan
 from binxent.workbench.training.progress import Writer
@@ -34,6 +35,8 @@ def start(
     dry_run: bool,
     write: Writer,
     stream: TextIO,
+    rows: pl.DataFrame | None = None,
+    report: bool = True,
 ) -> dict[str, Any]:
     """Begin a run.
 
@@ -45,6 +48,8 @@ def start(
         dry_run: Whether to stop before training.
         write: Writes a line for the user.
         stream: Stream for the progress.
+        rows: The data, if they are in memory.
+        report: Whether to write a report.
 
     Returns:
         The run's metrics and folder; what the data hold if it is a dry run.
@@ -57,9 +62,10 @@ def start(
     run_folder.require_folder(output)
     if name is not None:
         run_folder.require_free(output, name)
-    plan = Plan.of(settings, write)
+    plan = Plan.of(settings, write, rows)
     plan.describe(write)
-    stem = Path(settings.data[0]).name.split(".")[0] if settings.data else "breast-cancer"
+    stem = "breast-cancer" if rows is None else "table"
+    stem = Path(settings.data[0]).name.split(".")[0] if settings.data else stem
     if dry_run:
         write(f"Would train into {output / (name or run_folder.next_free(output, stem))}; --dry-run stops here.")
         return plan.facts()
@@ -68,7 +74,7 @@ def start(
         "environment.json": _json(_environment()),
         run_folder.COLUMNS: _json(plan.columns()),
     }
-    return _run(plan, run_folder.create(output, name, stem, files), write, stream)
+    return _run(plan, run_folder.create(output, name, stem, files), write, stream, report)
 
 
 def resume(run: Path, given: Mapping[str, Any], *, dry_run: bool, write: Writer, stream: TextIO) -> dict[str, Any]:
@@ -121,14 +127,16 @@ def _absolute(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, **paths}
 
 
-def _run(plan: Plan, run: Path, write: Writer, stream: TextIO) -> dict[str, Any]:
+def _run(plan: Plan, run: Path, write: Writer, stream: TextIO, report: bool = True) -> dict[str, Any]:
     """Train, evaluate and report in a run folder that is marked as interrupted; remove the mark at the end."""
     how_to_continue = f"continue with: binxent train --resume {run}"
     try:
         metrics = _train_and_evaluate(plan, run, stream)
-        from binxent.workbench.report.page import write_report
+        page = None
+        if report:
+            from binxent.workbench.report.page import write_report
 
-        report = write_report(run)
+            page = write_report(run)
         (run / CHECKPOINT).unlink(missing_ok=True)
         run_folder.finish(run)
     except KeyboardInterrupt:
@@ -136,7 +144,8 @@ def _run(plan: Plan, run: Path, write: Writer, stream: TextIO) -> dict[str, Any]
     except OSError as error:
         raise OSError(f"{run_folder.reason(error)}. The run is marked as interrupted; {how_to_continue}") from error
     _conclude(metrics, write)
-    write(f"Report      {report}")
+    if page is not None:
+        write(f"Report      {page}")
     return {"run": str(run), **metrics}
 
 
@@ -194,8 +203,6 @@ def _correction(plan: Plan, logit: np.ndarray) -> dict[str, Any]:
 
 def _write_predictions(plan: Plan, raw: np.ndarray, correction: dict[str, Any], path: Path) -> dict[str, Any]:
     """Write the predictions of the held-out rows and return their scores, corrected and raw."""
-    from scipy.special import expit
-
     from binxent.scoring import evaluate
 
     target, weight = plan.labels(plan.split.test)
@@ -203,10 +210,10 @@ def _write_predictions(plan: Plan, raw: np.ndarray, correction: dict[str, Any], 
     columns = {"row": plan.dataset.row[plan.split.test], "target": target}
     if weight is not None:
         columns["weight"] = weight
-    columns |= {"logit": logit, "probability": expit(logit)}
+    columns |= {"logit": logit, "probability": sigmoid(logit)}
     corrected = correction["kind"] != "none"
     if corrected:
-        columns |= {"raw_logit": raw, "raw_probability": expit(raw)}
+        columns |= {"raw_logit": raw, "raw_probability": sigmoid(raw)}
     with run_folder.replacing(path) as temporary:
         pl.DataFrame(columns).write_parquet(temporary)
     scores = evaluate(target, logit, weight)
