@@ -179,7 +179,7 @@ def _assign_roles(
         write(f"Note        {merged}")
     target, negative, positive = binary_target(target_values, settings.positive)
     kept = {name: f"--{key}" for key in ("include", *KIND_LISTS) for name in getattr(settings, key)}
-    features = find_features(replace(table, rows=used), tuple(roles.values()), kept)
+    features = find_features(table, tuple(roles.values()), kept, pl.Series(~incomplete))
     features = replace(features, left_out={**dict.fromkeys(settings.exclude, "--exclude"), **features.left_out})
     if not features.columns:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in features.left_out.items())
@@ -187,6 +187,13 @@ def _assign_roles(
             f"the table has no column to learn from ({reasons or 'it has no other columns'}). "
             "--include COLUMN keeps one."
         )
+    codes = {name: column for name, column in features.columns.items() if column.code}
+    used = pl.DataFrame(
+        [
+            codes[values.name].convert(values).values.alias(values.name) if values.name in codes else values
+            for values in used
+        ]
+    )
     return Dataset(
         table=used,
         row=np.flatnonzero(~incomplete),
@@ -206,8 +213,9 @@ def _use(name: str, reading: Reading | None, features: Features, roles: dict[str
         return ColumnUse(name, None, 0, 0, (), "left out", features.left_out[name])
     role = next((option.removeprefix("--") for option, column in roles.items() if column == name), None)
     use = role or ("feature" if name in features.columns else "left out")
-    remark = features.left_out.get(name) or reading.remark
-    return ColumnUse(name, reading.column.kind, reading.missing, reading.odd, reading.examples, use, remark)
+    remark = features.left_out.get(name) or features.remarks.get(name) or reading.remark
+    kind = features.kinds.get(name, reading.column.kind)
+    return ColumnUse(name, kind, reading.missing, reading.odd, reading.examples, use, remark)
 
 
 def _odd_in_words(reading: Reading) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -65,6 +65,7 @@ class Column:
         source: The kind of its type in the file; "text" where the file has only text.
         number: How its numbers are written.
         date: How its dates are written.
+        code: Whether its categories are whole numbers: 007 and 7.0 are the category 7.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Column:
     source: str = "text"
     number: NumberForm = field(default_factory=NumberForm)
     date: DateForm = field(default_factory=DateForm)
+    code: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the column as plain values."""
@@ -81,7 +83,7 @@ class Column:
     def from_json(cls, values: Mapping[str, Any]) -> Column:
         """Return the column that `to_json` gave these values."""
         forms = {"number": NumberForm(**values["number"]), "date": DateForm(**values["date"])}
-        return cls(values["name"], values["kind"], values["source"], **forms)
+        return cls(values["name"], values["kind"], values["source"], **forms, code=values.get("code", False))
 
     def accepts(self, dtype: pl.DataType) -> bool:
         """Return whether values of a type can be converted without a guess."""
@@ -101,6 +103,9 @@ class Column:
             ([41.0, None, 7.0, None], 1, 1, ('old',))
         """
         values = values.alias("")  # polars takes some names for patterns, such as ^z$
+        if self.code:
+            found = replace(self, kind="number", code=False).convert(values)
+            return replace(found, values=as_text(found.values))
         given = kind_of(values.dtype)
         typed = given == self.kind or values.dtype == KINDS[self.kind]
         if values.dtype == pl.Null or (typed and given != "text"):
