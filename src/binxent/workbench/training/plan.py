@@ -15,6 +15,8 @@ import polars as pl
 import binxent.numpy as bx
 from binxent.workbench.data.dataset import Dataset, load
 from binxent.workbench.data.split import Split, split
+from binxent.workbench.judgement.findings import Finding
+from binxent.workbench.judgement.judge import judge_table
 from binxent.workbench.run_folder import COLUMNS, FORMAT
 from binxent.workbench.settings import Settings
 from binxent.workbench.training.progress import Writer
@@ -101,6 +103,11 @@ class Plan:
         """The loss of NumPy arrays of shape (rows, 1), without a reduction over rows."""
         return getattr(bx, LOSS_CLASSES[self.settings.loss])(**self.loss_options, reduction="none")
 
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What speaks against the table and its split."""
+        return judge_table(self.dataset, self.split, self.settings)
+
     @property
     def correction_kind(self) -> str:
         """How logits are corrected: not ("none"), exactly for the weight ("pos_weight"), or by a fit ("fitted")."""
@@ -148,6 +155,7 @@ class Plan:
             "positive": dataset.positive,
             "negative": dataset.negative,
             **self.counts(),
+            "findings": [finding.to_json() for finding in self.findings],
             "settings": dataclasses.asdict(self.settings),
         }
 
@@ -200,6 +208,8 @@ class Plan:
         write(f"Network     {widths}; Adam {settings.learning_rate:g}, batches of {batch}")
         if not 0.2 <= self.base_rate <= 0.8:
             self._advise(write)
+        for finding in self.findings:
+            write(finding.line)
 
     def _list_columns(self, write: Writer) -> None:
         columns = self.dataset.columns

@@ -18,6 +18,7 @@ import polars as pl
 
 from binxent.workbench import run_folder
 from binxent.workbench.data.features import Preprocessor
+from binxent.workbench.judgement.judge import judge_model
 from binxent.workbench.logits import sigmoid
 from binxent.workbench.settings import COLUMN_LISTS, Settings
 from binxent.workbench.training.plan import LOSS_CLASSES, Plan
@@ -182,6 +183,7 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
         "correction": correction,
         **_write_predictions(plan, logit, correction, run / "predictions.parquet"),
     }
+    metrics["findings"] = [finding.to_json() for finding in (*plan.findings, *judge_model(metrics))]
     with run_folder.replacing(run / "metrics.json") as temporary:
         temporary.write_text(_json(metrics), encoding="utf-8")
     return metrics
