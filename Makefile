@@ -22,7 +22,7 @@ PAGES := NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help train test test-core test-fast lint format docs bench bench-tables clean
+.PHONY: help train test test-core test-fast lint format docs bench bench-documents clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -62,8 +62,8 @@ docs: .venv/docs.installed  ## build the documentation into site/
 bench: .venv/bench.installed  ## measure speed, memory and accuracy, for the tables (ARGS=--quick: a trial run, nothing kept)
 	@$(RUN) -m bench $(ARGS)
 
-bench-tables: .venv/train.installed  ## put the committed measurements into the documents
-	@$(RUN) -m bench.tables
+bench-documents: .venv/train.installed  ## put the committed measurements into the documents
+	@$(RUN) -m bench.documents
 
 clean:  ## remove everything that was built or cached here; runs/ stays
 	@rm -rf .venv .venv-core .cache .pytest_cache .ruff_cache .hypothesis dist site

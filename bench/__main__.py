@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import machine, store, tables
+from bench import documents, machine, store
 from bench.fit import ENGINES
 
 # By default, glibc takes new pages for every large array, and the system clears each; with these it reuses pages.
@@ -60,10 +60,10 @@ def main() -> None:
             store.RESULTS = Path(folder)
             measure(parts, ["--quick"])
             for part in parts:
-                print(tables.of_part(part), end="\n\n")
+                print(documents.of_part(part), end="\n\n")
     else:
         measure(parts, [])
-        for document in tables.fill_documents():
+        for document in documents.fill_documents():
             print(f"wrote {document.relative_to(store.ROOT)}", file=sys.stderr)
 
 

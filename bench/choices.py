@@ -20,7 +20,7 @@ import numpy as np
 import optax
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from bench import findings, machine, practice, store, tables
+from bench import documents, findings, machine, practice, store
 from binxent.jax import (
     binary_cross_entropy,
     sigmoid_asymmetric_loss,
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
         print("\n\n".join(table(rows) for table in findings.TABLES.values()))
         return
     store.save("choices", {"machine": machine.describe(), "results": {"default": measure(SEEDS, 1.0)}})
-    for path in (*findings.draw(), *tables.fill_documents()):
+    for path in (*findings.draw(), *documents.fill_documents()):
         print(f"wrote {path.relative_to(store.ROOT)}", file=sys.stderr)
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import tables
+from bench import documents
+from bench.documents import DOCUMENTS
 from bench.store import ROOT
-from bench.tables import DOCUMENTS
 
 PAGES = [*(path for path in DOCUMENTS if path.parent.name != "api"), ROOT / "CONTRIBUTING.md"]
 BASES = (ROOT, ROOT / "src/binxent")
@@ -36,13 +36,13 @@ def commands(document: Path, program: str) -> list[list[str]]:
 @each_document
 def test_the_tables_are_the_committed_measurements(document):
     text = document.read_text(encoding="utf-8")
-    assert tables.fill(text) == text, "run `make bench-tables`"
+    assert documents.fill(text) == text, "run `make bench-documents`"
 
 
 def test_a_stale_table_would_be_seen():
     stale = "<!-- measured: startup -->\n| old | table |\n<!-- end -->"
-    assert tables.fill(stale) != stale
-    assert tables.fill(tables.fill(stale)) == tables.fill(stale)
+    assert documents.fill(stale) != stale
+    assert documents.fill(documents.fill(stale)) == documents.fill(stale)
 
 
 @each_document

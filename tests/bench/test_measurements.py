@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from bench import accuracy, fit, speed, store, tables
+from bench import accuracy, documents, fit, speed, store
 from bench.cases import (
     ACCURACY,
     BACKWARD,
@@ -144,12 +144,12 @@ def test_results_are_kept_as_they_were(tmp_path, monkeypatch):
 def test_a_table_without_measurements_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "RESULTS", tmp_path)
     block = "<!-- measured: torch-full -->\nold\n<!-- end -->"
-    filled = tables.fill(block)
+    filled = documents.fill(block)
     assert "make bench ARGS='--only torch'" in filled
     assert "old" not in filled
     times = {"microseconds": {"torch eager": {"median": 2000.0}}}
     cases = Case(want=BACKWARD, door="torch"), Case(want=BACKWARD, rows=32, columns=1, door="torch")
     rows = [case.described() | times for case in cases]
     store.save("torch", {"machine": {}, "results": {"default": rows, "reused buffers": rows}})
-    assert "| binary cross-entropy, from logits, forward and backward | 2.00 |" in tables.fill(block)
-    assert "32" not in tables.fill(block)
+    assert "| binary cross-entropy, from logits, forward and backward | 2.00 |" in documents.fill(block)
+    assert "32" not in documents.fill(block)

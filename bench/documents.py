@@ -1,7 +1,7 @@
 """The documents' tables, made from the committed measurements.
 
-`python -m bench.tables` fills each block `NAME` of the documents with `TABLES[NAME]()`; a test checks that they are up
-to date.
+`python -m bench.documents` fills each block `NAME` of the documents with `TABLES[NAME]()`; a test checks that they are
+up to date.
 """
 
 import sys
