@@ -24,9 +24,10 @@ from binxent.workbench.reading.frames import as_frame, source_of
 from binxent.workbench.reading.sources import Source, open_source
 from binxent.workbench.settings import Settings
 from binxent.workbench.suggestions import nearest
+from binxent.workbench.training.ensemble import NETWORK, Ensemble
 
 ROWS = 1 << 16  # in memory at a time
-NEEDED = ("metrics.json", "preprocessor.joblib", "model.keras")
+NEEDED = ("metrics.json", "preprocessor.joblib", NETWORK)
 
 
 class Run:
@@ -36,7 +37,7 @@ class Run:
         folder: The run folder.
         classes: The names of the negative and of the positive class.
         metrics: The scores on the held-out rows and how the logits were corrected, as in metrics.json.
-        model: The network, ending in a logit.
+        ensemble: The networks, whose mean logit is the model's.
         preprocessor: Turns columns into the network's inputs.
 
     Example:
@@ -48,7 +49,7 @@ class Run:
     folder: Path
     classes: tuple[str, str]
     metrics: dict[str, Any]
-    model: Any
+    ensemble: Ensemble
     preprocessor: Preprocessor
 
     def __init__(self, folder: str | PathLike[str]) -> None:
@@ -67,7 +68,6 @@ class Run:
             raise ValueError(f"the run {folder} was interrupted; finish it first: binxent train --resume {folder}")
         columns = run_folder.read_columns(folder)
         import joblib
-        import keras
 
         for name in NEEDED:
             if not (folder / name).is_file():
@@ -82,7 +82,7 @@ class Run:
             self.preprocessor = joblib.load(folder / "preprocessor.joblib")
             reading = {column["name"]: Column.from_json(column) for column in columns["reading"]}
             self.preprocessor.features = Features(reading, self.preprocessor.features.left_out)
-            self.model = keras.models.load_model(folder / "model.keras", compile=False)
+            self.ensemble = Ensemble.load(folder / NETWORK)
         except Exception as error:
             # Damaged pickles and zip files raise errors of nearly any type.
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -151,9 +151,7 @@ class Run:
 
     def predict(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the logit and the probability of each row of converted features; and the raw ones if they differ."""
-        from binxent.workbench.training.network import predict_logits
-
-        raw = predict_logits(self.model, self.preprocessor.transform(table)) if table.height else np.empty(0)
+        raw = self.ensemble.logits(self.preprocessor.transform(table)) if table.height else np.empty(0)
         logit = self.slope * raw + self.intercept
         columns = {"logit": logit, "probability": sigmoid(logit)}
         if self.corrected:

@@ -16,6 +16,7 @@ from binxent.workbench.suggestions import nearest
 COLUMN_LISTS = ("exclude", "include", "number", "category", "date", "text")  # the settings that name columns
 KIND_LISTS = COLUMN_LISTS[2:]
 IN_MEMORY = "table:"  # the beginning of the fingerprints of tables that no file holds
+MOST_FOLDS = 20
 WIDEST = 1 << 16  # a layer, so that a slip of the keyboard does not fill the memory
 # The parameters of each loss, with the defaults of its class.
 LOSS_PARAMETERS: dict[str, dict[str, Any]] = {
@@ -37,6 +38,11 @@ class Settings:
         positive: The target's value that counts as positive.
         group: The column whose equal values stay in one subset of the split.
         weight: The column of row weights.
+        time: The column of dates or numbers whose latest rows are the test and the validation rows.
+        split: The column that says train, validation or test of each row.
+        test: Files or globs of the test rows, absolute.
+        holdout: Share of the rows for the test, if no other setting names the test rows; 0 for none.
+        folds: Number of folds in which the other rows are held out while networks are trained; None: by their number.
         exclude: Columns not to learn from.
         include: Columns to learn from though they look like ids.
         number: Columns to read as numbers, whatever they look like.
@@ -70,6 +76,11 @@ class Settings:
     positive: str | None = None
     group: str | None = None
     weight: str | None = None
+    time: str | None = None
+    split: str | None = None
+    test: tuple[str, ...] = ()
+    holdout: float = 0.2
+    folds: int | None = None
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     number: tuple[str, ...] = ()
@@ -95,14 +106,18 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check the values and fill in the defaults of the chosen loss."""
-        named = _is_tuple_of(self.data, str) and all(pattern.strip() for pattern in self.data)
-        self._require("data", named, "a list of file names or globs")
+        for key in ("data", "test"):
+            named = _is_tuple_of(getattr(self, key), str) and all(pattern.strip() for pattern in getattr(self, key))
+            self._require(key, named, "a list of file names or globs")
         for key in COLUMN_LISTS:
             names = getattr(self, key)
             different = _is_tuple_of(names, str) and len(set(names)) == len(names)
             self._require(key, different, "a list of strings, each of them once")
-        for key in ("data_fingerprint", "target", "positive", "group", "weight"):
+        for key in ("data_fingerprint", "target", "positive", "group", "weight", "time", "split"):
             self._require(key, isinstance(getattr(self, key), str | None), "a string")
+        self._require("holdout", _is_number(self.holdout, 0, 0.5), "a number from 0 to 0.5")
+        folds = self.folds is None or (_is_integer(self.folds, 1) and self.folds <= MOST_FOLDS)
+        self._require("folds", folds, f"a whole number from 1 to {MOST_FOLDS}")
         self._require("drop_missing", isinstance(self.drop_missing, bool), "true or false")
         self._require("loss", self.loss in list(LOSS_PARAMETERS), f"one of {', '.join(LOSS_PARAMETERS)}")
         for loss, parameters in LOSS_PARAMETERS.items():
@@ -160,7 +175,7 @@ class Settings:
         changes = dict(given)
         if given.get("loss", self.loss) != self.loss:
             changes = dict.fromkeys(LOSS_PARAMETERS[self.loss]) | changes
-        if "data" in given:
+        if "data" in given or "test" in given:
             changes = {"data_fingerprint": None} | changes
         return self.replace(**changes)
 

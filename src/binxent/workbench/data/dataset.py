@@ -28,7 +28,7 @@ class ColumnUse:
         missing: Number of missing values.
         odd: Number of values that are not of its kind, and count as missing.
         examples: A few of them.
-        use: "feature", "target", "weight", "group" or "left out".
+        use: "feature", "target", "weight", "group", "time", "split" or "left out".
         remark: Why it was left out, or how an ambiguity was resolved; "" for nothing.
     """
 
@@ -59,6 +59,9 @@ class Dataset:
         positive: The target's value that is 1.
         weight: Row weights (float64), or None.
         group: Group numbers (int64), or None.
+        time: Numbers that order the rows in time, or None.
+        subset: The values of the column that says which subset a row belongs to, or None.
+        in_test_file: Whether a row is of a file of test rows, or None.
         dropped: Number of rows that were dropped for missing values.
     """
 
@@ -71,6 +74,9 @@ class Dataset:
     positive: str
     weight: np.ndarray | None
     group: np.ndarray | None
+    time: np.ndarray | None
+    subset: list[str] | None
+    in_test_file: np.ndarray | None
     dropped: int
 
     @property
@@ -96,7 +102,10 @@ def load(
         FileNotFoundError: If a file is missing.
         ValueError: If the data has changed since the settings were written, or its columns cannot have these roles.
     """
-    files, target = Files(settings.data) if settings.data else None, settings.target
+    if settings.test and not settings.data:
+        raise ValueError("--test names rows beside those of DATA; name DATA as well.")
+    files = Files(settings.data, settings.test) if settings.data else None
+    target = settings.target
     if files is not None:
         rows, fingerprint, names = pl.DataFrame(), "", files.names
     elif rows is not None:
@@ -129,12 +138,19 @@ def load(
     return _assign_roles(table, roles, names, settings, write), settings
 
 
-_ROLE_TYPES = {"--target": "label", "--group": "key"}
+_ROLE_TYPES = {"--target": "label", "--group": "key", "--split": "key"}
 
 
 def _roles(settings: Settings, names: Sequence[str]) -> dict[str, str]:
     """Return the columns that are not learnt from by their options; refuse contradictions."""
-    roles = {"--target": settings.target, "--weight": settings.weight, "--group": settings.group}
+    divisions = {option: getattr(settings, option) for option in ("test", "time", "split")}
+    if len(given := [f"--{option}" for option, value in divisions.items() if value]) > 1:
+        raise ValueError(f"{' and '.join(given)} each say which rows are the test; give one of them.")
+    if settings.group is not None and settings.time is not None:
+        raise ValueError(
+            "--group and --time exclude each other: a group of early and late rows cannot stay whole. Give one of them."
+        )
+    roles = {f"--{role}": getattr(settings, role) for role in ("target", "weight", "group", "time", "split")}
     columns = {option: name for option, name in roles.items() if name is not None}
     for option, name in columns.items():
         require_columns([name], names, option)
@@ -142,7 +158,7 @@ def _roles(settings: Settings, names: Sequence[str]) -> dict[str, str]:
         raise ValueError(f"{', '.join(columns)} must be different columns; got {', '.join(columns.values())}.")
     for key in COLUMN_LISTS:
         for role, name in columns.items():
-            if name in getattr(settings, key):
+            if name in getattr(settings, key) and not (role == "--time" and key in KIND_LISTS):
                 raise ValueError(f"--{key}: the column `{name}` is never learnt from, as {role} names it.")
     for first, key in enumerate(COLUMN_LISTS):
         # --include and a kind go together: the one keeps a column, the other says how to read it.
@@ -204,6 +220,9 @@ def _assign_roles(
         positive=positive,
         weight=None if settings.weight is None else _weights(used.get_column(settings.weight)),
         group=None if settings.group is None else _numbered(used.get_column(settings.group)),
+        time=None if settings.time is None else _moments(used.get_column(settings.time)),
+        subset=None if settings.split is None else used.get_column(settings.split).cast(pl.String).to_list(),
+        in_test_file=None if not settings.test else np.arange(rows.height)[~incomplete] >= table.first_of_test,
         dropped=rows.height - used.height,
     )
 
@@ -232,6 +251,15 @@ def _weights(column: pl.Series) -> np.ndarray:
             f"has {weight[wrong.argmax()]:g}."
         )
     return weight
+
+
+def _moments(column: pl.Series) -> np.ndarray:
+    if not (column.dtype.is_numeric() or column.dtype.is_temporal()):
+        raise ValueError(
+            f"--time: the column `{column.name}` holds {column.dtype}; it must hold dates or numbers. "
+            "--date COLUMN or --number COLUMN says how to read it."
+        )
+    return column.to_physical().to_numpy()
 
 
 def _numbered(column: pl.Series) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The split of a dataset into training, validation and test subsets."""
+"""The split of a dataset: test rows, and the folds in which the others are held out while networks are trained."""
 
 from __future__ import annotations
 
@@ -7,45 +7,161 @@ from dataclasses import dataclass
 import numpy as np
 
 from binxent.workbench.data.dataset import Dataset
+from binxent.workbench.settings import Settings
+
+VALIDATION_SHARE = 0.2  # of the rows that are not for the test
+FOLDS = 5
+CROSS_VALIDATED = 20_000  # rows up to which every row is held out once; of more, a fifth says enough
+# Words for the subsets in a column that --split names.
+SUBSETS = {
+    "train": "training", "training": "training", "learn": "training",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation", "eval": "validation",
+    "test": "test", "testing": "test", "holdout": "test", "held-out": "test", "hold-out": "test",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Split:
-    """The rows of the three subsets, each in the table's order."""
+    """Rows to learn from and rows to judge by, each in the table's order.
+
+    Attributes:
+        training: Positions of the rows to learn from, int64.
+        test: Positions of the rows that training never sees, int64.
+        fold: The fold in which each row of `training` is held out, from 0; -1 for a row that never is.
+        remark: How the rows were divided, in words.
+    """
 
     training: np.ndarray
-    validation: np.ndarray
     test: np.ndarray
+    fold: np.ndarray
+    remark: str
+
+    @property
+    def folds(self) -> int:
+        """The number of folds."""
+        return int(self.fold.max()) + 1
+
+    @property
+    def validation(self) -> np.ndarray:
+        """Positions of the rows of `training` that are held out in a fold."""
+        return self.training[self.fold >= 0]
 
 
-def split(dataset: Dataset, seed: int) -> Split:
-    """Split the rows 60/20/20 into training, validation and test subsets, with equal shares of positives.
+def split(dataset: Dataset, settings: Settings) -> Split:
+    """Divide the rows: a fifth for the test, and the others into folds.
+
+    The test rows are those of the files `test`, those that the column `split` says, the latest ones by the column
+    `time`, or drawn at random with equal shares of positives, groups whole. Up to `CROSS_VALIDATED` other rows, each
+    of them is held out in one of five folds; otherwise one fold has a fifth of them: the latest ones by `time`, or
+    those that the column `split` says.
 
     Args:
-        dataset: The rows; those of a group stay in one subset.
-        seed: Determines the split.
+        dataset: The rows.
+        settings: Settings of the run.
 
     Raises:
         ValueError: If a subset would lack one of the classes.
     """
+    everything = np.arange(len(dataset.target))
+    named = None if dataset.subset is None else _named_subsets(dataset, settings)
+    test, remark = _test_rows(dataset, settings, everything, named)
+    training = np.setdiff1d(everything, test)
+    fold = np.full(len(training), -1)
+    ordered = dataset.time is not None or (named is not None and (named == "validation").any())
+    if ordered and settings.folds not in (None, 1):
+        option = "--time" if dataset.time is not None else "--split"
+        raise ValueError(f"--folds: {option} says which rows are for validation, so there is a single fold.")
+    if dataset.time is not None:
+        fold[np.isin(training, _latest(dataset.time, training, VALIDATION_SHARE))] = 0
+    elif named is not None and ordered:
+        fold[named[training] == "validation"] = 0
+    else:
+        folds = settings.folds or (FOLDS if len(training) <= CROSS_VALIDATED else 1)
+        parts = _random_folds(dataset, training, folds if folds > 1 else FOLDS, settings)
+        for number, rows in enumerate(parts if folds > 1 else parts[:1]):
+            fold[np.isin(training, rows)] = number
+    found = Split(training, test, fold, remark)
+    seen = {"training": training[fold != 0], "validation": found.validation} if found.folds == 1 else {}
+    judged = {"test": test} if len(test) or settings.holdout else {}
+    _require_classes(dataset, {"training": training, **seen, **judged})
+    return found
+
+
+def _test_rows(
+    dataset: Dataset, settings: Settings, rows: np.ndarray, named: np.ndarray | None
+) -> tuple[np.ndarray, str]:
+    """Return the rows for the test, and how they were chosen."""
+    if dataset.in_test_file is not None:
+        return np.flatnonzero(dataset.in_test_file), "those of --test"
+    if named is not None and (named == "test").any():
+        return np.flatnonzero(named == "test"), f"by `{settings.split}`"
+    if not settings.holdout:
+        return rows[:0], "all rows are learnt from"
+    if dataset.time is not None:
+        return _latest(dataset.time, rows, settings.holdout), f"the latest by `{settings.time}`"
+    _require_enough(dataset, rows)
+    drawn = rows if named is None else rows[named == "training"]
+    return _random_folds(dataset, drawn, round(1 / settings.holdout), settings)[0], f"seed {settings.seed}"
+
+
+def _named_subsets(dataset: Dataset, settings: Settings) -> np.ndarray:
+    words = np.array([" ".join(str(value).split()).casefold() for value in dataset.subset or ()])
+    if unknown := sorted(set(words) - set(SUBSETS)):
+        raise ValueError(
+            f"--split: the column `{settings.split}` has the value `{unknown[0]}`; its values must be train, "
+            "validation and test."
+        )
+    subsets = np.array([SUBSETS[word] for word in words])
+    if "training" not in subsets:
+        raise ValueError(f"--split: no row of the column `{settings.split}` says train.")
+    return subsets
+
+
+def _latest(time: np.ndarray, rows: np.ndarray, share: float) -> np.ndarray:
+    """Return the latest rows, about such a share of them; rows of equal time stay together."""
+    ordered = np.sort(time[rows])
+    first = ordered[int((1 - share) * len(ordered))]
+    latest = rows[time[rows] >= first]
+    return latest if len(latest) < len(rows) else rows[time[rows] > first]
+
+
+def _units(dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return the numbers of negative and positive rows, or of the groups that have some, and their name."""
+    target = dataset.target[rows]
+    if dataset.group is None:
+        return np.bincount(target, minlength=2), "rows"
+    return np.bincount(np.unique(np.column_stack([dataset.group[rows], target]), axis=0)[:, 1], minlength=2), "groups"
+
+
+def _require_enough(dataset: Dataset, rows: np.ndarray) -> None:
+    counts, unit = _units(dataset, rows)
+    if min(counts) < FOLDS:
+        rare = dataset.positive if counts.argmin() else dataset.negative
+        raise ValueError(
+            f"too few {unit} to split into training, validation and test: the class `{rare}` has {min(counts)} {unit}, "
+            f"and at least {FOLDS} of each class are needed."
+        )
+
+
+def _random_folds(dataset: Dataset, rows: np.ndarray, folds: int, settings: Settings) -> list[np.ndarray]:
+    """Return parts of rows of nearly equal sizes and shares of positives; groups stay whole."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    if dataset.group is None:
-        folds, counted, unit = StratifiedKFold(5, shuffle=True, random_state=seed), dataset.target, "rows"
-    else:
-        folds, unit = StratifiedGroupKFold(5, shuffle=True, random_state=seed), "groups"
-        first = np.unique(np.column_stack([dataset.group, dataset.target]), axis=0)
-        counted = first[:, 1]
-    fewest = min(np.bincount(counted, minlength=2))
-    if fewest < 5:
-        rare = dataset.positive if np.bincount(counted, minlength=2).argmin() else dataset.negative
+    counts, unit = _units(dataset, rows)
+    if settings.folds is not None and settings.folds > min(counts):
+        raise ValueError(f"--folds {settings.folds}: the rarer class has {min(counts)} {unit} to learn from.")
+    if min(counts) < 2:
         raise ValueError(
-            f"too few {unit} to split into training, validation and test: the class `{rare}` has {fewest} {unit}, and "
-            "at least 5 of each class are needed."
+            f"too few {unit} to hold some out: each class needs at least 2 to learn from, and one has {min(counts)}."
         )
-    fifths = [held_out for _, held_out in folds.split(dataset.target, dataset.target, dataset.group)]
-    found = Split(training=np.sort(np.concatenate(fifths[2:])), validation=fifths[1], test=fifths[0])
-    for name, rows in vars(found).items():
+    target, group = dataset.target[rows], None if dataset.group is None else dataset.group[rows]
+    kind = StratifiedKFold if group is None else StratifiedGroupKFold
+    parts = kind(min(folds, *counts), shuffle=True, random_state=settings.seed).split(target, target, group)
+    return [rows[held_out] for _, held_out in parts]
+
+
+def _require_classes(dataset: Dataset, subsets: dict[str, np.ndarray]) -> None:
+    for name, rows in subsets.items():
         weight = None if dataset.weight is None else dataset.weight[rows]
         totals = np.bincount(dataset.target[rows], weights=weight, minlength=2)
         if totals.min() == 0:
@@ -54,4 +170,3 @@ def split(dataset: Dataset, seed: int) -> Split:
                 f"the {name} subset has no {'weight' if totals.sum() else 'rows'} of the class `{empty}`. Add rows, "
                 "use smaller groups or other weights, or try another --seed."
             )
-    return found

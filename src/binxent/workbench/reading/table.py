@@ -60,11 +60,13 @@ class Table:
         rows: The rows, each column in the type of its kind.
         readings: What was read of each column, by name, in the order of the file.
         fingerprint: SHA-256 of the files' bytes.
+        first_of_test: Position of the first row that is of a file of test rows; the number of rows if there is none.
     """
 
     rows: pl.DataFrame
     readings: dict[str, Reading]
     fingerprint: str
+    first_of_test: int
 
 
 class Files:
@@ -74,17 +76,22 @@ class Files:
         names: Names of the columns, in the order of the first file.
     """
 
-    def __init__(self, patterns: Iterable[str]) -> None:
+    def __init__(self, patterns: Iterable[str], test: Iterable[str] = ()) -> None:
         """Open the files.
 
         Args:
             patterns: Paths and globs.
+            test: Paths and globs of further files, whose rows are to be told apart.
 
         Raises:
             FileNotFoundError: If a path or glob names nothing.
-            ValueError: If a file is empty or damaged.
+            ValueError: If a file is empty or damaged, or named in both lists.
         """
-        self._sources = [open_source(file) for file in find_files(patterns)]
+        learnt, held_out = find_files(patterns), find_files(test)
+        if both := {file.resolve() for file in learnt} & {file.resolve() for file in held_out}:
+            raise ValueError(f"--test: {min(both)} is one of DATA; rows to judge by must be other rows.")
+        self._sources = [open_source(file) for file in (*learnt, *held_out)]
+        self._learnt = len(learnt)
         self.names: list[str] = list(dict.fromkeys(self._sources[0].names))
 
     def read(
@@ -111,16 +118,18 @@ class Files:
         sizes = size_in_words(sum(source.file.stat().st_size for source in self._sources))
         files = self._sources[0].file.name if len(self._sources) == 1 else f"{len(self._sources):,} files"
         write(f"Reading     {files} ({sizes})")
-        digest, parts = hashlib.sha256(), {name: [] for name in names}
+        digest, parts, rows = hashlib.sha256(), {name: [] for name in names}, []
         for source in self._sources:
             frame, own = _read_source(source, names, source.numeric - {*(kinds or {}), *(roles or {})})
             digest.update(own)
+            rows.append(frame.height)
             for name in names:
                 parts[name].append(frame.get_column(name))
         self._tell(write)
-        if names and sum(len(part) for part in parts[names[0]]) == 0:
+        if names and sum(rows) == 0:
             raise ValueError(f"{self._sources[0].file} has a header but no rows.")
-        return _table(self._convert(names, parts, kinds or {}, roles or {}), digest.hexdigest())
+        found = self._convert(names, parts, kinds or {}, roles or {})
+        return _table(found, digest.hexdigest(), sum(rows[: self._learnt]))
 
     def _convert(
         self,
@@ -238,13 +247,13 @@ def _in_role(values: pl.Series, role: str, separator: str | None) -> tuple[Colum
     return Column(values.name, "text"), Converted(as_written, as_written.null_count(), 0, ())
 
 
-def _table(found: Mapping[str, tuple[Column, Converted]], fingerprint: str) -> Table:
+def _table(found: Mapping[str, tuple[Column, Converted]], fingerprint: str, first_of_test: int | None = None) -> Table:
     rows = pl.DataFrame([converted.values.alias(name) for name, (_, converted) in found.items()])
     readings = {
         name: Reading(column, converted.missing, converted.odd, converted.examples)
         for name, (column, converted) in found.items()
     }
-    return Table(rows, readings, fingerprint)
+    return Table(rows, readings, fingerprint, rows.height if first_of_test is None else first_of_test)
 
 
 def read_frame(

@@ -58,7 +58,7 @@ class Plan:
             ValueError: If the data or the settings do not allow a run.
         """
         dataset, settings = load(settings, write, rows)
-        subsets = split(dataset, settings.seed)
+        subsets = split(dataset, settings)
         if settings.batch_size is None:
             # About a hundred steps an epoch, within limits: small batches are slow, large ones take too few steps.
             steady = 2 ** round(math.log2(max(len(subsets.training) / 100, 1)))
@@ -110,7 +110,7 @@ class Plan:
 
     @property
     def correction_kind(self) -> str:
-        """How logits are corrected: not ("none"), exactly for the weight ("pos_weight"), or by a fit ("fitted")."""
+        """What the loss needs: no correction ("none"), that of its weight ("pos_weight"), or a fit ("fitted")."""
         if self.settings.loss != "bce" or self.settings.label_smoothing:
             return "fitted"
         return "none" if self.settings.pos_weight is None else "pos_weight"
@@ -194,9 +194,15 @@ class Plan:
             f"Target      {settings.target}: {dataset.target.sum():,} rows ({dataset.target.mean():.2%}{weighted}) are "
             f"`{dataset.positive}`, the positives; the others are `{dataset.negative}`"
         )
-        sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in vars(self.split).items())
         grouped = "" if settings.group is None else f", groups of `{settings.group}` whole"
-        write(f"Split       {sizes} rows{grouped} (seed {settings.seed})")
+        parts = self.split
+        held_out = (
+            f"held out in {parts.folds} folds" if parts.folds > 1 else f"{len(parts.validation):,} for validation"
+        )
+        write(
+            f"Split       {len(parts.training):,} rows to learn from ({held_out}), {len(parts.test):,} test rows "
+            f"({parts.remark}{grouped})"
+        )
         write(
             f"Base rate   always predicting {self.base_rate:.4g} costs {self.base_rate_loss:.4f} on validation: "
             "the log loss to beat"
@@ -205,7 +211,7 @@ class Plan:
         widths = " -> ".join(str(width) for width in (*settings.hidden, 1))
         rows = len(self.split.training)
         batch = f"{settings.batch_size} rows" if (settings.batch_size or rows) < rows else f"all {rows:,} training rows"
-        write(f"Network     {widths}; Adam {settings.learning_rate:g}, batches of {batch}")
+        write(f"Networks    {widths}; Adam {settings.learning_rate:g}, batches of {batch}")
         if not 0.2 <= self.base_rate <= 0.8:
             self._advise(write)
         for finding in self.findings:

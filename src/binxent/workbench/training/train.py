@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import json
-import math
 import os
 import platform
 from collections.abc import Mapping
@@ -21,10 +20,11 @@ from binxent.workbench.data.features import Preprocessor
 from binxent.workbench.judgement.judge import judge_model
 from binxent.workbench.logits import sigmoid
 from binxent.workbench.settings import COLUMN_LISTS, Settings
-from binxent.workbench.training.plan import LOSS_CLASSES, Plan
+from binxent.workbench.training.checkpoint import CHECKPOINTS
+from binxent.workbench.training.correction import Correction, find_correction
+from binxent.workbench.training.ensemble import NETWORK
+from binxent.workbench.training.plan import Plan
 from binxent.workbench.training.progress import Writer
-
-CHECKPOINT = "checkpoint.npz"
 
 
 def start(
@@ -124,7 +124,7 @@ def _separated(names: tuple[str, ...]) -> list[str]:
 
 def _absolute(given: Mapping[str, Any]) -> dict[str, Any]:
     # With absolute paths, config.toml repeats the run from any folder.
-    paths = {"data": tuple(os.path.abspath(pattern) for pattern in given["data"])} if "data" in given else {}
+    paths = {key: tuple(os.path.abspath(pattern) for pattern in given[key]) for key in ("data", "test") if key in given}
     return {**given, **paths}
 
 
@@ -138,7 +138,8 @@ def _run(plan: Plan, run: Path, write: Writer, stream: TextIO, report: bool = Tr
             from binxent.workbench.report.page import write_report
 
             page = write_report(run)
-        (run / CHECKPOINT).unlink(missing_ok=True)
+        for checkpoint in CHECKPOINTS:
+            (run / checkpoint).unlink(missing_ok=True)
         run_folder.finish(run)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; {how_to_continue}") from None
@@ -151,36 +152,34 @@ def _run(plan: Plan, run: Path, write: Writer, stream: TextIO, report: bool = Tr
 
 
 def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]:
-    # Keras and JAX take seconds to import: errors in the data are reported before.
-    import binxent.keras as losses
-    from binxent.workbench.training import network
-    from binxent.workbench.training.progress import epochs_shown
-
     settings, table, split = plan.settings, plan.dataset.table, plan.split
     preprocessor = Preprocessor(plan.dataset.features, settings.seed).fit(table[split.training])
     with run_folder.replacing(run / "preprocessor.joblib") as temporary:
         joblib.dump(preprocessor, temporary)
-    training, validation = (
-        network.Subset.of(preprocessor.transform(table[rows]), *plan.labels(rows))
-        for rows in (split.training, split.validation)
-    )
-    loss = getattr(losses, LOSS_CLASSES[settings.loss])(**plan.loss_options)
-    model = network.build(training.inputs.shape[1], plan.prior, settings)
-    with epochs_shown(settings.epochs, stream) as report:
-        state = network.train(model, loss, training, validation, settings, run / CHECKPOINT, report)
-    # An uncompiled network loads without binxent; Adam's state is left out, as it is not that of the best epoch.
-    model = network.build(training.inputs.shape[1], plan.prior, settings)
-    model.set_weights(state.best)
+    # Keras and JAX take seconds to import: errors in the data are reported before.
+    from binxent.workbench.training.members import train_members
+
+    inputs = preprocessor.transform(table[split.training])
+    trained = train_members(plan, inputs, run, stream)
+    with run_folder.replacing(run / NETWORK) as temporary:
+        trained.ensemble.save(temporary)
     with run_folder.replacing(run / "model.keras") as temporary:
-        model.save(temporary)
-    _write_history(state.history, run / "history.csv")
-    correction = _correction(plan, network.predict_logits(model, validation.inputs))
-    logit = network.predict_logits(model, preprocessor.transform(table[split.test]))
+        trained.to_keras().save(temporary)
+    _write_history(trained.history, run / "history.csv")
+    target, weight = plan.labels(split.validation)
+    weight_of_positives = plan.loss_options.get("pos_weight", 1.0)
+    correction = find_correction(
+        plan.correction_kind, weight_of_positives, target, trained.held_out_logits, weight, settings.seed
+    )
+    logit = trained.ensemble.logits(preprocessor.transform(table[split.test]))
     metrics = {
         **plan.counts(),
-        "best_epoch": state.best_epoch,
-        "epochs": len(state.history),
-        "correction": correction,
+        "best_epoch": trained.best_epoch,
+        "epochs": len(trained.history),
+        "folds": split.folds,
+        "members": trained.ensemble.members,
+        "regularisation": trained.regularisation,
+        "correction": correction.to_json(),
         **_write_predictions(plan, logit, correction, run / "predictions.parquet"),
     }
     metrics["findings"] = [finding.to_json() for finding in (*plan.findings, *judge_model(metrics))]
@@ -189,35 +188,23 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
     return metrics
 
 
-def _correction(plan: Plan, logit: np.ndarray) -> dict[str, Any]:
-    """Return the slope and the intercept that make the network's logits those of calibrated probabilities."""
-    from binxent.scoring import fit_correction
-
-    slope, intercept = 1.0, 0.0
-    if plan.correction_kind == "pos_weight":
-        # Training with pos_weight c multiplies the odds p / (1 - p) by c.
-        intercept = -math.log(plan.loss_options["pos_weight"])
-    elif plan.correction_kind == "fitted":
-        target, weight = plan.labels(plan.split.validation)
-        slope, intercept = fit_correction(target, logit, weight)
-    return {"kind": plan.correction_kind, "slope": float(slope), "intercept": float(intercept)}
-
-
-def _write_predictions(plan: Plan, raw: np.ndarray, correction: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Write the predictions of the held-out rows and return their scores, corrected and raw."""
+def _write_predictions(plan: Plan, raw: np.ndarray, correction: Correction, path: Path) -> dict[str, Any]:
+    """Write the predictions of the test rows and return their scores, corrected and raw; None without test rows."""
     from binxent.scoring import evaluate
 
     target, weight = plan.labels(plan.split.test)
-    logit = correction["slope"] * raw + correction["intercept"]
+    logit = correction(raw)
     columns = {"row": plan.dataset.row[plan.split.test], "target": target}
     if weight is not None:
         columns["weight"] = weight
     columns |= {"logit": logit, "probability": sigmoid(logit)}
-    corrected = correction["kind"] != "none"
+    corrected = correction.kind != "none"
     if corrected:
         columns |= {"raw_logit": raw, "raw_probability": sigmoid(raw)}
     with run_folder.replacing(path) as temporary:
         pl.DataFrame(columns).write_parquet(temporary)
+    if not len(target):
+        return {"test": None, "test_raw": None}
     scores = evaluate(target, logit, weight)
     return {"test": scores, "test_raw": evaluate(target, raw, weight) if corrected else None}
 
@@ -238,6 +225,8 @@ def _conclude(metrics: dict[str, Any], write: Writer) -> None:
 
     test, raw, correction = metrics["test"], metrics["test_raw"], metrics["correction"]
     write(f"Trained     epochs: {metrics['epochs']}; the best, whose weights are kept: {metrics['best_epoch']}")
+    if test is None:
+        return
     write(f"Test        log loss {shown(test, 'log_loss')}, AUC {shown(test, 'auc')}, Brier {shown(test, 'brier')}")
     if raw is not None:
         write(
