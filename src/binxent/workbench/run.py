@@ -15,8 +15,10 @@ import numpy as np
 import polars as pl
 
 from binxent.workbench import run_folder
+from binxent.workbench.data import preparation
 from binxent.workbench.data.counts import Counts
-from binxent.workbench.data.features import Features, Preprocessor
+from binxent.workbench.data.features import Features
+from binxent.workbench.data.preparation import Preparation
 from binxent.workbench.logits import sigmoid
 from binxent.workbench.reading.columns import Column, kind_of
 from binxent.workbench.reading.files import find_files
@@ -27,7 +29,7 @@ from binxent.workbench.suggestions import nearest
 from binxent.workbench.training.ensemble import NETWORK, Ensemble
 
 ROWS = 1 << 16  # in memory at a time
-NEEDED = ("metrics.json", "preprocessor.joblib", NETWORK)
+NEEDED = ("metrics.json", preparation.FILE, NETWORK)
 
 
 class Run:
@@ -38,7 +40,7 @@ class Run:
         classes: The names of the negative and of the positive class.
         metrics: The scores on the held-out rows and how the logits were corrected, as in metrics.json.
         ensemble: The networks, whose mean logit is the model's.
-        preprocessor: Turns columns into the network's inputs.
+        preparation: Turns columns into the networks' inputs.
 
     Example:
         >>> run = Run.load("runs/patients-1")  # doctest: +SKIP
@@ -50,10 +52,10 @@ class Run:
     classes: tuple[str, str]
     metrics: dict[str, Any]
     ensemble: Ensemble
-    preprocessor: Preprocessor
+    preparation: Preparation
 
     def __init__(self, folder: str | PathLike[str]) -> None:
-        """Load a run folder. It holds pickled Python objects: load only folders that you would run as a program.
+        """Load a run folder. Nothing in it is run, whoever made it.
 
         Args:
             folder: The run folder.
@@ -67,7 +69,6 @@ class Run:
         if run_folder.is_interrupted(folder):
             raise ValueError(f"the run {folder} was interrupted; finish it first: binxent train --resume {folder}")
         columns = run_folder.read_columns(folder)
-        import joblib
 
         for name in NEEDED:
             if not (folder / name).is_file():
@@ -79,12 +80,11 @@ class Run:
             correction = self.metrics["correction"]
             self.slope, self.intercept = float(correction["slope"]), float(correction["intercept"])
             self.corrected: bool = correction["kind"] != "none"
-            self.preprocessor = joblib.load(folder / "preprocessor.joblib")
             reading = {column["name"]: Column.from_json(column) for column in columns["reading"]}
-            self.preprocessor.features = Features(reading, self.preprocessor.features.left_out)
+            self.preparation = Preparation.load(folder / preparation.FILE, Features(reading, {}))
             self.ensemble = Ensemble.load(folder / NETWORK)
         except Exception as error:
-            # Damaged pickles and zip files raise errors of nearly any type.
+            # Damaged zip files raise errors of nearly any type.
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ValueError(f"the run folder {folder} cannot be loaded: {first_line}") from error
 
@@ -96,7 +96,7 @@ class Run:
     @property
     def features(self) -> Features:
         """The columns that prediction needs, and how they are read."""
-        return self.preprocessor.features
+        return self.preparation.features
 
     @cached_property
     def settings(self) -> Settings:
@@ -151,7 +151,7 @@ class Run:
 
     def predict(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the logit and the probability of each row of converted features; and the raw ones if they differ."""
-        raw = self.ensemble.logits(self.preprocessor.transform(table)) if table.height else np.empty(0)
+        raw = self.ensemble.logits(self.preparation.transform(table)) if table.height else np.empty(0)
         logit = self.slope * raw + self.intercept
         columns = {"logit": logit, "probability": sigmoid(logit)}
         if self.corrected:
@@ -175,7 +175,7 @@ class Run:
             for batch in source.batches(dict.fromkeys([*self.features.columns, *kept])):
                 for part in batch.iter_slices(ROWS):
                     copied = pl.DataFrame([part.get_column(name) for name in kept])
-                    yield copied, self.predict(counts.converted(part, self.preprocessor))
+                    yield copied, self.predict(counts.converted(part, self.preparation))
         counts.require_kinds(self.features.kinds)
 
     def require_columns(self, source: Source) -> None:

@@ -1,11 +1,8 @@
-import datetime as dt
-import pickle
-
 import numpy as np
 import polars as pl
 import pytest
 
-from binxent.workbench.data.features import MOST_CATEGORIES, Preprocessor, find_features
+from binxent.workbench.data.features import find_features
 from binxent.workbench.reading.columns import Column
 from binxent.workbench.reading.table import read_frame
 
@@ -111,90 +108,3 @@ def test_the_user_has_the_last_word():
 def test_a_column_of_numbers_with_odd_values_is_no_id(values):
     table = read_frame(pl.DataFrame({"customer_id": values}))
     assert find_features(table).kinds == {"customer_id": "number"}
-
-
-def test_categories_have_an_input_each_and_new_ones_none():
-    codes = [*range(30)] * 4 + [None] * 3 + list(range(1000, 1000 + MOST_CATEGORIES))
-    table = read_frame(pl.DataFrame({"code": codes, "x": np.arange(len(codes)) % 7}), kinds={"code": "category"})
-    features = find_features(table)
-    preprocessor = Preprocessor(features, seed=0).fit(table.rows)
-    assert preprocessor.transform(table.rows).shape[1] == 1 + MOST_CATEGORIES
-    new = features.convert(pl.DataFrame({"code": [7.0, 99.0, None], "x": [1, 1, 1]}))
-    new = pl.DataFrame([column.values.alias(name) for name, column in new.items()])
-    assert preprocessor.unseen(new) == {"code": 1}
-    seven, unknown, missing = preprocessor.transform(new)
-    assert not np.array_equal(seven, unknown)
-    assert np.isfinite(missing).all()
-
-
-def test_names_may_be_patterns():
-    table = read_frame(pl.DataFrame({"*": UNIQUE_FLOATS, "^z$": ["a", "b"] * (ROWS // 2), "z": UNIQUE_FLOATS**2}))
-    preprocessor = Preprocessor(find_features(table), seed=0).fit(table.rows)
-    assert list(preprocessor.features.kinds) == ["*", "^z$", "z"]
-    assert preprocessor.transform(table.rows).shape == (ROWS, 3)
-    assert preprocessor.unseen(table.rows) == {"^z$": 0}
-
-
-@pytest.fixture(scope="module")
-def prepared():
-    table = pl.DataFrame(
-        {
-            "size": [None if i % 10 == 0 else float(i) for i in range(ROWS)],
-            "city": [["Oslo", "Rome", "Lima", None][i % 4] for i in range(ROWS)],
-            "smoker": [[True, False, None][i % 3] for i in range(ROWS)],
-            "seen": [dt.date(2024, 1, 1) + dt.timedelta(days=i) for i in range(ROWS)],
-            "note": [f"{['fever', 'cough', 'pain'][i % 3]} since day {i}" for i in range(ROWS)],
-        }
-    )
-    table = read_frame(table)
-    return table.rows, Preprocessor(find_features(table), seed=0).fit(table.rows)
-
-
-def test_prepared_features_have_mean_0_and_variance_1(prepared):
-    table, preprocessor = prepared
-    matrix = preprocessor.transform(table)
-    assert matrix.dtype == np.float32
-    assert len(matrix) == ROWS
-    flags = (matrix == 0) | (matrix == 1)
-    numbers = matrix[:, ~flags.all(axis=0)]
-    np.testing.assert_allclose(numbers.mean(axis=0), 0, atol=0.2)  # missing ones come after the scaling
-    np.testing.assert_allclose(numbers.std(axis=0), 1, atol=0.2)
-
-
-def test_new_values_are_prepared_too(prepared):
-    table, preprocessor = prepared
-    new = pl.DataFrame(
-        {
-            "size": [1e300, None, -float("inf")],
-            "city": ["Atlantis", None, "Rome"],
-            "smoker": [None, None, None],
-            "seen": [dt.date(1900, 1, 1), None, dt.date(2100, 1, 1)],
-            "note": [None, "never seen words", ""],
-        },
-        schema=table.schema,
-    )
-    matrix = preprocessor.transform(new)
-    assert matrix.shape == (3, preprocessor.transform(table).shape[1])
-    assert np.isfinite(matrix).all()
-    assert abs(matrix).max() < 1000
-    assert preprocessor.unseen(new) == {"city": 1}
-
-
-def test_a_row_is_prepared_alike_alone_and_among_others(prepared):
-    table, preprocessor = prepared
-    whole = preprocessor.transform(table)
-    np.testing.assert_array_equal(preprocessor.transform(table[7:8]), whole[7:8])
-    np.testing.assert_array_equal(preprocessor.transform(table[30:]), whole[30:])
-
-
-def test_missing_numbers_are_flagged(prepared):
-    table, preprocessor = prepared
-    without = table.with_columns(size=pl.lit(None, pl.Float64))
-    differs = (preprocessor.transform(table) != preprocessor.transform(without)).any(axis=0)
-    assert differs.sum() == 2  # the number and its flag
-
-
-def test_a_preprocessor_survives_pickling(prepared):
-    table, preprocessor = prepared
-    again = pickle.loads(pickle.dumps(preprocessor))
-    np.testing.assert_array_equal(again.transform(table), preprocessor.transform(table))

@@ -303,7 +303,7 @@ def test_values_that_a_csv_cannot_hold_are_kept_in_parquet_only(refused, predict
     assert "--keep more: a CSV file cannot hold values of type" in sentence
 
 
-@pytest.mark.parametrize("file", ["model.keras", "preprocessor.joblib", "metrics.json", "columns.json"])
+@pytest.mark.parametrize("file", ["model.keras", "preparation.npz", "metrics.json", "columns.json"])
 def test_a_damaged_run_is_refused(refused, run, visits, tmp_path, file):
     visits.write_parquet(tmp_path / "new.parquet")
     broken = shutil.copytree(run, tmp_path / "broken")

@@ -48,10 +48,10 @@ def _batches():
     return network._Batches
 
 
-def _preprocessor():
-    from binxent.workbench.data.features import Preprocessor
+def _preparation():
+    from binxent.workbench.data.preparation import Preparation
 
-    return Preprocessor
+    return Preparation
 
 
 def _numpy():
@@ -83,7 +83,7 @@ def _run_folder():
 
 
 MOMENTS = {
-    "before the first epoch": _in(_preprocessor, "fit", 1),
+    "before the first epoch": _in(_preparation, "fit", 1),
     "in the first epoch": _in(_batches, "__getitem__", 5),
     "in the third epoch": _in(_batches, "__getitem__", 9 * 2 + 6),
     "while a checkpoint is written": _in(_numpy, "savez", 3),

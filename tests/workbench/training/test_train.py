@@ -70,7 +70,7 @@ def test_the_run_folder_is_complete(real_report, trained, visits):
     run, metrics = trained()
     assert sorted(os.listdir(run)) == [
         "columns.json", "config.toml", "environment.json", "history.csv", "metrics.json", "model.keras",
-        "predictions.parquet", "preprocessor.joblib", "report.html",
+        "predictions.parquet", "preparation.npz", "report.html",
     ]  # fmt: skip
     config = tomllib.loads((run / "config.toml").read_text())
     assert config["epochs"] == 3
@@ -115,7 +115,7 @@ def test_the_best_epochs_weights_are_kept(trained):
     assert metrics["best_epoch"] < metrics["epochs"] == metrics["best_epoch"] + 4
     plan = Plan.of(Settings.from_toml(run / "config.toml"))
     rows = plan.split.validation
-    inputs = Run.load(run).preprocessor.transform(plan.dataset.table[rows])
+    inputs = Run.load(run).preparation.transform(plan.dataset.table[rows])
     logit = predict_logits(keras.models.load_model(run / "model.keras"), inputs)
     best = min(float(row["val_loss"]) for row in history_of(run))
     assert log_loss(plan.dataset.target[rows], expit(logit)) == pytest.approx(best, rel=1e-5)
@@ -316,7 +316,7 @@ def test_other_losses_are_undone_by_logistic_regression_on_validation(trained):
     run, metrics = trained("--loss", "focal")
     plan = Plan.of(Settings.from_toml(run / "config.toml"))
     rows, loaded = plan.split.validation, Run.load(run)
-    logit = predict_logits(loaded.model, loaded.preprocessor.transform(plan.dataset.table[rows]))
+    logit = predict_logits(loaded.model, loaded.preparation.transform(plan.dataset.table[rows]))
     fit = LogisticRegression(C=np.inf, tol=1e-10).fit(logit[:, None], plan.dataset.target[rows])
     assert metrics["correction"]["kind"] == "fitted"
     assert metrics["correction"]["slope"] == pytest.approx(fit.coef_[0, 0], rel=1e-3)

@@ -28,8 +28,8 @@ def predict(
 
     DATA may be larger than memory, unless it is JSON or an Excel workbook. Its columns must be those of the training
     data; others are ignored. Values are read as in training, and odd ones count as missing. With --threshold or
-    --miss-cost, a column `decision` holds the name of a class. A run folder holds pickled Python objects: apply only
-    runs that you trust as you would trust a program.
+    --miss-cost, a column `decision` holds the name of a class. The run folder may come from anybody: nothing in it
+    is run.
     """
     require_jax("prediction")
     from binxent.workbench.training import predict as job

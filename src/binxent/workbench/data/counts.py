@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from binxent.workbench.data.features import Preprocessor
+from binxent.workbench.data.preparation import Preparation
 from binxent.workbench.reading.columns import EXAMPLES
 
 
@@ -29,9 +29,9 @@ class Counts:
         self.examples: dict[str, list[str]] = {}
         self.rows: int = 0
 
-    def converted(self, batch: pl.DataFrame, preprocessor: Preprocessor) -> pl.DataFrame:
+    def converted(self, batch: pl.DataFrame, preparation: Preparation) -> pl.DataFrame:
         """Convert the features of a batch as in training, and count."""
-        found = preprocessor.features.convert(batch)
+        found = preparation.features.convert(batch)
         self.rows += batch.height
         for name, column in found.items():
             self.present[name] += batch.height - column.missing
@@ -39,7 +39,7 @@ class Counts:
             shown = self.examples.setdefault(name, [])
             shown += [value for value in column.examples if value not in shown][: EXAMPLES - len(shown)]
         table = pl.DataFrame([column.values.alias(name) for name, column in found.items()])
-        self.unseen.update(preprocessor.unseen(table))
+        self.unseen.update(preparation.unseen(table))
         return table
 
     def require_kinds(self, kinds: Mapping[str, str]) -> None:

@@ -1,21 +1,17 @@
-"""The features: which columns to learn from, and their preprocessing for a network."""
+"""The features: which columns to learn from."""
 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
 
-import numpy as np
 import polars as pl
 
 from binxent.workbench.reading.columns import KINDS, Column, Converted
 from binxent.workbench.reading.table import Reading, Table
 
-MOST_CATEGORIES = 200  # with an input of their own; the rarest share one
 LEAST = 10  # values, fewer show no pattern
 _WORD = r"(?:^|[_\W])"
 ID_NAME = re.compile(
@@ -63,14 +59,14 @@ class Features:
         """Convert the features of a table as it was read, by name."""
         return {name: column.convert(table.get_column(name)) for name, column in self.columns.items()}
 
+    def values(self, table: pl.DataFrame, name: str) -> pl.Series:
+        """Return a feature of a converted table in the type of its kind, without its name, which may be a pattern."""
+        values, column = table.get_column(name).alias(""), self.columns[name]
+        return values if values.dtype == KINDS[column.kind] else column.convert(values).values
+
     def select(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the features of a converted table, with names that are no patterns: c0, c1 and so on."""
-        found = []
-        for place, (name, column) in enumerate(self.columns.items()):
-            values = table.get_column(name)
-            converted = values if values.dtype == KINDS[column.kind] else column.convert(values).values
-            found.append(converted.alias(f"c{place}"))
-        return pl.DataFrame(found)
+        return pl.DataFrame([self.values(table, name).alias(f"c{place}") for place, name in enumerate(self.columns)])
 
 
 def find_features(
@@ -163,69 +159,3 @@ def _words(text: pl.Series) -> float:
     """Return the mean number of blanks between words."""
     mean = text.str.strip_chars().str.count_matches(r"\s+").mean()
     return float(mean) if isinstance(mean, int | float) else 0.0
-
-
-class Preprocessor:
-    """Turns columns of any kind into float32 numbers of mean 0 and variance 1, the inputs of a network.
-
-    skrub's TableVectorizer encodes categories, long texts and dates. A missing number becomes the mean and a flag
-    beside it; a category that is absent from the training rows becomes zeros.
-    """
-
-    def __init__(self, features: Features, seed: int) -> None:
-        self.features = features
-        self.seed = seed
-        self.categories: dict[str, list[str]] = {}
-        self._pipeline: Any = None
-
-    def fit(self, table: pl.DataFrame) -> Preprocessor:
-        """Learn the encodings and scales from the training rows."""
-        from sklearn.impute import SimpleImputer
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import OneHotEncoder, StandardScaler
-        from skrub import SquashingScaler, StringEncoder, TableVectorizer
-
-        selected = self.features.select(table)
-        names = dict(zip(selected.columns, self.features.columns, strict=True))
-        categories = [place for place, name in names.items() if self.features.columns[name].kind == "category"]
-        one_hot = OneHotEncoder(
-            handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False
-        )
-        one_hot.set_output(transform="polars")
-        self._pipeline = make_pipeline(
-            TableVectorizer(
-                high_cardinality=StringEncoder(random_state=self.seed),
-                specific_transformers=[(one_hot, categories)] if categories else (),
-            ),
-            # Linear for plausible values, bounded at 30 interquartile ranges: an absurd value in training cannot
-            # flatten its column, and one in new data, infinity included, cannot move the logit without limit.
-            SquashingScaler(max_absolute_value=30.0),
-            StandardScaler(),
-            SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True, keep_empty_features=True),
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._pipeline.fit(selected)
-        kinds = self._pipeline[0].column_to_kind_
-        self.categories = {
-            name: selected[place].drop_nulls().unique(maintain_order=True).to_list()
-            for place, name in names.items()
-            if place in categories or (kinds[place] == "low_cardinality" and self.features.kinds[name] == "text")
-        }
-        return self
-
-    def transform(self, table: pl.DataFrame) -> np.ndarray:
-        """Return the features of a converted table as a float32 matrix, shape (rows, inputs)."""
-        with warnings.catch_warnings():
-            # Unseen categories are reported once, through `unseen`, not in each batch.
-            warnings.simplefilter("ignore")
-            matrix = self._pipeline.transform(self.features.select(table))
-        return np.ascontiguousarray(matrix, dtype=np.float32)
-
-    def unseen(self, table: pl.DataFrame) -> Mapping[str, int]:
-        """Return the number of values that were absent from the training rows, by category column."""
-        counts = {}
-        for name, known in self.categories.items():
-            values = table.get_column(name).cast(pl.String).alias("")
-            counts[name] = int((values.is_not_null() & ~values.is_in(known)).sum())
-        return counts

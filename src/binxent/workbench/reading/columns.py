@@ -13,7 +13,7 @@ from binxent.workbench.reading.dates import DateForm, parse_dates
 from binxent.workbench.reading.missing import strip, without_placeholders
 from binxent.workbench.reading.numbers import NumberForm, parse_numbers, plain_numbers
 
-# The kinds of columns, each with the type that the preprocessor gets, whatever the type in the file.
+# The kinds of columns, each with the type that the preparation gets, whatever the type in the file.
 KINDS: dict[str, pl.DataType] = {
     "number": pl.Float64(),
     "boolean": pl.Float64(),
@@ -26,7 +26,7 @@ EXAMPLES = 3  # of odd values
 
 
 def kind_of(dtype: pl.DataType) -> str | None:
-    """Return the kind of a polars type; None for types that the preprocessor cannot use."""
+    """Return the kind of a polars type; None for types that the preparation cannot use."""
     if dtype.is_numeric() or dtype == pl.Null:
         return "number"
     if dtype == pl.Boolean:

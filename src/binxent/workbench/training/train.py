@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-import joblib
 import numpy as np
 import polars as pl
 
 from binxent.workbench import run_folder
-from binxent.workbench.data.features import Preprocessor
+from binxent.workbench.data import preparation
+from binxent.workbench.data.preparation import Preparation
 from binxent.workbench.judgement.judge import judge_model
 from binxent.workbench.logits import sigmoid
 from binxent.workbench.settings import COLUMN_LISTS, Settings
@@ -153,13 +153,13 @@ def _run(plan: Plan, run: Path, write: Writer, stream: TextIO, report: bool = Tr
 
 def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]:
     settings, table, split = plan.settings, plan.dataset.table, plan.split
-    preprocessor = Preprocessor(plan.dataset.features, settings.seed).fit(table[split.training])
-    with run_folder.replacing(run / "preprocessor.joblib") as temporary:
-        joblib.dump(preprocessor, temporary)
+    prepared = Preparation.fit(plan.dataset.features, table[split.training], settings.seed)
+    with run_folder.replacing(run / preparation.FILE) as temporary:
+        prepared.save(temporary)
     # Keras and JAX take seconds to import: errors in the data are reported before.
     from binxent.workbench.training.members import train_members
 
-    inputs = preprocessor.transform(table[split.training])
+    inputs = prepared.transform(table[split.training])
     trained = train_members(plan, inputs, run, stream)
     with run_folder.replacing(run / NETWORK) as temporary:
         trained.ensemble.save(temporary)
@@ -171,7 +171,7 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
     correction = find_correction(
         plan.correction_kind, weight_of_positives, target, trained.held_out_logits, weight, settings.seed
     )
-    logit = trained.ensemble.logits(preprocessor.transform(table[split.test]))
+    logit = trained.ensemble.logits(prepared.transform(table[split.test]))
     metrics = {
         **plan.counts(),
         "best_epoch": trained.best_epoch,
@@ -240,7 +240,7 @@ def _json(value: Any) -> str:
 
 
 def _environment() -> dict[str, str]:
-    packages = ("binxent", "numpy", "llvmlite", "keras", "jax", "jaxlib", "polars", "scikit-learn", "skrub", "scipy")
+    packages = ("binxent", "numpy", "llvmlite", "keras", "jax", "jaxlib", "polars", "scikit-learn", "scipy")
     versions = {}
     for package in packages:
         try:
