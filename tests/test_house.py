@@ -228,8 +228,8 @@ def test_no_room_imports_one_above_it():
 
 
 def test_the_rooms_of_the_workbench_have_an_order():
-    order = ["cli", "commands", "estimator", "training run", "report", "judgement", "data", "reading", "settings"]
-    order += ["run_folder", "suggestions logits"]
+    order = ["cli", "commands", "estimator", "door", "training run", "report", "judgement", "data", "reading"]
+    order += ["settings", "run_folder", "suggestions logits backend"]
     places = {f"binxent.workbench.{name}": place for place, names in enumerate(order) for name in names.split()}
 
     def place(module):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         value_grad_hess,
         weighted_cross_entropy_with_logits,
     )
+    from binxent.workbench import BinaryClassifier as BinaryClassifier
 
     __version__: str
 
@@ -63,6 +64,8 @@ if not TYPE_CHECKING:  # a type checker that sees it would take every name for o
         if name in __all__:
             value = globals()[name] = getattr(import_module("binxent.numpy"), name)
             return value
+        if name == "BinaryClassifier":  # not in `__all__`: a star import must not need scikit-learn
+            return import_module("binxent.workbench").BinaryClassifier
         if name == "__version__":
             return import_module("importlib.metadata").version("binxent")
         raise AttributeError(f"module 'binxent' has no attribute {name!r}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import warnings
+import weakref
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from os import PathLike
@@ -201,18 +203,22 @@ class Run:
         if changed:
             raise ValueError(f"{file}: the columns' types have changed: {'; '.join(changed)}.")
 
+    def remove_at_end(self, folder: Path) -> None:
+        """Remove a temporary folder when the last reference to the run is gone, or the program ends."""
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
     def __getstate__(self) -> dict[str, Any]:
         files = [path for path in self.folder.iterdir() if path.is_file() and not path.name.startswith(".")]
         return {"name": self.folder.name, "files": {path.name: path.read_bytes() for path in sorted(files)}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        parent = tempfile.TemporaryDirectory(prefix="binxent-")
-        folder = Path(parent.name) / state["name"]
+        parent = Path(tempfile.mkdtemp(prefix="binxent-"))
+        self.remove_at_end(parent)
+        folder = parent / state["name"]
         folder.mkdir()
         for name, content in state["files"].items():
             (folder / name).write_bytes(content)
         Run.__init__(self, folder)
-        self.temporary = parent
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -70,17 +69,3 @@ def printable(text: str) -> str:
         'a\\x1b[31m column\\n'
     """
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
-
-
-def require_jax(purpose: str) -> None:
-    """Choose Keras's backend JAX.
-
-    Args:
-        purpose: What needs it, for the error.
-
-    Raises:
-        ValueError: If the environment names another backend.
-    """
-    backend = os.environ.setdefault("KERAS_BACKEND", "jax")
-    if backend != "jax":
-        raise ValueError(f"{purpose} runs on Keras's backend jax, and KERAS_BACKEND is {backend!r}; unset it.")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, printable, require_jax
+from binxent.workbench.backend import require_jax
+from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, printable
 
 
 @click.command(cls=Command)

@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, printable, require_jax
+from binxent.workbench.backend import require_jax
+from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, printable
 
 
 def _write_wrapped(text: str, *, err: bool = False) -> None:

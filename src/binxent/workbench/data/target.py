@@ -36,8 +36,8 @@ def binary_target(values: pl.Series, positive: str | None = None) -> tuple[np.nd
     if not (dtype.is_numeric() or dtype == pl.Boolean or dtype in (pl.String, pl.Categorical, pl.Enum)):
         raise ValueError(f"the target `{name}` must be 0/1, true/false or two strings; its values are of type {dtype}.")
     counts = values.value_counts(sort=True)
-    texts = {_text(value): value for value in counts["value"].to_list()}
-    found = ", ".join(f"{_text(value)} ({count:,})" for value, count in counts.head(8).iter_rows())
+    texts = {class_name(value): value for value in counts["value"].to_list()}
+    found = ", ".join(f"{class_name(value)} ({count:,})" for value, count in counts.head(8).iter_rows())
     found += f" and {counts.height - 8:,} more" if counts.height > 8 else ""
     if counts.height == 1:
         raise ValueError(f"the target `{name}` has one class only: {found} rows. A classifier needs two.")
@@ -97,7 +97,13 @@ def _folded(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def _text(value: object) -> str:
+def class_name(value: object) -> str:
+    """Return a value of a target as text: 1.0 as 1, True as true.
+
+    Example:
+        >>> class_name(True), class_name(1.0), class_name("Yes")
+        ('true', '1', 'Yes')
+    """
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

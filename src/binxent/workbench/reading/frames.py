@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,39 @@ def as_frame(table: Any) -> pl.DataFrame:
     )
 
 
+def is_table(table: Any) -> bool:
+    """Return whether `as_frame` takes an object."""
+    pandas = sys.modules.get("pandas")
+    return (
+        isinstance(table, pl.DataFrame | pl.LazyFrame)
+        or (pandas is not None and isinstance(table, pandas.DataFrame))
+        or hasattr(table, "__arrow_c_stream__")
+        or hasattr(table, "__arrow_c_array__")
+    )
+
+
+def from_array(array: np.ndarray) -> pl.DataFrame:
+    """Return an array of shape (rows, columns) as a table with the columns x0, x1 and so on.
+
+    Booleans become numbers, and objects of several types text.
+
+    Example:
+        >>> from_array(np.array([[1, "a"], [2, None]], object)).to_dict(as_series=False)
+        {'x0': [1, 2], 'x1': ['a', None]}
+    """
+    if array.dtype == bool:
+        array = array.astype(np.int8)
+    columns = [_from_objects(column) if array.dtype.kind in "OUSV" else pl.Series(column) for column in array.T]
+    return pl.DataFrame([column.alias(f"x{place}") for place, column in enumerate(columns)])
+
+
+def _from_objects(values: np.ndarray) -> pl.Series:
+    with suppress(TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        return pl.Series(values.tolist())
+    missing = [value is None or value != value for value in values]  # NaN and NaT differ from themselves
+    return pl.Series([None if gap else str(value) for value, gap in zip(values, missing, strict=True)], dtype=pl.String)
+
+
 def _require_different(names: list[str]) -> None:
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
@@ -66,12 +100,11 @@ def _from_pandas(values: Any) -> pl.Series:
         return categories.gather(codes).cast(pl.Categorical)
     if dtype.startswith("Sparse"):
         values = values.sparse.to_dense()
-    try:
-        return pl.from_pandas(values)
-    except (TypeError, ValueError, OverflowError, NotImplementedError, pl.exceptions.PolarsError):
-        missing = values.isna()
-        texts = [None if gap else str(value) for value, gap in zip(values, missing, strict=True)]
-        return pl.Series(texts, dtype=pl.String)
+    if not dtype.startswith("period"):  # months since 1970, as whole numbers
+        with suppress(TypeError, ValueError, OverflowError, NotImplementedError, pl.exceptions.PolarsError):
+            return pl.from_pandas(values)
+    texts = [None if gap else str(value) for value, gap in zip(values, values.isna(), strict=True)]
+    return pl.Series(texts, dtype=pl.String)
 
 
 def fingerprint(table: pl.DataFrame) -> str:
