@@ -20,7 +20,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from binxent.scoring import evaluate, fit_correction, rank
+from binxent.scoring import best_threshold, evaluate, fit_correction, rank
 from binxent.scoring._intervals import effective_size
 
 ESTIMATES = ("log_loss", "explained", "brier", "auc", "average_precision")
@@ -90,7 +90,12 @@ def test_thresholds_are_those_of_scikit_learn(rows):
         assert row["cost"] == pytest.approx(np.average(cost, weights=weight))
         everyone = [np.average(np.where(target == 1, 0, 1), weights=weight), miss * np.average(target, weights=weight)]
         assert row["cost_without_model"] == pytest.approx(min(everyone))
-    best = max(row["f1"] for row in table)
+    chosen = best_threshold(target, logit, weight)
+    (best,) = (
+        row["f1"]
+        for row in evaluate(target, logit, weight, threshold=chosen)["thresholds"]
+        if row["threshold"] == chosen
+    )
     assert best == pytest.approx(
         max(f1_score(target, probability >= p, sample_weight=weight) for p in np.unique(probability))
     )

@@ -10,9 +10,18 @@ Weights say how much a row counts, not how often it was seen: statistics do not 
 from binxent._core.public_names import publish
 from binxent.scoring._calibration import CalibrationBins, calibration_bins, fit_correction
 from binxent.scoring._comparison import compare
-from binxent.scoring._ranking import Ranking, rank
+from binxent.scoring._ranking import Ranking, best_threshold, rank
 from binxent.scoring._statistics import evaluate
 
-__all__ = ["CalibrationBins", "Ranking", "calibration_bins", "compare", "evaluate", "fit_correction", "rank"]
+__all__ = [
+    "CalibrationBins",
+    "Ranking",
+    "best_threshold",
+    "calibration_bins",
+    "compare",
+    "evaluate",
+    "fit_correction",
+    "rank",
+]
 
 publish(globals())

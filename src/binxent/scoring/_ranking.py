@@ -10,6 +10,8 @@ from scipy.special import expit
 
 from binxent.scoring._rows import checked_rows
 
+LEAST_FLAGGED = 10  # rows that show what a threshold does
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -78,12 +80,13 @@ def ratio(part: float, whole: float) -> float | None:
     return part / whole if whole > 0 else None
 
 
-def decisions(ranking: Ranking, base_rate: float | None) -> list[dict[str, Any]]:
-    """Return the consequences of flagging rows at round thresholds and at the threshold of the highest F1.
+def decisions(ranking: Ranking, base_rate: float | None, chosen: float | None = None) -> list[dict[str, Any]]:
+    """Return the consequences of flagging rows at round thresholds and at a chosen one.
 
     Args:
         ranking: The rows.
         base_rate: Weighted share of positives; None without rows.
+        chosen: A probability.
 
     Returns:
         What `evaluate` describes as `thresholds`, in ascending order.
@@ -111,14 +114,39 @@ def decisions(ranking: Ranking, base_rate: float | None) -> list[dict[str, Any]]
             "cost_without_model": None if miss_cost is None else min(negatives, miss_cost * positives) / total,
         }
 
-    found = [decision(threshold) for threshold in _round_thresholds(base_rate)]
-    if positives:
-        last_of_tie = np.append(probability[1:] != probability[:-1], True)
-        f1 = np.where(last_of_tie, 2 * hits / (positives + hits + alarms), -1.0)
-        best = decision(float(probability[np.argmax(f1)]))
-        if best["f1"] > max(row["f1"] for row in found):
-            found.append(best)
-    return sorted(found, key=lambda row: row["threshold"])
+    thresholds = {*_round_thresholds(base_rate), *({chosen} - {None})}
+    return [decision(threshold) for threshold in sorted(thresholds)]
+
+
+def best_threshold(target: ArrayLike, logit: ArrayLike, weight: ArrayLike | None = None) -> float | None:
+    """Return the probability from which on to flag rows for the highest F1, 2 hits / (positives + flagged).
+
+    Choose it on other rows than those it is judged on: a threshold chosen on the same rows looks better than it is.
+
+    Args:
+        target: Labels 0 and 1 (or bool), shape (rows,).
+        logit: Log-odds of label 1, shape (rows,); may be infinite.
+        weight: Non-negative finite numbers, shape (rows,); None counts every row once.
+
+    Returns:
+        The threshold; None without a positive, or if fewer than ten rows were flagged or not flagged there.
+
+    Raises:
+        ValueError: Shapes differ, labels are not 0 and 1, a logit is NaN, or a weight is negative or not finite.
+
+    Example:
+        >>> rare = best_threshold([0] * 80 + [1] * 20, [-2.0] * 70 + [0.0] * 30)
+        >>> rare, best_threshold([0, 1], [-1.0, 1.0])
+        (0.5, None)
+    """
+    y, z, w = checked_rows(target, logit, weight)
+    ranking = rank_rows(y, z, w)
+    hits, flagged = np.cumsum(ranking.positive), np.cumsum(ranking.positive + ranking.negative)
+    if not y.any():
+        return None
+    best = ranking.logit[np.argmax(2 * hits / (hits[-1] + flagged))]
+    rows = int((z >= best).sum())
+    return float(expit(best)) if min(rows, len(z) - rows) >= LEAST_FLAGGED else None
 
 
 def _round_thresholds(base_rate: float) -> Iterator[float]:

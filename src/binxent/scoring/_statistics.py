@@ -23,7 +23,9 @@ from binxent.scoring._rows import checked_rows
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows comes out as None
-def evaluate(target: ArrayLike, logit: ArrayLike, weight: ArrayLike | None = None) -> dict[str, Any]:
+def evaluate(
+    target: ArrayLike, logit: ArrayLike, weight: ArrayLike | None = None, *, threshold: float | None = None
+) -> dict[str, Any]:
     """Score logits by the labels of held-out rows.
 
     Weights say how much a row counts, not how often it was seen: doubling all of them changes nothing. Rows of weight
@@ -44,8 +46,8 @@ def evaluate(target: ArrayLike, logit: ArrayLike, weight: ArrayLike | None = Non
     - `calibration`: `slope` and `intercept` of a logistic regression of the label on the logit (Cox 1958), ideally 1
       and 0; a slope below 1 means probabilities that are too extreme; sandwich variance (White 1982).
       `observed_over_expected`: sum w y / sum w p; interval on the log scale.
-    - `thresholds`: the consequences of flagging every probability of at least `threshold`; one row has the threshold of
-      the highest F1. `flagged` is a share of the rows. `cost` is the mean cost of a row in units of one false alarm,
+    - `thresholds`: the consequences of flagging every probability of at least `threshold`, for round thresholds and the
+      given one. `flagged` is a share of the rows. `cost` is the mean cost of a row in units of one false alarm,
       where a miss costs `miss_cost` = (1 - threshold) / threshold of them: the ratio at which this threshold is the
       right one for true probabilities (Elkan 2001). `cost_without_model` is the cheaper of flagging all and none.
 
@@ -53,6 +55,7 @@ def evaluate(target: ArrayLike, logit: ArrayLike, weight: ArrayLike | None = Non
         target: Labels 0 and 1 (or bool), shape (rows,).
         logit: Log-odds of label 1, shape (rows,); may be infinite.
         weight: Non-negative finite numbers, shape (rows,); None counts every row once.
+        threshold: A probability, chosen on other rows.
 
     Returns:
         A dictionary of numbers, None, lists and dictionaries, ready for JSON. Estimates are {"value", "low", "high"},
@@ -82,7 +85,7 @@ def evaluate(target: ArrayLike, logit: ArrayLike, weight: ArrayLike | None = Non
         "auc": _auc(ranking, y, w),
         "average_precision": _average_precision(ranking, y, w),
         "calibration": _calibration(y, z, w),
-        "thresholds": decisions(ranking, base_rate),
+        "thresholds": decisions(ranking, base_rate, threshold),
     }
 
 

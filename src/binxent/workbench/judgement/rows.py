@@ -83,7 +83,7 @@ def repeated_ids(dataset: Dataset, split: Split) -> list[Finding]:
         known = values.is_not_null().to_numpy()
         code = values.rank("dense").fill_null(0).to_numpy().astype(np.int64)[known]
         distinct, inside = int(code.max(initial=0)), test[known]
-        if distinct < max(20, np.sqrt(len(code)) / 2) or distinct > len(code) / 1.2 or not inside.any():
+        if distinct < max(20, np.sqrt(len(code)) / 2) or not inside.any():
             continue
         both = np.isin(code[inside], code[~inside]).mean()
         if both >= 0.3:
