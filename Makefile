@@ -22,7 +22,7 @@ PAGES := NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help train test test-core test-fast lint format docs bench bench-documents clean
+.PHONY: help train test test-core test-fast lint format docs bench bench-tables bench-documents clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ docs: .venv/docs.installed  ## build the documentation into site/
 
 bench: .venv/bench.installed  ## measure speed, memory and accuracy, for the tables (ARGS=--quick: a trial run, nothing kept)
 	@$(RUN) -m bench $(ARGS)
+
+bench-tables: .venv/bench-tables.installed  ## compare training with other models on real tables (ARGS=--save: for the page)
+	@$(RUN) -m bench.tables $(ARGS)
 
 bench-documents: .venv/train.installed  ## put the committed measurements into the documents
 	@$(RUN) -m bench.documents
@@ -102,4 +105,8 @@ clean:  ## remove everything that was built or cached here; runs/ stays
 
 .venv/bench.installed: .venv/train.installed
 	@$(PIP) --group bench
+	@touch $@
+
+.venv/bench-tables.installed: .venv/train.installed
+	@$(PIP) --group bench-tables
 	@touch $@

@@ -28,6 +28,7 @@ from bench.cases import (
 from bench.fit import ENGINES
 from bench.markdown import fill_blocks, table, three_digits
 from bench.store import ROOT, case_of, load, rows_of
+from bench.tables import page
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CONDITIONS = {"default": "with default allocation", "reused buffers": "with glibc keeping and reusing its buffers"}
@@ -315,6 +316,10 @@ TABLES = {
     "memory": partial(memory, "numpy"),
     "startup": startup,
     "accuracy": accuracy,
+    "tables-machine": partial(of_machine, "tables"),
+    "tables-models": page.of_models,
+    "tables-skill": page.of_tables,
+    "tables-sources": page.of_sources,
     **findings.TABLES,
 }
 TABLES_OF = {

@@ -14,7 +14,8 @@ def load(part: str) -> dict[str, Any]:
     """Read the results of one part."""
     path = RESULTS / f"{part}.json"
     if not path.exists():
-        program = f"python -m bench.{part}" if part in ("gpu", "choices") else f"make bench ARGS='--only {part}'"
+        own = part in ("gpu", "choices", "tables")
+        program = f"python -m bench.{part}" if own else f"make bench ARGS='--only {part}'"
         raise FileNotFoundError(f"bench/results/{path.name} is not there. `{program}` makes it.")
     return json.loads(path.read_text(encoding="utf-8"))
 

@@ -192,7 +192,7 @@ MAY_IMPORT = {
     "binxent.scoring": {"binxent._core", "binxent.numpy"},
     "binxent.testing": {"binxent._core", "binxent.losses"},
     "binxent.workbench": DOORS - {"binxent"} | {"binxent.scoring"},
-    "bench": DOORS | {"binxent.scoring"},
+    "bench": DOORS | {"binxent.scoring", "binxent.workbench"},
 }
 ON_PUBLIC_NAMES = ("binxent.workbench", "bench")
 

@@ -20,9 +20,9 @@ from binxent.workbench.run import Run
 class BinaryClassifier(ClassifierMixin, BaseEstimator):
     """A network of two classes that takes tables as they are: numbers, categories, dates, texts and missing values.
 
-    It trains as ``binxent train`` does, on tables of polars, pandas or pyarrow, and on arrays. Columns are prepared
-    inside: encoders and scalers before it are needless. Training sets a part of the rows aside to find out when to
-    stop. Probabilities are calibrated: those of a loss that distorts them are corrected.
+    It trains as ``binxent train`` does, but on all rows, of tables of polars, pandas or pyarrow, and of arrays. Columns
+    are prepared inside: encoders and scalers before it are needless. Each network sets a part of the rows aside to find
+    out when to stop. Probabilities are calibrated: those of a loss that distorts them are corrected.
 
     Args:
         loss: "bce", "focal", "asymmetric" or "poly".
@@ -39,6 +39,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):
         batch_size: Rows per step; None for 32 to 1024, by the number of rows.
         epochs: The most epochs to train.
         patience: Epochs without a lower validation loss before training stops.
+        folds: Folds in which rows are held out to find out when to stop; None for 5, and for 1 beyond 20,000 rows.
         exclude: Names of columns not to learn from.
         include: Names of columns to learn from though they look like ids.
         number: Names of columns of numbers, whatever they look like.
@@ -82,6 +83,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int | None = None,
         epochs: int = 100,
         patience: int = 10,
+        folds: int | None = None,
         exclude: Sequence[str] = (),
         include: Sequence[str] = (),
         number: Sequence[str] = (),
@@ -104,6 +106,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.epochs = epochs
         self.patience = patience
+        self.folds = folds
         self.exclude = exclude
         self.include = include
         self.number = number
@@ -159,6 +162,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):
             weight=weights[0] if weights else None,
             seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
             report=False,
+            holdout=0.0,
             **options,
         )
         self.classes_ = classes

@@ -50,6 +50,9 @@ _table_options = [
     click.option("--positive", metavar="VALUE", help="The target's value that counts as positive."),
     click.option("--group", metavar="COLUMN", help="Keep rows of one group in the same subset of the split."),
     click.option("--weight", metavar="COLUMN", help="Non-negative weights of the rows, for the loss and the metrics."),
+    click.option("--time", metavar="COLUMN", help="Test on the latest fifth of the rows by these dates or numbers."),
+    click.option("--split", metavar="COLUMN", help="The column that says train, validation or test of each row."),
+    click.option("--test", metavar="FILE", multiple=True, type=PATTERN, help="A file of the test rows; repeatable."),
     columns_option("--exclude", "A column to leave unread, or several as A,B; this and the next five are repeatable."),
     columns_option("--include", "A column to keep though it looks like an id."),
     columns_option("--number", "A column of numbers, whatever it looks like; what is none counts as missing."),
@@ -91,6 +94,12 @@ _fit_options = [
     click.option("--batch-size", type=int, help="Rows per step.  [default: 32 to 1024, by the number of rows]"),
     click.option("--epochs", type=int, help="The most epochs to train.  [default: 100]"),
     click.option("--patience", type=int, help="Epochs without a lower validation loss before stopping.  [default: 10]"),
+    click.option(
+        "--folds",
+        type=int,
+        help="Networks, each of which holds out its share of the rows to find out when to stop; 1 holds out one fifth.  "
+        "[default: 5; 1 beyond 20,000 rows]",
+    ),
     click.option("--seed", type=int, help="Decides the split, the first weights and the shuffling.  [default: 0]"),
 ]
 
@@ -136,7 +145,9 @@ def train(
     require_jax("training")
     from binxent.workbench.training import train as job
 
-    given = {option: value for option, value in options.items() if value is not None}
+    given = {
+        option: value for option, value in options.items() if value is not None and (option, value) != ("test", ())
+    }
     if data:
         given["data"] = tuple(data)
     write = functools.partial(_write_wrapped, err=as_json)
