@@ -97,7 +97,7 @@ _fit_options = [
     click.option(
         "--folds",
         type=int,
-        help="Networks, each of which holds out its share of the rows to find out when to stop; 1 holds out one fifth.  "
+        help="Parts of the rows, each held out by one network to find out when to stop; 1 holds out a fifth.  "
         "[default: 5; 1 beyond 20,000 rows]",
     ),
     click.option("--seed", type=int, help="Decides the split, the first weights and the shuffling.  [default: 0]"),

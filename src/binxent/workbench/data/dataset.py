@@ -59,10 +59,10 @@ class Dataset:
         positive: The target's value that is 1.
         weight: Row weights (float64), or None.
         group: Group numbers (int64), or None.
+        dropped: Number of rows that were dropped for missing values.
         time: Numbers that order the rows in time, or None.
         subset: The values of the column that says which subset a row belongs to, or None.
         in_test_file: Whether a row is of a file of test rows, or None.
-        dropped: Number of rows that were dropped for missing values.
     """
 
     table: pl.DataFrame
@@ -74,10 +74,10 @@ class Dataset:
     positive: str
     weight: np.ndarray | None
     group: np.ndarray | None
-    time: np.ndarray | None
-    subset: list[str] | None
-    in_test_file: np.ndarray | None
     dropped: int
+    time: np.ndarray | None = None
+    subset: list[str] | None = None
+    in_test_file: np.ndarray | None = None
 
     @property
     def base_rate(self) -> float:
