@@ -65,6 +65,7 @@ class Settings:
         epochs: The most epochs to train.
         patience: Epochs without a lower validation loss before training stops.
         seed: Determines the split, the initial weights and the order of the rows.
+        examples: Held-out rows that the report shows, with their values: so many right and so many wrong ones.
 
     Raises:
         ValueError: If a value is not valid, or belongs to another loss.
@@ -103,6 +104,7 @@ class Settings:
     epochs: int = 100
     patience: int = 10
     seed: int = 0
+    examples: int = 0
 
     def __post_init__(self) -> None:
         """Check the values and fill in the defaults of the chosen loss."""
@@ -132,6 +134,7 @@ class Settings:
         self._require("batch_size", self.batch_size is None or _is_integer(self.batch_size, 1), positive_integer)
         self._require("epochs", _is_integer(self.epochs, 1), positive_integer)
         self._require("patience", _is_integer(self.patience, 1), positive_integer)
+        self._require("examples", _is_integer(self.examples, 0), "a whole number of at least 0")
         self._require("seed", _is_integer(self.seed, 0) and self.seed < 2**32, "a whole number from 0 to 2**32 - 1")
 
     def _check_loss_parameter(self, loss: str, key: str, default: Any) -> None:

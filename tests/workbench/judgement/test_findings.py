@@ -25,7 +25,7 @@ def judged(tmp_path):
     def call(columns, **settings):
         pl.DataFrame(columns).write_parquet(tmp_path / "table.parquet")
         dataset, complete = load(Settings(data=(str(tmp_path / "table.parquet"),), target="y", **settings))
-        found = judge_table(dataset, split(dataset, 0), complete)
+        found = judge_table(dataset, split(dataset, complete), complete)
         return {finding.code: finding for finding in found}
 
     return call
@@ -81,7 +81,7 @@ def test_tables_without_faults_give_no_finding(judged, values):
 def test_leaks_are_not_looked_for_in_test_rows(judged, tmp_path):
     judged(HEALTHY)
     dataset, _ = load(Settings(data=(str(tmp_path / "table.parquet"),), target="y"))
-    test = split(dataset, 0).test
+    test = split(dataset, complete).test
     told, untold = X.copy(), MARKS["a copy"].copy()
     told[test], untold[test] = MARKS["a copy"][test], X[test]
     assert judged({**HEALTHY, "result": told}) == {}

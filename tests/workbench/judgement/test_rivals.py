@@ -73,13 +73,13 @@ def test_the_interval_of_a_paired_difference_is_that_of_a_mean():
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
-        (0.1, 0.3, "beats logistic regression: its log loss is lower by 0.2000 (0.1000 to 0.3000) than 0.6500"),
+        (0.1, 0.3, "beats logistic regression: its log loss is 0.2000 (0.1000 to 0.3000) below 0.6500"),
+        (-0.3, -0.1, "is worse than logistic regression: its log loss is 0.2000 (0.1000 to 0.3000) above 0.6500"),
         (
-            -0.3,
-            -0.1,
-            "is worse than logistic regression: its log loss is higher by 0.2000 (0.1000 to 0.3000) than 0.6500",
+            -0.4,
+            0.1,
+            "does not clearly differ from logistic regression: its log loss is 0.1500 (-0.1000 to 0.4000) above",
         ),
-        (-0.3, 0.1, "does not clearly differ from logistic regression"),
         (None, None, "cannot be compared with logistic regression"),
     ],
 )

@@ -15,10 +15,11 @@ import pytest
 from scipy.special import expit
 
 from binxent.scoring import evaluate, fit_correction, rank
+from binxent.workbench.judgement.rivals import Part, simple_rivals
 from binxent.workbench.report import plots
 from binxent.workbench.report._drawing import thinned
 from binxent.workbench.report.narrative import plain_words
-from binxent.workbench.report.number_format import UNKNOWN, number
+from binxent.workbench.report.number_format import UNKNOWN, estimated
 from binxent.workbench.report.page import write_report
 
 
@@ -33,6 +34,7 @@ def write_run(
     epochs=12,
     best_epoch=9,
     seed=0,
+    judged=False,
 ) -> dict:
     """Write a run folder as training leaves it, without training."""
     folder.mkdir(parents=True)
@@ -55,6 +57,8 @@ def write_run(
     pl.DataFrame(columns).write_parquet(folder / "predictions.parquet")
     test = evaluate(target, logit, weight)
     metrics = {
+        "positive": "yes",
+        "negative": "no",
         "train_rows": 3 * rows,
         "validation_rows": rows,
         "test_rows": rows,
@@ -68,6 +72,7 @@ def write_run(
         "test": test,
         "test_raw": evaluate(target, raw, weight) if correction != "none" else None,
     }
+    metrics |= _judgement(target, logit, weight) if judged else {}
     (folder / "metrics.json").write_text(json.dumps(metrics, allow_nan=False))
     best, base = test["log_loss"]["value"] or 0.4, test["base_rate_log_loss"] or 0.7
     lines = ["epoch,loss,val_loss,accuracy,val_accuracy,auc,val_auc"]
@@ -91,6 +96,36 @@ def write_run(
     (folder / "columns.json").write_text(json.dumps({"format": 1, "columns": columns, "reading": []}))
     (folder / "config.toml").write_text('data = ["flowers.csv"]\ntarget = "bought"\nhidden = [64, 32]\nseed = 7\n')
     return metrics
+
+
+def _judgement(target, logit, weight) -> dict:
+    part = Part(np.stack([logit, -logit], axis=1).clip(-30, 30), target, weight)
+    both = 0 < target.mean() < 1
+    return {
+        "threshold": 0.3,
+        "test": evaluate(target, logit, weight, threshold=0.3),
+        "findings": [
+            {"code": "time", "severity": "note", "sentence": "A <note>.", "fix": "Do that."},
+            {"code": "leak", "severity": "warning", "sentence": "Probable leak: <b>.", "fix": "--exclude '<b>'."},
+        ],
+        "rivals": simple_rivals(part, part, logit, 0) if both else [],
+        "importance": [
+            {"column": name, "increase": 0.5 / (place + 1), "error": 0.02}
+            for place, name in enumerate(
+                ["age", "<i>", "$a$ & b", "a very long name that does not fit into a plot", *"cdefghijklmno"]
+            )
+        ],
+        "examples": [
+            {
+                "row": 6,
+                "right": right,
+                "target": 1,
+                "probability": 0.99998,
+                "values": {"age": "41", "<i>": "<s>", "none": ""},
+            }
+            for right in (True, False)
+        ],
+    }
 
 
 class Page(HTMLParser):
@@ -152,6 +187,7 @@ RUNS = {
     "one class": {"rows": 100, "shift": -40.0},
     "one class, zero weights": {"rows": 3, "weighted": True},
     "no rows": {"rows": 0},
+    "judged": {"judged": True, "correction": "fitted", "weighted": True},
 }
 
 
@@ -176,18 +212,21 @@ def test_a_report_for_every_kind_of_run(tmp_path, name):
     assert not re.search(r"https?:|//[a-z]|@import|<link", text)
     words = " ".join(page.words)
     assert not re.search(r"\b(nan|NaN|inf|None|null|(True|False)(?!-))\b", words)
+    judged = name == "judged"
     assert page.headings == [
+        *(["Beside simple models", "What it relies on"] if judged else []),
         "Can the probabilities be believed?",
         "Does it put positives first?",
         "Where to draw the line",
+        *(["Examples"] if judged else []),
         "How it learned",
         "All scores",
         "The columns",
         "Settings",
     ]
     assert all(plot["role"] == "img" and plot["aria-label"] for plot in page.plots)
-    assert page.captions == (4 if name in ("no rows", "one class, zero weights") else 5)
-    expected = {"no rows": 1, "one class, zero weights": 1, "one class": 2}.get(name, 5)
+    assert page.captions == (4 if name in ("no rows", "one class, zero weights") else 5) + 2 * judged
+    expected = {"no rows": 1, "one class, zero weights": 1, "one class": 2, "judged": 6}.get(name, 5)
     assert len(page.plots) == expected
     assert len(text) < 400_000
 
@@ -220,11 +259,30 @@ def test_the_page_shows_the_scores(tmp_path):
     words = " ".join(Page(write_report(tmp_path / "flowers-1").read_text(encoding="utf-8")).words)
     for scores in (metrics["test"], metrics["test_raw"]):
         for name in ("log_loss", "brier", "auc", "average_precision"):
-            assert number(scores[name]["value"]) in words, name
-    assert "flowers-1" in words
+            assert estimated(scores[name])[0] in words, name
+    assert words.startswith("flowers.csv: bought = yes")
+    assert "Each of 1,500 rows is a case. The model predicts `bought` from 1 of 2 columns: 1 number." in words
+    assert "It is judged on 300 held-out rows that training never saw" in words
+    assert "Run flowers-1." in words
     assert "64, 32" in words
-    assert "Predicts bought; judged on 300 held-out rows" in words
-    assert "bought" in words
+
+
+def test_the_page_shows_the_judgement(tmp_path):
+    metrics = write_run(tmp_path / "flowers-1", judged=True)
+    text = write_report(tmp_path / "flowers-1").read_text(encoding="utf-8")
+    words = " ".join(Page(text).words)
+    # Warnings come first, before the scores; their words are escaped.
+    places = [text.index(part) for part in ("Probable leak: &lt;b&gt;", "A &lt;note&gt;", 'class="cards"')]
+    assert places == sorted(places)
+    assert "this model" in words
+    for rival in metrics["rivals"]:
+        assert f"{rival['name']} {estimated(rival['test']['log_loss'])[0]}" in words
+    assert "0.3 (highest F1 in validation)" in words
+    assert "2 less important columns are left out" in words
+    assert "Row 7 Row 7 Judgement right wrong Truth yes yes Predicted probability more than 99.9 %" in words
+    assert "<i> <s> <s>" in words
+    assert "These scores say little about new rows" in words
+    assert "explains" not in words
 
 
 def test_names_are_escaped(tmp_path):
@@ -234,7 +292,7 @@ def test_names_are_escaped(tmp_path):
     (folder / "config.toml").write_text(f"target = '{evil}'\n'<i>' = {{ '\"<u>' = ['<s>'] }}\n")
     text = write_report(folder).read_text(encoding="utf-8")
     words = " ".join(Page(text).words)
-    assert words.count(evil) == 2  # among the settings and under the title
+    assert words.count(evil) == 4  # in both titles, under them, and among the settings
     assert "<b>runs & 'more'" in words
     assert '<i>."<u>' in words
     assert "<s>" in words
@@ -279,7 +337,7 @@ def words_about(tmp_path, change=None, **options):
 def test_words_about_a_good_model(tmp_path):
     words = words_about(tmp_path, rows=3000)
     assert re.search(r"explains \d\d(\.\d)? % of the base-rate loss", words)
-    assert "consistent with the truth: slope" in words
+    assert "The spread of the probabilities is right, within the interval: slope" in words
     assert "On the whole they are right" in words
     assert "epoch 9 of 12" in words
     assert "rests on" not in words
@@ -288,7 +346,15 @@ def test_words_about_a_good_model(tmp_path):
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(0.6, 0.9, "too extreme"), (1.2, 1.5, "too timid"), (-2.0, -1.0, "wrong way"), (0.9, 1.1, "consistent")],
+    [
+        (0.6, 0.9, "are too extreme: slope 0.75 (95 % interval 0.60 to 0.90)"),
+        (0.94, 0.98, "are slightly too extreme"),
+        (1.2, 1.5, "are too timid"),
+        (1.02, 1.1, "are slightly too timid"),
+        (-2.0, -1.0, "wrong way"),
+        (0.9, 1.1, "is right, within the interval"),
+        (-0.219, 1.24, "cannot be judged: slope 0.51 (95 % interval −0.22 to 1.24)"),
+    ],
 )
 def test_words_about_the_slope(tmp_path, low, high, expected):
     slope = {"value": (low + high) / 2, "low": low, "high": high}
@@ -302,7 +368,7 @@ def test_words_about_the_slope(tmp_path, low, high, expected):
 def test_words_about_the_level(tmp_path, low, high, expected):
     ratio = {"value": (low + high) / 2, "low": low, "high": high}
     words = words_about(tmp_path, lambda metrics: metrics["test"]["calibration"].update(observed_over_expected=ratio))
-    assert f"On the whole they are {expected}" in words
+    assert expected in words
 
 
 @pytest.mark.parametrize(
@@ -319,6 +385,40 @@ def test_words_about_the_level(tmp_path, low, high, expected):
 )
 def test_words_about_runs(tmp_path, options, expected):
     assert re.search(expected, words_about(tmp_path, **options))
+
+
+def test_words_after_a_leak_hold_no_praise(tmp_path):
+    options = {"rows": 3000, "spread": 200.0, "best_epoch": 12}
+    assert re.search("explains .*training for longer may help", words_about(tmp_path / "1", **options))
+    finding = {"code": "too_good", "severity": "warning", "sentence": "", "fix": ""}
+    words = words_about(tmp_path / "2", lambda metrics: metrics.update(findings=[finding]), **options)
+    assert "These scores say little about new rows" in words
+    assert not re.search("explains|longer", words)
+    # Other findings are no reason.
+    finding["code"] = "time"
+    assert "explains" in words_about(tmp_path / "3", lambda metrics: metrics.update(findings=[finding]), **options)
+
+
+def test_words_beside_rivals(tmp_path):
+    words = words_about(tmp_path, judged=True)
+    assert re.search(r"It beats the base rate: its log loss is 0\.\d+ \(.*\) below 0\.\d+\.", words)
+    assert "It does not clearly differ from logistic regression" in words
+
+
+def test_shares_have_the_digits_that_their_interval_supports(tmp_path):
+    explained = {"value": 0.9999987, "low": 0.9999, "high": 0.99999999}
+    words = words_about(tmp_path, lambda metrics: metrics["test"].update(explained=explained))
+    assert (
+        "explains more than 99.9 % of the base-rate loss (95 % interval more than 99.9 % to more than 99.9 %)" in words
+    )
+
+
+def test_nothing_is_right_about_a_useless_model(tmp_path):
+    def useless(metrics):
+        metrics["test"]["explained"] = {"value": -0.1, "low": -0.2, "high": 0.1}
+        metrics["test"]["calibration"]["slope"] = {"value": 0.9, "low": 0.7, "high": 1.1}
+
+    assert "cannot be judged: slope 0.9" in words_about(tmp_path, useless)
 
 
 def test_words_about_a_useless_model(tmp_path):

@@ -101,6 +101,12 @@ _fit_options = [
         "[default: 5; 1 beyond 20,000 rows]",
     ),
     click.option("--seed", type=int, help="Decides the split, the first weights and the shuffling.  [default: 0]"),
+    click.option(
+        "--examples",
+        metavar="N",
+        type=int,
+        help="Show the values of N right and N wrong held-out rows in the report.  [default: 0]",
+    ),
 ]
 
 

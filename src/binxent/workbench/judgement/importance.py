@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-import binxent as bx
+import binxent.numpy as bx
 
 ROWS = 2_000  # held-out rows that are predicted again
 COLUMNS = 100  # columns that are shuffled

@@ -1,14 +1,20 @@
-"""All findings about a run: those about its table before the training, those about its model after it."""
+"""The judgement of a run: of its table before the training, of its model after it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
+import polars as pl
 
 from binxent.workbench.data.dataset import Dataset
 from binxent.workbench.data.split import Split
+from binxent.workbench.judgement.examples import telling_examples
 from binxent.workbench.judgement.findings import Finding
+from binxent.workbench.judgement.importance import permutation_importance
 from binxent.workbench.judgement.leaks import leaking_columns, too_good_to_be_true
+from binxent.workbench.judgement.rivals import Part, simple_rivals
 from binxent.workbench.judgement.rows import duplicate_rows, repeated_ids, time_columns
 from binxent.workbench.settings import Settings
 
@@ -36,3 +42,38 @@ def judge_model(metrics: Mapping[str, Any]) -> list[Finding]:
         metrics: The content of metrics.json.
     """
     return too_good_to_be_true(metrics)
+
+
+def judge_predictions(
+    dataset: Dataset,
+    rows: np.ndarray,
+    logit: np.ndarray,
+    predict_logit: Callable[[pl.DataFrame], np.ndarray],
+    training: Part,
+    test: Part,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return what a report says about a model beside its scores.
+
+    Args:
+        dataset: The table and its features.
+        rows: The held-out rows.
+        logit: What the model predicts for them, corrected, shape (rows,).
+        predict_logit: Predicts the corrected logits of rows of the table, shape (rows,).
+        training: The prepared rows that a rival may learn from.
+        test: The prepared held-out rows.
+        settings: Settings of the run.
+
+    Returns:
+        `importance`, `rivals`, and `examples` if the settings ask for some, as `metrics.json` holds them.
+    """
+    table, columns = dataset.table[rows], list(dataset.features.columns)
+    found: dict[str, Any] = {
+        "importance": permutation_importance(predict_logit, table, test.target, test.weight, columns, settings.seed),
+        "rivals": simple_rivals(training, test, logit, settings.seed),
+    }
+    if settings.examples:
+        found["examples"] = telling_examples(
+            table, dataset.row[rows], test.target, test.weight, logit, columns, settings.examples
+        )
+    return found

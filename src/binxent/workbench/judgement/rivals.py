@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import binxent as bx
+import binxent.numpy as bx
 from binxent.scoring import evaluate
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C: the inverse of the penalty
@@ -135,19 +135,14 @@ def compared(rival: Mapping[str, Any], as_text: Callable[[float], str] = "{:.4f}
     Example:
         >>> scores = {"log_loss": {"value": 0.65}}
         >>> compared({"name": "base rate", "test": scores, "difference": {"value": 0.2, "low": 0.1, "high": 0.3}})
-        'beats the base rate: its log loss is lower by 0.2000 (0.1000 to 0.3000) than 0.6500'
+        'beats the base rate: its log loss is 0.2000 (0.1000 to 0.3000) below 0.6500'
     """
     name = {"base rate": "the base rate"}.get(rival["name"], rival["name"])
     value, low, high = (rival["difference"][key] for key in ("value", "low", "high"))
     if value is None:
         return f"cannot be compared with {name}"
+    verb = "beats" if low > 0 else "is worse than" if high < 0 else "does not clearly differ from"
+    side, ends = ("below", (low, high)) if value >= 0 else ("above", (-high, -low))
+    interval = " to ".join(as_text(end) for end in ends)
     loss = as_text(rival["test"]["log_loss"]["value"])
-    if low <= 0 <= high:
-        return (
-            f"does not clearly differ from {name}: its log loss is {'lower' if value >= 0 else 'higher'} by "
-            f"{as_text(abs(value))} than {loss}, and the interval, {as_text(low)} to {as_text(high)}, includes 0"
-        )
-    ends = sorted((abs(low), abs(high)))
-    side, sign = ("beats", "lower") if low > 0 else ("is worse than", "higher")
-    interval = " to ".join(map(as_text, ends))
-    return f"{side} {name}: its log loss is {sign} by {as_text(abs(value))} ({interval}) than {loss}"
+    return f"{verb} {name}: its log loss is {as_text(abs(value))} ({interval}) {side} {loss}"

@@ -1,9 +1,14 @@
 """The meaning of a run's numbers, in sentences for readers who do not know what a calibration slope is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from binxent.workbench.report.number_format import number, percent, plural
+from binxent.workbench.judgement.rivals import compared
+from binxent.workbench.report.number_format import UNKNOWN, estimated, estimated_percent, number, plural
+
+LEAKS = ("leak", "too_good")  # findings after which good scores are no praise
+SLIGHT = 0.1  # a difference of the slope from 1 that does not matter
+VAGUE = 1.0  # width of the slope's interval that leaves all open
 
 
 def plain_words(metrics: Mapping[str, Any]) -> list[str]:
@@ -16,12 +21,22 @@ def plain_words(metrics: Mapping[str, Any]) -> list[str]:
         Paragraphs of plain text.
     """
     test = metrics["test"]
+    suspect = any(finding["code"] in LEAKS for finding in metrics.get("findings", ()))
     paragraphs = [
-        [_explained(test), _ranked(test)],
-        [_calibrated(test["calibration"]), _corrected(metrics)],
-        [_learned(metrics), _rough(test)],
+        [_suspected(test) if suspect else _explained(test), _ranked(test), _compared(metrics)],
+        [_calibrated(test), _corrected(metrics)],
+        [_learned(metrics, suspect), _rough(test)],
     ]
-    return [" ".join(sentence for sentence in paragraph if sentence) for paragraph in paragraphs]
+    texts = [" ".join(sentence for sentence in paragraph if sentence) for paragraph in paragraphs]
+    return [text for text in texts if text]
+
+
+def _suspected(test: Mapping[str, Any]) -> str:
+    loss, base = number(test["log_loss"]["value"]), number(test["base_rate_log_loss"])
+    return (
+        "These scores say little about new rows as long as a column may give the target away: see the findings above. "
+        f"The log loss is {loss}, where always predicting the base rate costs {base}."
+    )
 
 
 def _explained(test: Mapping[str, Any]) -> str:
@@ -39,8 +54,8 @@ def _explained(test: Mapping[str, Any]) -> str:
     facts = f"its log loss is {number(loss['value'])}, where always predicting the base rate costs {number(base)}"
     if explained["value"] <= 0:
         return f"The model is no better than a constant: {facts}."
-    share = f"{percent(explained['value'])} of the base-rate loss{_interval(explained, percent)}"
-    sentence = f"The model explains {share}: {facts}."
+    share, interval = estimated_percent(explained)
+    sentence = f"The model explains {share} of the base-rate loss{_in_brackets(interval)}: {facts}."
     if explained["low"] is not None and explained["low"] <= 0:
         sentence += " With so few rows, that may still be chance."
     return sentence
@@ -50,40 +65,52 @@ def _ranked(test: Mapping[str, Any]) -> str:
     auc = test["auc"]
     if auc["value"] is None:
         return ""
-    return f"It ranks a positive above a negative in {percent(auc['value'])} of the pairs{_interval(auc, percent)}."
+    share, interval = estimated_percent(auc)
+    return f"It ranks a positive above a negative in {share} of the pairs{_in_brackets(interval)}."
 
 
-def _calibrated(calibration: Mapping[str, Any]) -> str:
-    slope, ratio = calibration["slope"], calibration["observed_over_expected"]
-    sentences = []
+def _compared(metrics: Mapping[str, Any]) -> str:
+    return " ".join(f"It {compared(rival, number)}." for rival in metrics.get("rivals", ()))
+
+
+def _calibrated(test: Mapping[str, Any]) -> str:
+    explained = test["explained"]["value"]
+    calibration = test["calibration"]
+    return " ".join([_spread(calibration["slope"], explained), _level(calibration["observed_over_expected"])]).strip()
+
+
+def _spread(slope: Mapping[str, Any], explained: float | None) -> str:
     if slope["low"] is None:
-        sentences.append("These rows do not show whether the probabilities are too extreme or too timid.")
-    elif slope["high"] < 0:
-        sentences.append(f"The probabilities point the wrong way: slope {number(slope['value'])}{_interval(slope)}.")
-    elif slope["high"] < 1:
-        sentences.append(
-            f"The probabilities are too extreme: slope {number(slope['value'])}{_interval(slope)}, where 1 is ideal. "
-            "They should lie nearer to the base rate."
-        )
-    elif slope["low"] > 1:
-        sentences.append(
-            f"The probabilities are too timid: slope {number(slope['value'])}{_interval(slope)}, where 1 is ideal. "
-            "They could lie further from the base rate."
-        )
-    else:
-        sentences.append(
-            f"The spread of the probabilities is consistent with the truth: slope {number(slope['value'])}"
-            f"{_interval(slope)}, where 1 is ideal."
-        )
-    if ratio["low"] is not None:
-        times = f"{number(ratio['value'])} times as many positives as predicted{_interval(ratio)}"
-        if ratio["low"] > 1:
-            sentences.append(f"On the whole they are too low: there are {times}.")
-        elif ratio["high"] < 1:
-            sentences.append(f"On the whole they are too high: there are {times}.")
-        else:
-            sentences.append(f"On the whole they are right, within the interval: there are {times}.")
-    return " ".join(sentences)
+        return "These rows do not show whether the probabilities are too extreme or too timid."
+    value, interval = estimated(slope, 2)
+    facts = f"slope {value}{_in_brackets(interval)}, where 1 is ideal"
+    if slope["high"] < 0:
+        return f"The probabilities point the wrong way: {facts}."
+    slightly = "slightly " if abs(slope["value"] - 1) < SLIGHT else ""
+    if slope["high"] < 1:
+        advice = "" if slightly else " They should lie nearer to the base rate."
+        return f"The probabilities are {slightly}too extreme: {facts}.{advice}"
+    if slope["low"] > 1:
+        advice = "" if slightly else " They could lie further from the base rate."
+        return f"The probabilities are {slightly}too timid: {facts}.{advice}"
+    if slope["high"] - slope["low"] > VAGUE or slope["low"] <= 0 or (explained or 0) <= 0:
+        return f"Whether the probabilities are too extreme or too timid cannot be judged: {facts}."
+    return f"The spread of the probabilities is right, within the interval: {facts}."
+
+
+def _level(ratio: Mapping[str, Any]) -> str:
+    if ratio["low"] is None:
+        return ""
+    value, interval = estimated(ratio, 2)
+    times = f"there are {value} times as many positives as predicted{_in_brackets(interval)}"
+    slightly = "slightly " if abs(ratio["value"] - 1) < SLIGHT else ""
+    if ratio["low"] > 1:
+        return f"On the whole they are {slightly}too low: {times}."
+    if ratio["high"] < 1:
+        return f"On the whole they are {slightly}too high: {times}."
+    if ratio["high"] > 2 * ratio["low"]:
+        return f"Whether they are too high or too low on the whole cannot be judged: {times}."
+    return f"On the whole they are right, within the interval: {times}."
 
 
 def _corrected(metrics: Mapping[str, Any]) -> str:
@@ -107,14 +134,12 @@ def _corrected(metrics: Mapping[str, Any]) -> str:
     return sentence
 
 
-def _learned(metrics: Mapping[str, Any]) -> str:
+def _learned(metrics: Mapping[str, Any], suspect: bool) -> str:
     best, epochs = metrics["best_epoch"], metrics["epochs"]
-    if best == epochs:
-        return (
-            f"The validation loss was at its lowest in the last of {epochs} {plural('epoch', epochs)}: training for "
-            "longer may help."
-        )
-    return f"The weights are those of epoch {best} of {epochs}, where the validation loss was lowest."
+    if best < epochs:
+        return f"The weights are those of epoch {best} of {epochs}, where the validation loss was lowest."
+    last = f"The validation loss was at its lowest in the last of {epochs} {plural('epoch', epochs)}"
+    return f"{last}." if suspect else f"{last}: training for longer may help."
 
 
 def _rough(test: Mapping[str, Any]) -> str:
@@ -129,7 +154,5 @@ def _signed(value: float) -> str:
     return f"{'−' if value < 0 else '+'} {number(abs(value))}"
 
 
-def _interval(estimate: Mapping[str, Any], as_text: Callable[[float], str] = number) -> str:
-    if estimate["low"] is None:
-        return ""
-    return f" (95 % interval {as_text(estimate['low'])} to {as_text(estimate['high'])})"
+def _in_brackets(interval: str) -> str:
+    return "" if interval == UNKNOWN else f" (95 % interval {interval})"

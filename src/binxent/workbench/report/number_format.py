@@ -1,6 +1,7 @@
 """The format of numbers in the report."""
 
 import math
+from collections.abc import Mapping
 
 UNKNOWN = "–"
 
@@ -45,6 +46,65 @@ def percent(share: float | None) -> str:
     near = min(abs(value), abs(100 - value))
     decimals = 1 if near < 1e-9 else min(max(1 - math.floor(math.log10(near)), 1), 9)
     return f"{value:.{decimals}f}".rstrip("0").rstrip(".").replace("-", "−") + " %"
+
+
+def estimated(estimate: Mapping[str, float | None], most: int = 4) -> tuple[str, str]:
+    """Format an estimate and its interval with the digits that the interval supports: two of its half width.
+
+    Args:
+        estimate: `value`, `low` and `high`, each a number or None.
+        most: Decimals at most.
+
+    Example:
+        >>> estimated({"value": 0.5081, "low": -0.2192, "high": 1.2354})
+        ('0.51', '−0.22 to 1.24')
+        >>> estimated({"value": 0.9999981, "low": 0.9999951, "high": 1.0})
+        ('1.0000', '1.0000 to 1')
+        >>> estimated({"value": 0.25, "low": None, "high": None})
+        ('0.250', '–')
+    """
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    if value is None or low is None or high is None:
+        return number(value), UNKNOWN
+    if not 0 < high - low < math.inf or 0 < abs(value) < 1e-4:
+        return number(value), f"{number(low)} to {number(high)}"
+    decimals = min(max(1 - math.floor(math.log10((high - low) / 2)), 0), most)
+
+    def text(end: float) -> str:
+        return f"{end:,.0f}" if end in (0, 1) else f"{end:,.{decimals}f}".replace("-", "−")
+
+    return text(value), f"{text(low)} to {text(high)}"
+
+
+def estimated_percent(estimate: Mapping[str, float | None]) -> tuple[str, str]:
+    """Format a share and its interval as percentages, with at most one decimal and never rounded to all or nothing.
+
+    Args:
+        estimate: `value`, `low` and `high`, each a share of at most 1 or None.
+
+    Example:
+        >>> estimated_percent({"value": 0.7861, "low": 0.7012, "high": 0.8433})
+        ('79 %', '70 % to 84 %')
+        >>> estimated_percent({"value": 0.99999872, "low": 0.9999, "high": 1.0})
+        ('more than 99.9 %', 'more than 99.9 % to 100 %')
+    """
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    half = None if low is None or high is None else 50 * (high - low)
+    decimals = 0 if half is not None and half >= 2 else 1
+
+    def text(share: float | None) -> str:
+        if share is None:
+            return UNKNOWN
+        if 0.999 < share < 1:
+            return "more than 99.9 %"
+        if 0 < share < 0.001:
+            return "less than 0.1 %"
+        shown = f"{100 * share:.{decimals}f}"
+        if shown in ("0", "100") and share not in (0, 1):
+            shown = f"{100 * share:.1f}"
+        return shown.removesuffix(".0").replace("-", "−") + " %"
+
+    return text(value), UNKNOWN if half is None else f"{text(low)} to {text(high)}"
 
 
 def plural(noun: str, count: int) -> str:

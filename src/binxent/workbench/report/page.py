@@ -10,7 +10,7 @@ import importlib.resources
 import json
 import string
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ import numpy as np
 
 from binxent.scoring import rank
 from binxent.workbench import run_folder
+from binxent.workbench.report import tables
 from binxent.workbench.report.narrative import plain_words
-from binxent.workbench.report.number_format import UNKNOWN, number, percent, plural
+from binxent.workbench.report.number_format import estimated, number, percent, plural
 
 _FILES = ("config.toml", run_folder.COLUMNS, "history.csv", "metrics.json", "predictions.parquet")
 
@@ -45,16 +46,22 @@ def write_report(folder: Path) -> Path:
     with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
         history = list(csv.DictReader(file))
     frame = importlib.resources.files("binxent.workbench.report").joinpath("page.html").read_text(encoding="utf-8")
+    columns = run_folder.read_columns(folder)["columns"]
+    importance, suspects = metrics.get("importance", []), metrics.get("findings", [])
     page = string.Template(frame).substitute(
-        title=html.escape(folder.resolve().name),
-        subtitle=html.escape(_subtitle(settings, metrics["test"])),
+        title=html.escape(_title(settings, metrics, folder)),
+        facts="\n".join(f"<p>{html.escape(line)}</p>" for line in _facts(settings, metrics, columns, folder)),
+        findings=_findings(suspects),
         cards=_cards(metrics["test"]),
         plain_words="\n".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in plain_words(metrics)),
-        thresholds=_thresholds(metrics["test"]["thresholds"]),
-        training=_training(metrics),
-        scores=_scores(metrics),
-        columns=_columns(run_folder.read_columns(folder)["columns"]),
-        settings=_settings(settings),
+        rivals=_section("Beside simple models", tables.rivals(metrics)) if metrics.get("rivals") else "",
+        importance=_section("What it relies on", _importance(importance), "pair") if importance else "",
+        examples=_section("Examples", tables.examples(metrics)) if "examples" in metrics else "",
+        thresholds=tables.thresholds(metrics["test"]["thresholds"], metrics.get("threshold")),
+        training=tables.training(metrics),
+        scores=tables.scores(metrics),
+        columns=tables.columns_used(columns, importance),
+        settings=tables.settings_used(settings),
         **_figures(folder / "predictions.parquet", history, metrics),
     )
     path = folder / "report.html"
@@ -63,15 +70,74 @@ def write_report(folder: Path) -> Path:
     return path
 
 
-def _subtitle(settings: Mapping[str, Any], test: Mapping[str, Any]) -> str:
-    predicted = " = ".join(str(settings[key]) for key in ("target", "positive") if key in settings)
-    parts = [f"Predicts {predicted}"] if predicted else []
-    parts.append(f"judged on {test['rows']:,} held-out {plural('row', test['rows'])} that training never saw")
+def _title(settings: Mapping[str, Any], metrics: Mapping[str, Any], folder: Path) -> str:
+    """Return the table's name and what is predicted."""
+    target = settings.get("target")
+    positive = settings.get("positive", metrics.get("positive"))
+    predicted = " = ".join(str(part) for part in (target, positive) if part is not None)
+    return ": ".join(filter(None, [_table_name(settings, folder), predicted]))
+
+
+def _table_name(settings: Mapping[str, Any], folder: Path) -> str:
+    data = [Path(pattern).name for pattern in settings.get("data", ())]
+    if not data:
+        return "Breast-cancer data" if "data_fingerprint" in settings else folder.resolve().name
+    return data[0] if len(data) == 1 else f"{data[0]} and {len(data) - 1:,} more {plural('file', len(data) - 1)}"
+
+
+def _facts(
+    settings: Mapping[str, Any], metrics: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], folder: Path
+) -> list[str]:
+    """Say what a row is, what the model learnt from, and on which rows it is judged."""
+    test = metrics["test"]
+    used = [column["kind"] for column in columns if column["use"] == "feature"]
+    counts = {kind: used.count(kind) for kind in dict.fromkeys(used)}
+    kinds = ", ".join(f"{n:,} {plural(kind, n).replace('categorys', 'categories')}" for kind, n in counts.items())
+    rows = metrics["train_rows"] + metrics["validation_rows"] + metrics["test_rows"]
+    target = f" `{settings['target']}`" if "target" in settings else " the target"
+    learnt = (
+        f"Each of {rows:,} rows is a case. The model predicts{target} from {len(used):,} of {len(columns):,} columns: "
+        f"{kinds}."
+    )
+    judged = f"It is judged on {test['rows']:,} held-out {plural('row', test['rows'])} that training never saw"
     if test["base_rate"] is not None:
         weighted = " by weight" if test["weight_sum"] != test["rows"] else ""
-        parts.append(f"{test['positives']:,} of them positive ({percent(test['base_rate'])}{weighted})")
-    sentence = "; ".join(parts)
-    return f"{sentence[0].upper()}{sentence[1:]}."
+        judged += f"; {test['positives']:,} of them are positive ({percent(test['base_rate'])}{weighted})"
+    return [f"{learnt} {judged}.", f"Run {folder.resolve().name}."]
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
+    if not findings:
+        return ""
+    items = "\n".join(
+        f'<li class="{html.escape(finding["severity"])}">{html.escape(finding["sentence"])} '
+        f'<span class="soft">{html.escape(finding["fix"])}</span></li>'
+        for finding in sorted(findings, key=lambda finding: finding["severity"] != "warning")
+    )
+    return f'<section aria-label="Findings">\n<ul class="findings">\n{items}\n</ul>\n</section>'
+
+
+def _importance(importance: Sequence[Mapping[str, Any]]) -> str:
+    from binxent.workbench.report import plots
+
+    shown = importance[: plots.MOST_BARS]
+    return _figure(
+        plots.importance(
+            [entry["column"] for entry in shown],
+            *(np.array([entry[key] for entry in shown]) for key in ("increase", "error")),
+        ),
+        "How much the log loss of held-out rows rises when the values of one column are dealt to other rows. Lines are "
+        "95 % intervals. Columns that say the same stand in for each other, and both look less important."
+        + (
+            f" {len(importance) - len(shown):,} less important columns are left out."
+            if len(shown) < len(importance)
+            else ""
+        ),
+    )
+
+
+def _section(title: str, body: str, kind: str = "scroll") -> str:
+    return f'<section>\n<h2>{title}</h2>\n<div class="{kind}">\n{body}\n</div>\n</section>'
 
 
 def _cards(test: Mapping[str, Any]) -> str:
@@ -84,10 +150,9 @@ def _cards(test: Mapping[str, Any]) -> str:
     }
     cards = []
     for title, (key, constant) in always.items():
-        estimate = test[key]
-        interval = UNKNOWN if estimate["low"] is None else f"{number(estimate['low'])} to {number(estimate['high'])}"
+        value, interval = estimated(test[key])
         cards.append(
-            f'<div class="card"><dt>{title}</dt><dd class="value">{number(estimate["value"])}</dd>'
+            f'<div class="card"><dt>{title}</dt><dd class="value">{value}</dd>'
             f"<dd>95 %: {interval}</dd>"
             f'<dd class="soft">constant prediction: {number(constant)}</dd></div>'
         )
@@ -122,7 +187,7 @@ def _figures(predictions: Path, history: Sequence[Mapping[str, str]], metrics: M
             "rate costs on the validation rows.",
         )
     }
-    absent = _absent("The held-out rows are all of one class." if len(target) else "No row counts.")
+    absent = tables.absent("The held-out rows are all of one class." if len(target) else "No row counts.")
     figures |= dict.fromkeys(("reliability", "histogram", "roc", "precision_recall"), absent)
     if len(target):
         figures["histogram"] = _figure(
@@ -144,158 +209,15 @@ def _figures(predictions: Path, history: Sequence[Mapping[str, str]], metrics: M
     figures["roc"] = _figure(
         plots.roc(ranking),
         "Moving the threshold trades false alarms (to the right) for positives found (upwards). The area under the "
-        f"curve, {number(metrics['test']['auc']['value'])}, is the chance that a positive ranks above a negative.",
+        f"curve, {estimated(metrics['test']['auc'])[0]}, is the chance that a positive ranks above a negative.",
     )
     figures["precision_recall"] = _figure(
         plots.precision_recall(ranking, base_rate),
         "Of the rows flagged, how many are positive (precision), against how many of the positives are found (recall). "
-        f"Average precision {number(metrics['test']['average_precision']['value'])}.",
+        f"Average precision {estimated(metrics['test']['average_precision'])[0]}.",
     )
     return figures
 
 
 def _figure(svg: str, caption: str) -> str:
     return f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>"
-
-
-def _absent(reason: str) -> str:
-    return f'<p class="soft">No plot here. {html.escape(reason)}</p>'
-
-
-def _thresholds(rows: Sequence[Mapping[str, Any]]) -> str:
-    if not rows:
-        return _absent("No row counts.")
-    rows = [row for row in rows if 0 < row["flagged"] < 1] or rows
-    best = max(rows, key=lambda row: row["f1"] or 0)
-
-    def thousandfold(cost: float | None) -> str:
-        return number(None if cost is None else 1000 * cost)
-
-    body = [
-        {
-            "Threshold": f"{row['threshold']:.3g}" + (" (highest F1)" if row is best and row["f1"] else ""),
-            "Right if a miss costs": _times(row["miss_cost"]),
-            "Flagged": percent(row["flagged"]),
-            "Precision": percent(row["precision"]),
-            "Recall": percent(row["recall"]),
-            "Specificity": percent(row["specificity"]),
-            "F1": number(row["f1"]),
-            "Cost per 1,000 rows": thousandfold(row["cost"]),
-            "Without the model": thousandfold(row["cost_without_model"]),
-        }
-        for row in rows
-    ]
-    return _table(
-        "Flag a row if its probability reaches the threshold. Which threshold is right depends on what mistakes cost. "
-        "Find the line where a miss costs as many false alarms as it does for you. Costs are in units of one false "
-        "alarm; without the model one would flag every row or none, whichever is cheaper. Thresholds that flag every "
-        "row or none are left out.",
-        list(body[0]),
-        [list(row.values()) for row in body],
-        [row is best and bool(row["f1"]) for row in rows],
-    )
-
-
-def _times(factor: float | None) -> str:
-    if factor is None:
-        return UNKNOWN
-    return f"{factor:,.0f} ×" if factor >= 9.95 else f"{factor:.2g} ×"
-
-
-def _training(metrics: Mapping[str, Any]) -> str:
-    facts = {
-        "Training rows": f"{metrics['train_rows']:,}",
-        "Validation rows": f"{metrics['validation_rows']:,}",
-        "Held-out rows": f"{metrics['test_rows']:,}",
-        "Positives among the training labels": percent(metrics["base_rate"]),
-        "Epochs": f"{metrics['epochs']:,}",
-        "Best epoch": f"{metrics['best_epoch']:,}",
-        "Log loss of the base rate, validation rows": number(metrics["base_rate_loss"]),
-    }
-    return _table("Sizes of the subsets, and the epochs of the training.", (), facts.items())
-
-
-def _scores(metrics: Mapping[str, Any]) -> str:
-    raw = metrics["test_raw"]
-    judged = {"Corrected": metrics["test"], "Raw": raw} if raw else {"Value": metrics["test"]}
-    names = {
-        "Log loss": ("log_loss",),
-        "Explained share of the base-rate loss": ("explained",),
-        "Brier score": ("brier",),
-        "AUC": ("auc",),
-        "Average precision": ("average_precision",),
-        "Calibration slope (ideal: 1)": ("calibration", "slope"),
-        "Calibration intercept (ideal: 0)": ("calibration", "intercept"),
-        "Observed / expected positives (ideal: 1)": ("calibration", "observed_over_expected"),
-    }
-    body = []
-    for title, keys in names.items():
-        cells = [title]
-        for scores in judged.values():
-            estimate: Any = scores
-            for key in keys:
-                estimate = estimate[key]
-            low, high = estimate["low"], estimate["high"]
-            cells += [number(estimate["value"]), UNKNOWN if low is None else f"{number(low)} to {number(high)}"]
-        body.append(cells)
-    columns = [column for name in judged for column in (name, "95 % interval")]
-    return _table(
-        "Held-out rows, taken as independent of each other. Intervals: infinitesimal jackknife, which is DeLong's "
-        "method for the AUC; the exact binomial one for a perfect ranking.",
-        ("Score", *columns),
-        body,
-    )
-
-
-def _columns(columns: Sequence[Mapping[str, Any]]) -> str:
-    uses = {"feature": "used", "left out": "left out"}
-    body = [
-        [
-            column["name"],
-            column["kind"] or "not read",
-            f"{column['missing']:,}" if column["kind"] else UNKNOWN,
-            f"{column['odd']:,}" + (f": {', '.join(column['examples'])}" if column["examples"] else ""),
-            ": ".join(filter(None, [uses.get(column["use"], column["use"]), column["remark"]])),
-        ]
-        for column in columns
-    ]
-    return _table(
-        "Every column of the data, over all rows. Odd values are not of the column's kind; they count as missing.",
-        ("Column", "Kind", "Missing", "Odd values", "Use"),
-        body,
-        kind="columns",
-    )
-
-
-def _settings(settings: Mapping[str, Any]) -> str:
-    rows = []
-    for key, value in settings.items():
-        inner = value.items() if isinstance(value, dict) else [(None, value)]
-        rows += [(key if name is None else f"{key}.{name}", _setting(entry)) for name, entry in inner]
-    return _table("What config.toml holds; with it the run can be repeated.", (), rows, kind="settings")
-
-
-def _setting(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_setting(entry) for entry in value)
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _table(
-    caption: str,
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    marked: Sequence[bool] = (),
-    kind: str = "",
-) -> str:
-    """Format a table of text; the first cell of each row is its header."""
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
-    lines = [f'<table class="{kind}">' if kind else "<table>", f"<caption>{html.escape(caption)}</caption>"]
-    if columns:
-        lines.append(f"<thead><tr>{head}</tr></thead>")
-    lines.append("<tbody>")
-    for index, (name, *cells) in enumerate(rows):
-        opening = '<tr class="best">' if index < len(marked) and marked[index] else "<tr>"
-        body = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-        lines.append(f'{opening}<th scope="row">{html.escape(name)}</th>{body}</tr>')
-    return "\n".join([*lines, "</tbody>", "</table>"])

@@ -1,6 +1,6 @@
 """The plots of a report: each function draws a figure with matplotlib and returns it as inline SVG."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,6 +22,9 @@ from binxent.workbench.report._drawing import (
     unit_square,
 )
 from binxent.workbench.report.number_format import percent
+
+MOST_BARS = 15  # columns whose importance is drawn
+LONGEST_NAME = 28  # of a column, in letters
 
 
 def loss_curves(train: np.ndarray, validation: np.ndarray, best_epoch: int, base_rate_loss: float | None) -> str:
@@ -193,6 +196,35 @@ def score_histogram(target: np.ndarray, logit: np.ndarray, weight: np.ndarray) -
         probability_ticks(axes.xaxis, low, high, True)
 
     return svg(draw, "Histogram of the predicted probability by class", height=4.4)
+
+
+def importance(columns: Sequence[str], increase: np.ndarray, error: np.ndarray) -> str:
+    """Draw how much the log loss rises when each column is shuffled, as bars with 95 % intervals.
+
+    Args:
+        columns: Their names, the most important first.
+        increase: Rise of the log loss in nats, shape (columns,).
+        error: Its standard error, shape (columns,).
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        places = np.arange(len(columns))[::-1]
+        axes.barh(places, increase, height=0.62, color=BLUE, alpha=0.45)
+        axes.hlines(places, increase - 1.96 * error, increase + 1.96 * error, color=BLUE, linewidth=1.2)
+        axes.axvline(0, color=GREY, linewidth=0.9)
+        axes.set_yticks(places, [_shortened(name) for name in columns])
+        axes.set(xlabel="Rise of the log loss", ylim=(-0.7, len(columns) - 0.3))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.grid(False, axis="y")
+
+    return svg(draw, "Importance of the columns", height=0.8 + 0.22 * len(columns))
+
+
+def _shortened(name: str) -> str:
+    # A dollar sign would begin a formula.
+    text = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return "".join(sign if sign.isprintable() else " " for sign in text).replace("$", r"\$")
 
 
 def is_rare(base_rate: float) -> bool:

@@ -152,8 +152,6 @@ class Plan:
             "features": dataset.features.kinds,
             "left_out": dataset.features.left_out,
             "columns": [column.to_json() for column in dataset.columns],
-            "positive": dataset.positive,
-            "negative": dataset.negative,
             **self.counts(),
             "findings": [finding.to_json() for finding in self.findings],
             "settings": dataclasses.asdict(self.settings),
@@ -168,8 +166,10 @@ class Plan:
         return {"format": FORMAT, "classes": classes, "columns": columns, "reading": reading}
 
     def counts(self) -> dict[str, Any]:
-        """Return the sizes of the subsets, the positives and the losses that a model has to beat."""
+        """Return the classes, the sizes of the subsets, the positives and the losses that a model has to beat."""
         return {
+            "positive": self.dataset.positive,
+            "negative": self.dataset.negative,
             "train_rows": len(self.split.training),
             "validation_rows": len(self.split.validation),
             "test_rows": len(self.split.test),
@@ -242,9 +242,14 @@ class Plan:
         rate, balance = self.base_rate, float(bx.balanced_pos_weight(self._mean_label))
         direction = "up" if balance > 1 else "down"
         write(f"Unbalanced  {rate:.2%} positives. What each option would do, and what it costs in calibration:")
+        if rate < 0.5:
+            flag = f"Flag rows above {rate:.3g}, which are likelier to be positive than most, instead of 0.5"
+        else:
+            rare = self.dataset.negative
+            flag = f"Nearly every row lies above 0.5: to look for the rare `{rare}`, pass --positive '{rare}'"
         write(
-            "- bce, the default, with another threshold: costs nothing, the probabilities stay right. Flag rows above "
-            f"{rate:.3g} instead of 0.5, or above a / (a + m) where a false alarm costs a and a miss costs m."
+            "- bce, the default, with another threshold: costs nothing, the probabilities stay right. "
+            f"{flag}; or flag above a / (a + m) where a false alarm costs a and a miss costs m."
         )
         write(
             f"- --pos-weight auto (here {balance:.4g}): moves every logit {direction} by {abs(math.log(balance)):.2f}, "

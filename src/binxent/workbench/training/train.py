@@ -17,7 +17,8 @@ import polars as pl
 from binxent.workbench import run_folder
 from binxent.workbench.data import preparation
 from binxent.workbench.data.preparation import Preparation
-from binxent.workbench.judgement.judge import judge_model
+from binxent.workbench.judgement.judge import judge_model, judge_predictions
+from binxent.workbench.judgement.rivals import Part, compared
 from binxent.workbench.logits import sigmoid
 from binxent.workbench.settings import COLUMN_LISTS, Settings
 from binxent.workbench.training.checkpoint import CHECKPOINTS
@@ -157,6 +158,7 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
     with run_folder.replacing(run / preparation.FILE) as temporary:
         prepared.save(temporary)
     # Keras and JAX take seconds to import: errors in the data are reported before.
+    from binxent.scoring import best_threshold
     from binxent.workbench.training.members import train_members
 
     inputs = prepared.transform(table[split.training])
@@ -171,7 +173,11 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
     correction = find_correction(
         plan.correction_kind, weight_of_positives, target, trained.held_out_logits, weight, settings.seed
     )
-    logit = trained.ensemble.logits(prepared.transform(table[split.test]))
+    threshold = best_threshold(target, correction(trained.held_out_logits), weight)
+
+    def predict(rows: pl.DataFrame) -> np.ndarray:
+        return correction(trained.ensemble.logits(prepared.transform(rows)))
+
     metrics = {
         **plan.counts(),
         "best_epoch": trained.best_epoch,
@@ -180,16 +186,27 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
         "members": trained.ensemble.members,
         "regularisation": trained.regularisation,
         "correction": correction.to_json(),
-        **_write_predictions(plan, logit, correction, run / "predictions.parquet"),
+        "threshold": threshold,
+        "test": None,
+        "test_raw": None,
+        "rivals": [],
     }
+    if len(split.test):
+        test = Part(prepared.transform(table[split.test]), *plan.labels(split.test))
+        raw = trained.ensemble.logits(test.inputs)
+        learnt = Part(inputs, *plan.labels(split.training))
+        metrics |= _write_predictions(plan, raw, correction, threshold, run / "predictions.parquet")
+        metrics |= judge_predictions(plan.dataset, split.test, correction(raw), predict, learnt, test, settings)
     metrics["findings"] = [finding.to_json() for finding in (*plan.findings, *judge_model(metrics))]
     with run_folder.replacing(run / "metrics.json") as temporary:
         temporary.write_text(_json(metrics), encoding="utf-8")
     return metrics
 
 
-def _write_predictions(plan: Plan, raw: np.ndarray, correction: Correction, path: Path) -> dict[str, Any]:
-    """Write the predictions of the test rows and return their scores, corrected and raw; None without test rows."""
+def _write_predictions(
+    plan: Plan, raw: np.ndarray, correction: Correction, threshold: float | None, path: Path
+) -> dict[str, Any]:
+    """Write the predictions of the test rows and return their scores, corrected and raw."""
     from binxent.scoring import evaluate
 
     target, weight = plan.labels(plan.split.test)
@@ -203,9 +220,7 @@ def _write_predictions(plan: Plan, raw: np.ndarray, correction: Correction, path
         columns |= {"raw_logit": raw, "raw_probability": sigmoid(raw)}
     with run_folder.replacing(path) as temporary:
         pl.DataFrame(columns).write_parquet(temporary)
-    if not len(target):
-        return {"test": None, "test_raw": None}
-    scores = evaluate(target, logit, weight)
+    scores = evaluate(target, logit, weight, threshold=threshold)
     return {"test": scores, "test_raw": evaluate(target, raw, weight) if corrected else None}
 
 
@@ -228,11 +243,15 @@ def _conclude(metrics: dict[str, Any], write: Writer) -> None:
     if test is None:
         return
     write(f"Test        log loss {shown(test, 'log_loss')}, AUC {shown(test, 'auc')}, Brier {shown(test, 'brier')}")
+    for rival in metrics["rivals"]:
+        write(f"Compared    the model {compared(rival)}")
     if raw is not None:
         write(
             f"Corrected   logit x {correction['slope']:.4g} {correction['intercept']:+.4g}; "
             f"without that the log loss is {shown(raw, 'log_loss')}"
         )
+    for finding in judge_model(metrics):
+        write(finding.line)
 
 
 def _json(value: Any) -> str:
