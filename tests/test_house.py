@@ -66,7 +66,7 @@ def test_the_tensorflow_door_takes_neither_torch_nor_the_kernels_with_it():
     }  # TensorFlow itself takes a lot
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["predict"]], ids=" ".join)
+@pytest.mark.parametrize("command", [[], ["train"], ["predict"], ["evaluate"], ["runs"], ["compare"]], ids=" ".join)
 def test_help_loads_nothing_heavy(command):
     program = f"import sys\nsys.argv = {['binxent', *command, '--help']}\nfrom contextlib import suppress\n"
     program += "from binxent.workbench.cli import main\nwith suppress(SystemExit): main()"
@@ -228,8 +228,16 @@ def test_no_room_imports_one_above_it():
 
 
 def test_the_rooms_of_the_workbench_have_an_order():
-    order = ["cli", "commands", "estimator", "door", "training run", "report", "judgement", "data", "reading"]
-    order += ["settings", "run_folder", "suggestions logits backend"]
+    order = [
+        "cli",
+        "commands",
+        "estimator",
+        "door evaluation comparison listing",
+        "training run",
+        "report",
+        "judgement",
+    ]
+    order += ["data", "reading", "settings", "run_folder", "suggestions logits backend"]
     places = {f"binxent.workbench.{name}": place for place, names in enumerate(order) for name in names.split()}
 
     def place(module):

@@ -104,7 +104,6 @@ def test_an_empty_path_is_refused(refused, option):
 def test_another_backend_is_refused(refused, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     assert "training runs on Keras's backend jax, and KERAS_BACKEND is 'tensorflow'" in refused("train")
-    assert "prediction runs on Keras's backend jax" in refused("predict", "run", "a.csv", "-o", "b.csv")
 
 
 def test_an_unexpected_error_is_not_hidden(binxent, monkeypatch):

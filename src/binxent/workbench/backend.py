@@ -15,12 +15,11 @@ def require_jax(purpose: str) -> None:
     Raises:
         ValueError: If the environment names another backend, or Keras has been imported with one.
     """
+    backend = os.environ.setdefault("KERAS_BACKEND", "jax")
+    if backend != "jax":
+        raise ValueError(f"{purpose} runs on Keras's backend jax, and KERAS_BACKEND is {backend!r}; unset it.")
     keras = sys.modules.get("keras")
-    if keras is None:
-        backend = os.environ.setdefault("KERAS_BACKEND", "jax")
-        if backend != "jax":
-            raise ValueError(f"{purpose} runs on Keras's backend jax, and KERAS_BACKEND is {backend!r}; unset it.")
-    elif (backend := keras.backend.backend()) != "jax":
+    if keras is not None and (backend := keras.backend.backend()) != "jax":
         raise ValueError(
             f"{purpose} runs on Keras's backend jax, and Keras has been imported with {backend!r}; set KERAS_BACKEND "
             "to jax before Keras is imported, or use another process."

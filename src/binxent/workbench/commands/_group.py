@@ -7,7 +7,10 @@ from typing import Any
 import click
 
 from binxent.workbench.commands._options import printable
+from binxent.workbench.commands.compare import compare
+from binxent.workbench.commands.evaluate import evaluate
 from binxent.workbench.commands.predict import predict
+from binxent.workbench.commands.runs import runs
 from binxent.workbench.commands.train import train
 
 
@@ -49,5 +52,5 @@ def workbench() -> None:
     """Train and apply a classifier of two classes with binary cross-entropy."""
 
 
-workbench.add_command(train)
-workbench.add_command(predict)
+for command in (train, predict, evaluate, runs, compare):
+    workbench.add_command(command)

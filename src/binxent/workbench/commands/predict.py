@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from binxent.workbench.backend import require_jax
 from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, printable
 
 
@@ -32,7 +31,6 @@ def predict(
     --miss-cost, a column `decision` holds the name of a class. The run folder may come from anybody: nothing in it
     is run.
     """
-    require_jax("prediction")
     from binxent.workbench.training import predict as job
 
     rows = job.predict(

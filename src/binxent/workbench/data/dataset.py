@@ -173,10 +173,6 @@ def _assign_roles(
     table: Table, roles: dict[str, str], names: Sequence[str], settings: Settings, write: Callable[[str], None]
 ) -> Dataset:
     rows = table.rows
-    if settings.weight is not None and not rows.schema[settings.weight].is_numeric():
-        raise ValueError(
-            f"--weight: the column `{settings.weight}` holds {rows.schema[settings.weight]}; weights must be numbers."
-        )
     # Without their names, some of which are patterns to polars.
     missing = {option: rows.get_column(name).alias("").is_null() for option, name in roles.items()}
     incomplete = np.logical_or.reduce([column.to_numpy() for column in missing.values()])
@@ -218,7 +214,7 @@ def _assign_roles(
         target=target,
         negative=negative,
         positive=positive,
-        weight=None if settings.weight is None else _weights(used.get_column(settings.weight)),
+        weight=None if settings.weight is None else weights(used.get_column(settings.weight)),
         group=None if settings.group is None else _numbered(used.get_column(settings.group)),
         time=None if settings.time is None else _moments(used.get_column(settings.time)),
         subset=None if settings.split is None else used.get_column(settings.split).cast(pl.String).to_list(),
@@ -242,7 +238,14 @@ def _odd_in_words(reading: Reading) -> str:
     return f"{reading.odd:,} of them odd values such as {shown}" if reading.odd else ""
 
 
-def _weights(column: pl.Series) -> np.ndarray:
+def weights(column: pl.Series) -> np.ndarray:
+    """Return a column of row weights as float64.
+
+    Raises:
+        ValueError: If a weight is no number, not finite, or negative.
+    """
+    if not column.dtype.is_numeric():
+        raise ValueError(f"--weight: the column `{column.name}` holds {column.dtype}; weights must be numbers.")
     weight = column.cast(pl.Float64).to_numpy()
     wrong = ~(np.isfinite(weight) & (weight >= 0))
     if wrong.any():

@@ -62,6 +62,44 @@ def binary_target(values: pl.Series, positive: str | None = None) -> tuple[np.nd
     return (values == texts[positive]).to_numpy().astype(np.int8), negative, positive
 
 
+def known_target(values: pl.Series, negative: str, positive: str) -> np.ndarray:
+    """Return labels of the classes that a run was trained on.
+
+    Args:
+        values: A column, without missing values.
+        negative: The name of the class 0.
+        positive: The name of the class 1.
+
+    Returns:
+        The labels (int8, 1 for positive).
+
+    Raises:
+        ValueError: If a value is of neither class; blanks and case do not tell classes apart.
+
+    Example:
+        >>> known_target(pl.Series("bought", ["No", "yes ", "no"]), "no", "yes")
+        array([0, 1, 0], dtype=int8)
+    """
+    counts = values.alias("value").value_counts(sort=True)
+    labels, unknown = {}, []
+    for value, count in counts.iter_rows():
+        text = class_name(value)
+        matches = [text == negative, text == positive]
+        if not any(matches):
+            matches = [_folded(text) == _folded(name) for name in (negative, positive)]
+        if sum(matches) == 1:
+            labels[value] = matches.index(True)
+        else:
+            unknown.append(f"`{text}` ({count:,})")
+    if unknown:
+        shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else "")
+        raise ValueError(
+            f"the target `{values.name}` has values of no class that the run was trained on: {shown}. The classes are "
+            f"`{negative}` and `{positive}`."
+        )
+    return np.array([labels[value] for value in values.to_list()], np.int8)
+
+
 def merge_classes(values: pl.Series) -> tuple[pl.Series, str]:
     """Make one class of values that differ in blanks and case only, if more than one class is then left.
 
