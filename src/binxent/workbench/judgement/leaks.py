@@ -73,6 +73,8 @@ def too_good_to_be_true(metrics: Mapping[str, Any]) -> list[Finding]:
     Args:
         metrics: The content of metrics.json: the scores, and the columns' importance if it is known.
     """
+    if metrics["test"] is None:
+        return []
     auc = metrics["test"]["auc"]
     if auc["value"] is None or auc["value"] < PERFECT or (auc["low"] or 0) < LEAST_LOW:
         return []
