@@ -80,7 +80,7 @@ def test_tables_without_faults_give_no_finding(judged, values):
 
 def test_leaks_are_not_looked_for_in_test_rows(judged, tmp_path):
     judged(HEALTHY)
-    dataset, _ = load(Settings(data=(str(tmp_path / "table.parquet"),), target="y"))
+    dataset, complete = load(Settings(data=(str(tmp_path / "table.parquet"),), target="y"))
     test = split(dataset, complete).test
     told, untold = X.copy(), MARKS["a copy"].copy()
     told[test], untold[test] = MARKS["a copy"][test], X[test]
