@@ -21,6 +21,7 @@ from binxent.workbench.report._drawing import thinned
 from binxent.workbench.report.narrative import plain_words
 from binxent.workbench.report.number_format import UNKNOWN, estimated
 from binxent.workbench.report.page import write_report
+from binxent.workbench.run_folder import FORMAT
 
 
 def write_run(
@@ -93,7 +94,7 @@ def write_run(
         },
         {"name": "id", "kind": None, "missing": 0, "odd": 0, "examples": [], "use": "left out", "remark": "--exclude"},
     ]
-    (folder / "columns.json").write_text(json.dumps({"format": 1, "columns": columns, "reading": []}))
+    (folder / "columns.json").write_text(json.dumps({"format": FORMAT, "columns": columns, "reading": []}))
     (folder / "config.toml").write_text('data = ["flowers.csv"]\ntarget = "bought"\nhidden = [64, 32]\nseed = 7\n')
     return metrics
 

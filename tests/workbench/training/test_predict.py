@@ -38,7 +38,9 @@ def test_the_held_out_rows_get_the_bits_that_training_gave_them(predicted, run, 
     found, _ = predicted(visits, name=name)
     assert found.columns == ["logit", "probability", "raw_logit", "raw_probability"]
     assert found[trained["row"].to_numpy()].equals(trained.select(found.columns))
-    np.testing.assert_allclose(found["logit"], found["raw_logit"] - np.log(2))
+    correction = json.loads((run / "metrics.json").read_text())["correction"]
+    corrected = correction["slope"] * found["raw_logit"] + correction["intercept"]
+    np.testing.assert_allclose(found["logit"], corrected)
 
 
 def test_a_csv_is_written_too(predicted, visits):
@@ -46,10 +48,13 @@ def test_a_csv_is_written_too(predicted, visits):
     assert found.equals(predicted(visits)[0])
 
 
-def test_without_a_correction_there_is_one_logit(binxent, visits, tmp_path):
+def test_without_a_correction_there_is_one_logit(binxent, run, visits, tmp_path):
     visits.write_csv(tmp_path / "visits.csv")
-    binxent("train", "visits.csv", "--target", "readmitted", "--epochs", "1", "--hidden", "none")
-    assert binxent("predict", "runs/visits-1", "visits.csv", "-o", "out.parquet").exit_code == 0
+    plain = shutil.copytree(run, tmp_path / "plain")
+    metrics = json.loads((plain / "metrics.json").read_text())
+    metrics["correction"] = {"kind": "none", "slope": 1.0, "intercept": 0.0}
+    (plain / "metrics.json").write_text(json.dumps(metrics))
+    assert binxent("predict", "plain", "visits.csv", "-o", "out.parquet").exit_code == 0
     assert pl.read_parquet("out.parquet").columns == ["logit", "probability"]
 
 
@@ -303,7 +308,7 @@ def test_values_that_a_csv_cannot_hold_are_kept_in_parquet_only(refused, predict
     assert "--keep more: a CSV file cannot hold values of type" in sentence
 
 
-@pytest.mark.parametrize("file", ["model.keras", "preparation.npz", "metrics.json", "columns.json"])
+@pytest.mark.parametrize("file", ["network.npz", "preparation.npz", "metrics.json", "columns.json"])
 def test_a_damaged_run_is_refused(refused, run, visits, tmp_path, file):
     visits.write_parquet(tmp_path / "new.parquet")
     broken = shutil.copytree(run, tmp_path / "broken")

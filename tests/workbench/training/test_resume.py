@@ -43,9 +43,9 @@ def _in(owner, name, calls):
 
 
 def _batches():
-    from binxent.workbench.training import network
+    from binxent.workbench.training import fit
 
-    return network._Batches
+    return fit._Batches
 
 
 def _preparation():
@@ -61,7 +61,7 @@ def _numpy():
 def _model():
     import keras
 
-    return keras.Sequential
+    return keras.Model
 
 
 def _train():
@@ -85,7 +85,7 @@ def _run_folder():
 MOMENTS = {
     "before the first epoch": _in(_preparation, "fit", 1),
     "in the first epoch": _in(_batches, "__getitem__", 5),
-    "in the third epoch": _in(_batches, "__getitem__", 9 * 2 + 6),
+    "in the third epoch": _in(_batches, "__getitem__", 12 * 2 + 6),
     "while a checkpoint is written": _in(_numpy, "savez", 3),
     "while the model is saved": _in(_model, "save", 1),
     "while the history is written": _in(_train, "_write_history", 1),

@@ -173,6 +173,8 @@ def _assign_roles(
     table: Table, roles: dict[str, str], names: Sequence[str], settings: Settings, write: Callable[[str], None]
 ) -> Dataset:
     rows = table.rows
+    for option in roles.keys() & {"--weight", "--time"}:
+        _require_numbers(rows.get_column(roles[option]), option)
     # Without their names, some of which are patterns to polars.
     missing = {option: rows.get_column(name).alias("").is_null() for option, name in roles.items()}
     incomplete = np.logical_or.reduce([column.to_numpy() for column in missing.values()])
@@ -216,7 +218,7 @@ def _assign_roles(
         positive=positive,
         weight=None if settings.weight is None else weights(used.get_column(settings.weight)),
         group=None if settings.group is None else _numbered(used.get_column(settings.group)),
-        time=None if settings.time is None else _moments(used.get_column(settings.time)),
+        time=None if settings.time is None else used.get_column(settings.time).to_physical().to_numpy(),
         subset=None if settings.split is None else used.get_column(settings.split).cast(pl.String).to_list(),
         in_test_file=None if not settings.test else np.arange(rows.height)[~incomplete] >= table.first_of_test,
         dropped=rows.height - used.height,
@@ -244,8 +246,7 @@ def weights(column: pl.Series) -> np.ndarray:
     Raises:
         ValueError: If a weight is no number, not finite, or negative.
     """
-    if not column.dtype.is_numeric():
-        raise ValueError(f"--weight: the column `{column.name}` holds {column.dtype}; weights must be numbers.")
+    _require_numbers(column, "--weight")
     weight = column.cast(pl.Float64).to_numpy()
     wrong = ~(np.isfinite(weight) & (weight >= 0))
     if wrong.any():
@@ -256,13 +257,10 @@ def weights(column: pl.Series) -> np.ndarray:
     return weight
 
 
-def _moments(column: pl.Series) -> np.ndarray:
-    if not (column.dtype.is_numeric() or column.dtype.is_temporal()):
-        raise ValueError(
-            f"--time: the column `{column.name}` holds {column.dtype}; it must hold dates or numbers. "
-            "--date COLUMN or --number COLUMN says how to read it."
-        )
-    return column.to_physical().to_numpy()
+def _require_numbers(column: pl.Series, option: str) -> None:
+    if not (column.dtype.is_numeric() or (option == "--time" and column.dtype.is_temporal())):
+        wanted = {"--weight": "weights must be numbers", "--time": "times must be dates or numbers"}[option]
+        raise ValueError(f"{option}: the column `{column.name}` holds {column.dtype}; {wanted}.")
 
 
 def _numbered(column: pl.Series) -> np.ndarray:

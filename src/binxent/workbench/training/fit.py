@@ -172,7 +172,7 @@ def _member_weights(design: Design, rows: Rows, held_out: np.ndarray) -> np.ndar
 
 def _decays(design: Design, settings: Settings, steps: int) -> np.ndarray:
     """Return what an epoch's weight decay leaves of each member's kernels."""
-    left = [(1 - settings.learning_rate * each.weight_decay) ** steps for each in design.regularisations]
+    left = [max(1 - settings.learning_rate * each.weight_decay, 0) ** steps for each in design.regularisations]
     return np.repeat(np.array(left, np.float32), len(design.folds))[:, None, None]
 
 

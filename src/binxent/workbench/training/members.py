@@ -20,7 +20,7 @@ from binxent.workbench.training.progress import epochs_shown
 if TYPE_CHECKING:
     import keras
 
-LIGHT, STRONG = Regularisation(0.2, 0.01), Regularisation(0.5, 0.3)
+LIGHT, STRONG = Regularisation(0.2, 0.01), Regularisation(0.5, 1.0)
 SEEDS = 3  # networks whose logits are averaged where there is one fold
 # With more rows one network learns nearly as much, and time counts.
 AVERAGED, REFITTED = 100_000, 200_000
