@@ -82,6 +82,8 @@ class Run:
             correction = self.metrics["correction"]
             self.slope, self.intercept = float(correction["slope"]), float(correction["intercept"])
             self.corrected: bool = correction["kind"] != "none"
+            if not np.isfinite([self.slope, self.intercept]).all():
+                raise ValueError("the correction in metrics.json is not finite")
             reading = {column["name"]: Column.from_json(column) for column in columns["reading"]}
             self.preparation = Preparation.load(folder / preparation.FILE, Features(reading, {}))
             self.ensemble = Ensemble.load(folder / NETWORK)

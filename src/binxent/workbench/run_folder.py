@@ -162,7 +162,7 @@ def read_columns(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         version = found["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"the run folder {folder} cannot be loaded: {COLUMNS} is damaged ({error}).") from None
     if version != FORMAT:
         raise ValueError(

@@ -91,7 +91,7 @@ def test_inputs_have_names_and_are_numbers_or_indicators(prepared):
     ("values", "expected"),
     [
         ([0.0, 1, 2, 3, 4, None], lambda x: (x - 2) / 2),  # in interquartile ranges from the median
-        ([5.0] * 9 + [25], lambda x: (x - 5) / 10),  # in halves of the range, where the quartiles are equal
+        ([5.0] * 9 + [15, 25], lambda x: (x - 5) / 10),  # in halves of the range, where the quartiles are equal
         ([0.0, 1, 2, 3, 4, float("inf")], lambda x: (x - 2) / 2),  # an infinite value is no quantile
     ],
 )

@@ -71,7 +71,7 @@ def find_scales(raw: np.ndarray) -> np.ndarray:
         low, median, high = np.percentile(sample, [25, 50, 75])
         scale[:2] = median, high - low if high > low else (finite.max() - finite.min()) / 2
         squashed = _squash(present, scale)
-        scale[2:] = squashed.mean(), squashed.std() or math.inf
+        scale[2:] = squashed.mean(), squashed.std()
     return scales
 
 

@@ -81,9 +81,23 @@ class Column:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Column:
-        """Return the column that `to_json` gave these values."""
+        """Return the column that `to_json` gave these values.
+
+        Raises:
+            KeyError: If a value is missing.
+            TypeError: If there is a further one.
+            ValueError: If a value has another type, or there is no such kind.
+        """
         forms = {"number": NumberForm(**values["number"]), "date": DateForm(**values["date"])}
-        return cls(values["name"], values["kind"], values["source"], **forms, code=values.get("code", False))
+        column = cls(values["name"], values["kind"], values["source"], **forms, code=values.get("code", False))
+        usual = cls("", "text")
+        for own, like in ((column, usual), (column.number, usual.number), (column.date, usual.date)):
+            for key, value in vars(own).items():
+                if type(value) is not type(vars(like)[key]):
+                    raise ValueError(f"the column {column.name!r} cannot have {key} {value!r}")
+        if column.kind not in KINDS:
+            raise ValueError(f"the column {column.name!r} cannot have the kind {column.kind!r}")
+        return column
 
     def accepts(self, dtype: pl.DataType) -> bool:
         """Return whether values of a type can be converted without a guess."""
