@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-MODEL, PREPARATION = "model.keras", "preparation.npz"
+KERAS, NETWORK, PREPARATION = "model.keras", "network.npz", "preparation.npz"
 
 
 @pytest.fixture(scope="module")
@@ -58,60 +58,41 @@ def rewrite(path, changes):
             archive.writestr(name, content)
 
 
-def with_objects(folder, marker):
-    for name in members_of(folder / PREPARATION):
-        rewrite(folder / PREPARATION, {name: array_of_objects(marker)})
-
-
-def with_a_huge_array(folder, _):
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**13, 4)})
-    rewrite(folder / PREPARATION, {"scales.npy": header.getvalue()})
-
-
-def with_a_bomb(folder, _):
-    with zipfile.ZipFile(folder / PREPARATION, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("bomb.npy", bytes(10**7))
-
-
-def with_paths_above(folder, _):
-    rewrite(folder / PREPARATION, {"../escaped.npy": b"x", "scales.npy": b""})
-    rewrite(folder / MODEL, {"../../escaped.txt": b"x", "assets/../../escaped.txt": b"x", "model.weights.h5": b""})
-
-
-def with_a_lambda(folder, marker):
-    import keras
-
-    path = str(marker)
-    code = keras.layers.Lambda(lambda x: (__import__("os").makedirs(path, exist_ok=True), x)[1])
-    keras.Sequential([keras.Input((3,)), code]).save(folder / MODEL)
-    marker.rmdir()  # as it is run to find its shape
-
-
-def with_a_class(module, name, arguments):
-    """Make a model whose configuration names any class of any module, with its arguments."""
-
+def with_objects(file):
     def change(folder, marker):
-        config = json.loads(members_of(folder / MODEL)["config.json"])
-        given = {key: str(marker) if value is None else value for key, value in arguments.items()}
-        config["config"]["layers"][1] = {"module": module, "class_name": name, "config": given}
-        config["config"]["layers"][1]["registered_name"] = name
-        rewrite(folder / MODEL, {"config.json": json.dumps(config).encode(), "model.weights.h5": b""})
+        for name in members_of(folder / file):
+            rewrite(folder / file, {name: array_of_objects(marker)})
 
     return change
 
 
-def with_a_huge_matrix(folder, _):
-    import h5py
+def with_an_array(file, name, content):
+    return lambda folder, _: rewrite(folder / file, {name: content})
 
-    changed = io.BytesIO(members_of(folder / MODEL)["model.weights.h5"])
-    with h5py.File(changed, "r+") as file:
-        names = []
-        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-        for name in names:
-            del file[name]
-            file.create_dataset(name, (10**7, 10**7), "f4", chunks=(1000, 1000))  # which takes a few bytes
-    rewrite(folder / MODEL, {"model.weights.h5": changed.getvalue()})
+
+def declared(dtype, shape):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+def with_a_bomb(file):
+    def change(folder, _):
+        with zipfile.ZipFile(folder / file, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("bomb.npy", bytes(10**7))
+
+    return change
+
+
+def with_paths_above(file):
+    return lambda folder, _: rewrite(folder / file, {"../escaped.npy": b"x", "/escaped.npy": b"x"})
+
+
+def with_more_inputs(folder, _):
+    with np.load(folder / NETWORK) as saved:
+        arrays = dict(saved)
+    arrays["kernel_0"] = np.concatenate([arrays["kernel_0"]] * 2, axis=1)
+    np.savez(folder / NETWORK, **arrays)
 
 
 def link(name, target):
@@ -123,9 +104,12 @@ def link(name, target):
     return change
 
 
-def fifo(folder, _):
-    (folder / PREPARATION).unlink()
-    os.mkfifo(folder / PREPARATION)
+def fifo(file):
+    def change(folder, _):
+        (folder / file).unlink()
+        os.mkfifo(folder / file)
+
+    return change
 
 
 def replaced(content, *names):
@@ -152,26 +136,24 @@ def edited(name, path, value):
 
 READING = ("reading", 0)
 ATTACKS = {
-    "a pickled preparation": replaced(dumped, PREPARATION),
-    "a pickle of joblib": replaced(dumped_by_joblib, PREPARATION),
-    "a bare array of objects": replaced(array_of_objects, PREPARATION),
-    "arrays of objects": with_objects,
-    "a pickled network": replaced(dumped, MODEL),
-    "pickles everywhere": replaced(dumped, MODEL, PREPARATION, "metrics.json", "columns.json"),
-    "a link to a pickle": link(PREPARATION, None),
-    "a network that is a link to a pickle": link(MODEL, None),
-    "a link to endless zeros": link(PREPARATION, "/dev/zero"),
-    "a network of endless zeros": link(MODEL, "/dev/zero"),
-    "a file that never ends": fifo,
-    "a huge array": with_a_huge_array,
-    "a huge matrix": with_a_huge_matrix,
-    "a bomb": with_a_bomb,
-    "paths above the folder": with_paths_above,
-    "a layer of Python code": with_a_lambda,
-    "a class of os": with_a_class("os", "mkdir", {"path": None}),
-    "a class of builtins": with_a_class("builtins", "eval", {"source": "1"}),
-    "a class of subprocess": with_a_class("subprocess", "Popen", {"args": ["false"]}),
-    "a registered class": with_a_class(None, "payload>Payload", {}),
+    **{
+        f"{attack} for {file}": change
+        for file, array in ((PREPARATION, "scales.npy"), (NETWORK, "kernel_0.npy"))
+        for attack, change in {
+            "a pickle": replaced(dumped, file),
+            "a pickle of joblib": replaced(dumped_by_joblib, file),
+            "a bare array of objects": replaced(array_of_objects, file),
+            "arrays of objects": with_objects(file),
+            "a link to a pickle": link(file, None),
+            "endless zeros": link(file, "/dev/zero"),
+            "a file that never ends": fifo(file),
+            "a huge array": with_an_array(file, array, declared("<f4", (10**7, 10**7, 10**7))),
+            "a type of our own": with_an_array(file, array, declared([("x", "<f4"), ("y", "|O")], (1,))),
+            "a bomb": with_a_bomb(file),
+        }.items()
+    },
+    "pickles everywhere": replaced(dumped, NETWORK, PREPARATION, "metrics.json", "columns.json"),
+    "a network with more inputs": with_more_inputs,
     "deep nesting": replaced(b"[" * 100_000, "columns.json"),
     "a correction that is no number": edited("metrics.json", ("correction", "slope"), "1; import os"),
     "a correction without end": edited("metrics.json", ("correction", "intercept"), float("inf")),
@@ -199,6 +181,22 @@ def test_a_malicious_run_is_refused_and_nothing_in_it_is_run(refused, run, visit
     assert sentence.startswith(("binxent: the run folder", f"binxent: {folder}"))
     assert "is not a run folder" not in sentence
     assert sorted(tmp_path.rglob("*")) == before  # neither the marker nor a file beside it
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        replaced(dumped, KERAS), link(KERAS, None), with_paths_above(KERAS), with_paths_above(NETWORK),
+        with_paths_above(PREPARATION),
+    ],
+)  # fmt: skip
+def test_what_prediction_does_not_read_does_no_harm(binxent, run, visits, tmp_path, attack):
+    folder, marker = shutil.copytree(run, tmp_path / "runs" / "run"), tmp_path / "executed"
+    visits.write_csv(tmp_path / "new.csv")
+    attack(folder, marker)
+    before = set(tmp_path.rglob("*"))
+    assert binxent("predict", folder, "new.csv", "-o", "out.csv").exit_code == 0
+    assert set(tmp_path.rglob("*")) - before == {tmp_path / "out.csv"}
 
 
 def test_the_payload_would_be_seen(tmp_path):

@@ -87,6 +87,8 @@ class Run:
             reading = {column["name"]: Column.from_json(column) for column in columns["reading"]}
             self.preparation = Preparation.load(folder / preparation.FILE, Features(reading, {}))
             self.ensemble = Ensemble.load(folder / NETWORK)
+            if self.ensemble.inputs != len(self.preparation.names):
+                raise ValueError(f"{NETWORK} has {self.ensemble.inputs} inputs, not {len(self.preparation.names)}")
         except Exception as error:
             # Damaged zip files raise errors of nearly any type.
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]

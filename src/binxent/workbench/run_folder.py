@@ -11,7 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MARK = "INTERRUPTED"
 COLUMNS = "columns.json"
@@ -138,6 +141,28 @@ def finish(folder: Path) -> None:
 def is_interrupted(folder: Path) -> bool:
     """Return whether the run has not finished."""
     return (folder / MARK).exists()
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an .npz file that is not compressed; Python objects are refused.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is damaged, or would unpack to more than its size.
+    """
+    import numpy as np
+
+    try:
+        # NumPy does not close what it opened itself, if it cannot read it.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            if sum(member.file_size for member in saved.zip.infolist()) > path.stat().st_size:
+                raise ValueError("it is compressed, so that a small file could fill the memory")
+            return {name: saved[name] for name in saved.files}
+    except OSError:
+        raise
+    except Exception as error:  # of nearly any type
+        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path.name} is damaged: {first_line}") from error
 
 
 def require_run(folder: Path) -> None:

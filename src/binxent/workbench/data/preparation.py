@@ -23,6 +23,7 @@ from binxent.workbench.data.encoders import (
 )
 from binxent.workbench.data.features import Features
 from binxent.workbench.data.ngrams import Ngrams
+from binxent.workbench.run_folder import read_arrays
 
 FILE = "preparation.npz"  # in a run folder
 BLOCK = 1 << 12  # rows that are prepared at a time: their inputs stay in the cache
@@ -149,10 +150,7 @@ def _facts(encoder: Encoder) -> dict[str, Any]:
 
 
 def _read(path: Path, features: Features) -> tuple[Encoder, ...]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-        packed, unpacked = path.stat().st_size, sum(entry.file_size for entry in saved.zip.infolist())
-        _require(unpacked <= packed, "it is compressed")  # a small file cannot fill the memory
-        arrays = {name: saved[name] for name in saved.files}
+    arrays = read_arrays(path)
     columns = json.loads(arrays["description"].tobytes())["columns"]
     names = [column.pop("name") for column in columns]
     _require(names == list(features.columns), "its columns are others than those of columns.json")

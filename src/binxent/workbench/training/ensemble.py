@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from binxent.workbench.run_folder import read_arrays
 
 NETWORK = "network.npz"
 BINS, FEWEST_BINS = 16, 4  # of an input
@@ -138,15 +139,14 @@ class Ensemble:
             ValueError: If the file is not complete, or its arrays do not fit together.
         """
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-                arrays = {name: saved[name] for name in saved.files}
+            arrays = read_arrays(path)
             layers = sum(name.startswith("kernel_") for name in arrays)
             found = cls(
                 Bins(*(arrays[name] for name in ("columns", "slope", "offset"))),
                 [arrays[f"kernel_{place}"] for place in range(layers)],
                 [arrays[f"bias_{place}"] for place in range(layers)],
             )
-        except (ValueError, EOFError, KeyError, OSError, MemoryError, zipfile.BadZipFile, AttributeError) as error:
+        except (ValueError, KeyError, OSError) as error:
             raise ValueError(f"{path} is damaged ({error}).") from None
         if not found._fits_together():
             raise ValueError(f"{path} is damaged: its arrays do not fit together.")
