@@ -422,16 +422,22 @@ def test_kinds_that_do_not_fit_are_refused(saved):
         Preparation.load(path, changed)
 
 
-def test_preparing_loads_nothing_heavy_without_long_texts():
+def test_preparing_rows_loads_nothing_heavy(saved, prepared):
+    table, preparation = prepared
+    table.write_ipc(saved[0].with_name("table.arrow"))
+    columns = [column.to_json() for column in preparation.features.columns.values()]
     script = (
-        "import sys, polars as pl\n"
-        "from binxent.workbench.data.features import find_features\n"
+        "import sys, pathlib, polars as pl\n"
+        "from binxent.workbench.data.features import Features\n"
         "from binxent.workbench.data.preparation import Preparation\n"
-        "from binxent.workbench.reading.table import read_frame\n"
-        "table = read_frame(pl.DataFrame({'x': [1.5, 2, None], 'city': ['Oslo', 'Rome', None]}))\n"
-        "Preparation.fit(find_features(table), table.rows, seed=0).transform(table.rows)\n"
+        "from binxent.workbench.reading.columns import Column\n"
+        f"columns = {{column['name']: Column.from_json(column) for column in {columns}}}\n"
+        "preparation = Preparation.load(pathlib.Path('preparation.npz'), Features(columns, {}))\n"
+        "preparation.transform(pl.read_ipc('table.arrow'))\n"
         "heavy = {'sklearn', 'scipy', 'keras', 'jax', 'pandas', 'matplotlib'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=saved[0].parent, stdout=subprocess.PIPE, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"

@@ -14,7 +14,7 @@ COMPONENTS = 30
 MOST_NGRAMS = 50_000  # the commonest; 6 MB of components
 MOST_ROWS = 100_000  # from which n-grams and directions are learnt
 LONGEST = 1 << 16  # characters of a text that are read
-CHUNK = 1 << 20  # characters in memory at a time
+CHUNK = 1 << 16  # characters in memory at a time
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -61,28 +61,34 @@ class Ngrams:
 
     def project(self, texts: pl.Series) -> np.ndarray:
         """Return the components of each text, shape (rows, components); zeros for a text without known n-grams."""
-        parts = [self._weighted(keys, rows, count) @ self.components for count, keys, rows in _chunks(texts)]
-        return np.concatenate(parts) if parts else np.empty((0, self.components.shape[1]), np.float32)
+        parts = [np.empty((0, self.components.shape[1]), np.float32)]
+        for count, keys, rows in _chunks(texts):
+            row, place, weight = self._weighted(keys, rows, count)
+            first = np.flatnonzero(np.diff(row, prepend=-1))
+            parts.append(np.zeros((count, self.components.shape[1]), np.float32))
+            if len(first):
+                parts[-1][row[first]] = np.add.reduceat(self.components[place] * weight[:, None], first)
+        return np.concatenate(parts)
 
     def _tf_idf(self, texts: pl.Series) -> Any:
         import scipy.sparse
 
-        return scipy.sparse.vstack([self._weighted(keys, rows, count) for count, keys, rows in _chunks(texts)]).tocsr()
+        parts = []
+        for count, keys, rows in _chunks(texts):
+            row, place, weight = self._weighted(keys, rows, count)
+            parts.append(scipy.sparse.csr_matrix((weight, (row, place)), shape=(count, len(self.keys))))
+        return scipy.sparse.vstack(parts).tocsr()
 
-    def _weighted(self, keys: np.ndarray, rows: np.ndarray, count: int) -> Any:
-        """Return the tf-idf vectors of some rows as a sparse matrix."""
-        from scipy.sparse import csr_matrix
-
+    def _weighted(self, keys: np.ndarray, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return row, place among the known n-grams, and tf-idf weight, of every n-gram of every row, in order."""
         place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         known = self.keys[place] == keys
-        ones = np.ones(int(known.sum()), np.float32)
-        matrix = csr_matrix((ones, (rows[known], place[known])), shape=(count, len(self.keys)))  # adds up repetitions
-        row = np.repeat(np.arange(count), np.diff(matrix.indptr))
-        matrix.data *= self.idf[matrix.indices]
+        found, times = np.unique(rows[known] * np.int64(len(self.keys)) + place[known], return_counts=True)
+        row, place = np.divmod(found, len(self.keys))
+        weight = times.astype(np.float32) * self.idf[place]
         # Added one after another: the sum does not depend on the other rows.
-        length = np.sqrt(np.bincount(row, matrix.data.astype(np.float64) ** 2, minlength=count))
-        matrix.data /= length[row].astype(np.float32)
-        return matrix
+        length = np.sqrt(np.bincount(row, weight.astype(np.float64) ** 2, minlength=count))
+        return row, place, weight / length[row].astype(np.float32)
 
 
 def ngrams(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
