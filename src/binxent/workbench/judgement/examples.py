@@ -54,5 +54,5 @@ def telling_examples(
 
 
 def _shown(value: Any) -> str:
-    text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value).removesuffix(" 00:00:00")
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

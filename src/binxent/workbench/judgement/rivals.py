@@ -125,12 +125,19 @@ def paired_difference(
     return {"value": mean, "low": mean - half, "high": mean + half}
 
 
-def compared(rival: Mapping[str, Any], as_text: Callable[[float], str] = "{:.4f}".format) -> str:
+def _four_decimals(estimate: Mapping[str, float | None]) -> tuple[str, str]:
+    value, low, high = ("" if number is None else f"{number:.4f}" for number in estimate.values())
+    return value, f"{low} to {high}"
+
+
+def compared(
+    rival: Mapping[str, Any], shown: Callable[[Mapping[str, float | None]], tuple[str, str]] = _four_decimals
+) -> str:
     """Say whether the model beats a rival, in words that follow "the model".
 
     Args:
         rival: An entry of `simple_rivals`.
-        as_text: Formats a number.
+        shown: Formats an estimate and its interval.
 
     Example:
         >>> scores = {"log_loss": {"value": 0.65}}
@@ -143,6 +150,6 @@ def compared(rival: Mapping[str, Any], as_text: Callable[[float], str] = "{:.4f}
         return f"cannot be compared with {name}"
     verb = "beats" if low > 0 else "is worse than" if high < 0 else "does not clearly differ from"
     side, ends = ("below", (low, high)) if value >= 0 else ("above", (-high, -low))
-    interval = " to ".join(as_text(end) for end in ends)
-    loss = as_text(rival["test"]["log_loss"]["value"])
-    return f"{verb} {name}: its log loss is {as_text(abs(value))} ({interval}) {side} {loss}"
+    difference, interval = shown({"value": abs(value), "low": ends[0], "high": ends[1]})
+    loss, _ = shown({"value": rival["test"]["log_loss"]["value"], "low": None, "high": None})
+    return f"{verb} {name}: its log loss is {difference} ({interval}) {side} {loss}"

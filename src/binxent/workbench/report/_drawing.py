@@ -7,7 +7,7 @@ text, in the page's font. The same data give the same bytes, whatever the day an
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import matplotlib.style
@@ -90,7 +90,10 @@ def probability_ticks(axis: Axis, low: float, high: float, as_log_odds: bool) ->
             shown = [p for p in ticks if low <= log_odds(p) <= high]
             if len(shown) >= 4:
                 break
-        at = {float(log_odds(p)): percent(p) for p in shown[:: 1 + len(shown) // 9]}
+        for step in range(1, len(shown) + 1):
+            at = {float(log_odds(p)): percent(p) for p in shown[::step]}
+            if len(at) <= 9 and sum(map(len, at.values())) <= 42:  # letters that have room side by side
+                break
     else:
         at = {p: percent(p) for p in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
     axis.set_major_locator(FixedLocator(list(at)))
@@ -113,6 +116,39 @@ def name_ends(axes: Axes, x: float, lines: Mapping[str, tuple[float, str]]) -> N
         shift = max(0.0, 10 - (known[1][0] - known[0][0]) * points_per_unit) / 2
     for (y, name, color), sign in zip(known, (-1, 1), strict=False):
         annotate(axes, name, (x, y), xytext=(5, sign * shift), color=color, va="center", annotation_clip=False)
+
+
+def name_level(
+    axes: Axes, name: str, level: float, x: np.ndarray, curves: Iterable[np.ndarray], avoid: float | None = None
+) -> None:
+    """Write the name of a horizontal line where the curves are furthest from it: left, middle or right, above or below.
+
+    Args:
+        axes: Axes with their final limits.
+        name: The name.
+        level: Where the line is.
+        x: Places of the curves' points.
+        curves: Heights of the points.
+        avoid: A place at which a vertical line stands.
+    """
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    share = (x - left) / (right - left)
+    line = None if avoid is None else (avoid - left) / (right - left)
+    heights = np.array([(np.asarray(curve) - level) / (high - low) for curve in curves])
+
+    def room(start: float, side: int) -> float:
+        inside = heights[:, (share >= start - 0.05) & (share <= start + 0.45)]
+        inside = inside[np.isfinite(inside) & (side * inside > -0.02)]
+        crossed = line is not None and start < line < start + 0.4
+        within = low < level + side * 0.06 * (high - low) < high
+        return (abs(inside).min(initial=0.2) - 0.1 * crossed) if within else -1.0
+
+    places = [(start, side) for start in (0.0, 0.6, 0.3) for side in (1, -1)]
+    start, side = max(places, key=lambda place: min(room(*place), 0.1))
+    at, aligned = {0.0: (0.0, "left"), 0.3: (0.5, "center"), 0.6: (1.0, "right")}[start]
+    shift = {"left": 4, "center": 0, "right": -4}[aligned]
+    offset = (shift, 3 if side > 0 else -10)
+    annotate(axes, name, (at, level), xycoords=("axes fraction", "data"), xytext=offset, ha=aligned)
 
 
 def thinned(x: np.ndarray, y: np.ndarray, most: int = 500) -> tuple[np.ndarray, np.ndarray]:

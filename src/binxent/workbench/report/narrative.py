@@ -66,11 +66,13 @@ def _ranked(test: Mapping[str, Any]) -> str:
     if auc["value"] is None:
         return ""
     share, interval = estimated_percent(auc)
-    return f"It ranks a positive above a negative in {share} of the pairs{_in_brackets(interval)}."
+    return f"The model ranks a positive above a negative in {share} of the pairs{_in_brackets(interval)}."
 
 
 def _compared(metrics: Mapping[str, Any]) -> str:
-    return " ".join(f"It {compared(rival, number)}." for rival in metrics.get("rivals", ()))
+    # The loss of the base rate has been named already.
+    others = (rival for rival in metrics.get("rivals", ()) if rival["name"] != "base rate")
+    return " ".join(f"It {compared(rival, estimated)}." for rival in others)
 
 
 def _calibrated(test: Mapping[str, Any]) -> str:
@@ -95,7 +97,7 @@ def _spread(slope: Mapping[str, Any], explained: float | None) -> str:
         return f"The probabilities are {slightly}too timid: {facts}.{advice}"
     if slope["high"] - slope["low"] > VAGUE or slope["low"] <= 0 or (explained or 0) <= 0:
         return f"Whether the probabilities are too extreme or too timid cannot be judged: {facts}."
-    return f"The spread of the probabilities is right, within the interval: {facts}."
+    return f"Nothing shows that the probabilities are too extreme or too timid: {facts}."
 
 
 def _level(ratio: Mapping[str, Any]) -> str:

@@ -30,21 +30,22 @@ def number(value: float | None) -> str:
     return f"{value:,.{max(digits, 0)}f}".replace("-", "−")
 
 
-def percent(share: float | None) -> str:
-    """Format a share as a percentage with one decimal; near 0 % and 100 %, with two significant digits.
+def percent(share: float | None, digits: int = 2) -> str:
+    """Format a share as a percentage with one decimal; near 0 % and 100 %, with so many significant digits.
 
     Args:
         share: Usually from 0 to 1; None if it is unknown.
+        digits: Significant digits of the distance to 0 % or 100 %.
 
     Example:
-        >>> percent(0.5), percent(0.1234), percent(0.00032), percent(0.9995), percent(None)
-        ('50 %', '12.3 %', '0.032 %', '99.95 %', '–')
+        >>> percent(0.5), percent(0.1234), percent(0.00032), percent(0.9995), percent(0.99523, 1), percent(None)
+        ('50 %', '12.3 %', '0.032 %', '99.95 %', '99.5 %', '–')
     """
     if share is None:
         return UNKNOWN
     value = 100 * share
     near = min(abs(value), abs(100 - value))
-    decimals = 1 if near < 1e-9 else min(max(1 - math.floor(math.log10(near)), 1), 9)
+    decimals = 1 if near < 1e-9 else min(max(digits - 1 - math.floor(math.log10(near)), 1), 9)
     return f"{value:.{decimals}f}".rstrip("0").rstrip(".").replace("-", "−") + " %"
 
 
@@ -66,7 +67,9 @@ def estimated(estimate: Mapping[str, float | None], most: int = 4) -> tuple[str,
     value, low, high = estimate["value"], estimate["low"], estimate["high"]
     if value is None or low is None or high is None:
         return number(value), UNKNOWN
-    if not 0 < high - low < math.inf or 0 < abs(value) < 1e-4:
+    if high - low <= 1e-9 * abs(value):
+        return number(value), UNKNOWN  # a constant has no interval
+    if not math.isfinite(high - low) or 0 < abs(value) < 1e-4:
         return number(value), f"{number(low)} to {number(high)}"
     decimals = min(max(1 - math.floor(math.log10((high - low) / 2)), 0), most)
 

@@ -50,12 +50,12 @@ def write_report(folder: Path) -> Path:
     importance, suspects = metrics.get("importance", []), metrics.get("findings", [])
     page = string.Template(frame).substitute(
         title=html.escape(_title(settings, metrics, folder)),
-        facts="\n".join(f"<p>{html.escape(line)}</p>" for line in _facts(settings, metrics, columns, folder)),
+        facts="\n".join(f"<p>{tables.prose(line)}</p>" for line in _facts(settings, metrics, columns, folder)),
         findings=_findings(suspects),
         cards=_cards(metrics["test"]),
-        plain_words="\n".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in plain_words(metrics)),
+        plain_words="\n".join(f"<p>{tables.prose(paragraph)}</p>" for paragraph in plain_words(metrics)),
         rivals=_section("Beside simple models", tables.rivals(metrics)) if metrics.get("rivals") else "",
-        importance=_section("What it relies on", _importance(importance), "pair") if importance else "",
+        importance=_section("What it relies on", _importance(importance), "single") if importance else "",
         examples=_section("Examples", tables.examples(metrics)) if "examples" in metrics else "",
         thresholds=tables.thresholds(metrics["test"]["thresholds"], metrics.get("threshold")),
         training=tables.training(metrics),
@@ -110,8 +110,8 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
     if not findings:
         return ""
     items = "\n".join(
-        f'<li class="{html.escape(finding["severity"])}">{html.escape(finding["sentence"])} '
-        f'<span class="soft">{html.escape(finding["fix"])}</span></li>'
+        f'<li class="{html.escape(finding["severity"])}">{tables.prose(finding["sentence"])} '
+        f'<span class="soft">{tables.prose(finding["fix"])}</span></li>'
         for finding in sorted(findings, key=lambda finding: finding["severity"] != "warning")
     )
     return f'<section aria-label="Findings">\n<ul class="findings">\n{items}\n</ul>\n</section>'
@@ -220,4 +220,4 @@ def _figures(predictions: Path, history: Sequence[Mapping[str, str]], metrics: M
 
 
 def _figure(svg: str, caption: str) -> str:
-    return f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>"
+    return f"<figure>{svg}<figcaption>{tables.prose(caption)}</figcaption></figure>"

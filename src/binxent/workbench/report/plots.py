@@ -16,6 +16,7 @@ from binxent.workbench.report._drawing import (
     REFERENCE,
     annotate,
     name_ends,
+    name_level,
     probability_ticks,
     svg,
     thinned,
@@ -47,11 +48,10 @@ def loss_curves(train: np.ndarray, validation: np.ndarray, best_epoch: int, base
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         if base_rate_loss is not None:
             axes.axhline(base_rate_loss, **REFERENCE)
-            annotate(
-                axes, "always the base rate", (0, base_rate_loss), xycoords=("axes fraction", "data"), xytext=(4, 3)
-            )
         axes.margins(x=0.02, y=0.15)
         axes.set_ylim(max(0.0, axes.get_ylim()[0]))
+        if base_rate_loss is not None:
+            name_level(axes, "always the base rate", base_rate_loss, epochs, (train, validation), avoid=best_epoch)
         if 1 <= best_epoch <= len(epochs) and np.isfinite(validation[best_epoch - 1]):
             best = validation[best_epoch - 1]
             axes.axvline(best_epoch, color=BLUE, linewidth=0.8, dashes=(1, 2))
@@ -213,6 +213,7 @@ def importance(columns: Sequence[str], increase: np.ndarray, error: np.ndarray) 
         axes.barh(places, increase, height=0.62, color=BLUE, alpha=0.45)
         axes.hlines(places, increase - 1.96 * error, increase + 1.96 * error, color=BLUE, linewidth=1.2)
         axes.axvline(0, color=GREY, linewidth=0.9)
+        axes.spines["left"].set_visible(False)
         axes.set_yticks(places, [_shortened(name) for name in columns])
         axes.set(xlabel="Rise of the log loss", ylim=(-0.7, len(columns) - 0.3))
         axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -223,7 +224,8 @@ def importance(columns: Sequence[str], increase: np.ndarray, error: np.ndarray) 
 
 def _shortened(name: str) -> str:
     # A dollar sign would begin a formula.
-    text = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    half = LONGEST_NAME // 2
+    text = name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[1 - half :]}"
     return "".join(sign if sign.isprintable() else " " for sign in text).replace("$", r"\$")
 
 

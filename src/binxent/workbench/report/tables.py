@@ -1,6 +1,7 @@
 """The tables of a report, as HTML."""
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -26,10 +27,10 @@ def thresholds(rows: Sequence[Mapping[str, Any]], chosen: float | None) -> str:
         {
             "Threshold": f"{row['threshold']:.3g}" + (" (highest F1 in validation)" if mark else ""),
             "Right if a miss costs": _times(row["miss_cost"]),
-            "Flagged": percent(row["flagged"]),
-            "Precision": percent(row["precision"]),
-            "Recall": percent(row["recall"]),
-            "Specificity": percent(row["specificity"]),
+            "Flagged": percent(row["flagged"], 1),
+            "Precision": percent(row["precision"], 1),
+            "Recall": percent(row["recall"], 1),
+            "Specificity": percent(row["specificity"], 1),
             "F1": number(row["f1"]),
             "Cost per 1,000 rows": thousandfold(row["cost"]),
             "Without the model": thousandfold(row["cost_without_model"]),
@@ -208,9 +209,20 @@ def _setting(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
+def prose(text: str) -> str:
+    r"""Return a sentence as HTML: `names` in the type of code, and no line break before a per cent sign.
+
+    Example:
+        >>> prose("`<b>` is 5 % of it")
+        '<code>&lt;b&gt;</code> is 5\xa0% of it'
+    """
+    coded = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return re.sub(r"(?<=\d) ?%", "\xa0%", coded)
+
+
 def absent(reason: str) -> str:
     """Say why there is nothing to show."""
-    return f'<p class="soft">Nothing to show here. {html.escape(reason)}</p>'
+    return f'<p class="soft">Nothing to show here. {prose(reason)}</p>'
 
 
 def _table(
@@ -222,7 +234,7 @@ def _table(
 ) -> str:
     """Format a table of text; the first cell of each row is its header."""
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
-    lines = [f'<table class="{kind}">' if kind else "<table>", f"<caption>{html.escape(caption)}</caption>"]
+    lines = [f'<table class="{kind}">' if kind else "<table>", f"<caption>{prose(caption)}</caption>"]
     if columns:
         lines.append(f"<thead><tr>{head}</tr></thead>")
     lines.append("<tbody>")
