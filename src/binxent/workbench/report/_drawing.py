@@ -90,10 +90,11 @@ def probability_ticks(axis: Axis, low: float, high: float, as_log_odds: bool) ->
             shown = [p for p in ticks if low <= log_odds(p) <= high]
             if len(shown) >= 4:
                 break
-        for step in range(1, len(shown) + 1):
+        at = {float(log_odds(p)): percent(p) for p in shown}
+        step = 1
+        while len(at) > 9 or sum(map(len, at.values())) > 42:  # letters that have room side by side
+            step += 1
             at = {float(log_odds(p)): percent(p) for p in shown[::step]}
-            if len(at) <= 9 and sum(map(len, at.values())) <= 42:  # letters that have room side by side
-                break
     else:
         at = {p: percent(p) for p in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
     axis.set_major_locator(FixedLocator(list(at)))

@@ -31,7 +31,7 @@ def thresholds(rows: Sequence[Mapping[str, Any]], chosen: float | None) -> str:
             "Precision": percent(row["precision"], 1),
             "Recall": percent(row["recall"], 1),
             "Specificity": percent(row["specificity"], 1),
-            "F1": number(row["f1"]),
+            "F1": UNKNOWN if row["f1"] is None else f"{row['f1']:.3f}",
             "Cost per 1,000 rows": thousandfold(row["cost"]),
             "Without the model": thousandfold(row["cost_without_model"]),
         }
