@@ -60,8 +60,8 @@ def write_run(
     metrics = {
         "positive": "yes",
         "negative": "no",
-        "train_rows": 3 * rows,
-        "validation_rows": rows,
+        "train_rows": 4 * rows,
+        "validation_rows": 4 * rows,
         "test_rows": rows,
         "positives": 4 * int(target.sum()),
         "base_rate": test["base_rate"] or 0.0,
@@ -69,6 +69,8 @@ def write_run(
         "training_base_rate_loss": test["base_rate_log_loss"] or 0.0,
         "best_epoch": best_epoch,
         "epochs": epochs,
+        "members": 5,
+        "folds": 5,
         "correction": {"kind": correction, "slope": slope, "intercept": intercept},
         "test": test,
         "test_raw": evaluate(target, raw, weight) if correction != "none" else None,
@@ -340,7 +342,8 @@ def test_words_about_a_good_model(tmp_path):
     assert re.search(r"explains \d\d(\.\d)? % of the base-rate loss", words)
     assert "Nothing shows that the probabilities are too extreme or too timid: slope" in words
     assert "On the whole they are right" in words
-    assert "epoch 9 of 12" in words
+    assert "the mean of 5 networks, each trained without one of 5 parts of the rows." in words
+    assert "Of 12 epochs, the validation loss was lowest in epoch 9." in words
     assert "rests on" not in words
     assert "Without it the log loss" not in words
 

@@ -30,7 +30,7 @@ def judge_table(dataset: Dataset, split: Split, settings: Settings) -> list[Find
     found = [*leaking_columns(dataset, split), *duplicate_rows(dataset, split)]
     if settings.group is None:
         found += repeated_ids(dataset, split)
-    if not any(getattr(settings, option, None) for option in ("time", "split")):
+    if settings.time is None and settings.split is None:
         found += time_columns(dataset)
     return found
 

@@ -126,9 +126,8 @@ def _corrected(metrics: Mapping[str, Any]) -> str:
         )
     else:
         sentence = (
-            "The training loss does not aim at true probabilities, so a slope and an intercept were fitted on the "
-            f"validation rows: corrected logit = {number(correction['slope'])} × logit "
-            f"{_signed(correction['intercept'])}."
+            "A slope and an intercept, fitted on validation rows, bring the probabilities nearer to the truth: "
+            f"corrected logit = {number(correction['slope'])} × logit {_signed(correction['intercept'])}."
         )
     before, after = raw["log_loss"]["value"], metrics["test"]["log_loss"]["value"]
     if before is not None and after is not None:
@@ -137,11 +136,22 @@ def _corrected(metrics: Mapping[str, Any]) -> str:
 
 
 def _learned(metrics: Mapping[str, Any], suspect: bool) -> str:
-    best, epochs = metrics["best_epoch"], metrics["epochs"]
+    best, epochs, members, folds = (metrics[key] for key in ("best_epoch", "epochs", "members", "folds"))
+    networks = "a network" if members == 1 else f"the mean of {members} networks"
+    how = (
+        f"each trained without one of {folds} parts of the rows"
+        if folds > 1
+        else "trained on all rows but the test rows"
+    )
+    sentences = [f"The model is {networks}, {how}."]
     if best < epochs:
-        return f"The weights are those of epoch {best} of {epochs}, where the validation loss was lowest."
-    last = f"The validation loss was at its lowest in the last of {epochs} {plural('epoch', epochs)}"
-    return f"{last}." if suspect else f"{last}: training for longer may help."
+        sentences.append(f"Of {epochs} epochs, the validation loss was lowest in epoch {best}.")
+    else:
+        longer = "" if suspect else ": training for longer may help"
+        sentences.append(
+            f"The validation loss was at its lowest in the last of {epochs} {plural('epoch', epochs)}{longer}."
+        )
+    return " ".join(sentences)
 
 
 def _rough(test: Mapping[str, Any]) -> str:

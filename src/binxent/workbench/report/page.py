@@ -93,7 +93,7 @@ def _facts(
     used = [column["kind"] for column in columns if column["use"] == "feature"]
     counts = {kind: used.count(kind) for kind in dict.fromkeys(used)}
     kinds = ", ".join(f"{n:,} {plural(kind, n).replace('categorys', 'categories')}" for kind, n in counts.items())
-    rows = metrics["train_rows"] + metrics["validation_rows"] + metrics["test_rows"]
+    rows = metrics["train_rows"] + metrics["test_rows"]
     target = f" `{settings['target']}`" if "target" in settings else " the target"
     learnt = (
         f"Each of {rows:,} rows is a case. The model predicts{target} from {len(used):,} of {len(columns):,} columns: "

@@ -56,10 +56,13 @@ def _times(factor: float | None) -> str:
 
 def training(metrics: Mapping[str, Any]) -> str:
     """List the sizes of the subsets and the epochs."""
+    folds = metrics["folds"]
     facts = {
         "Training rows": f"{metrics['train_rows']:,}",
-        "Validation rows": f"{metrics['validation_rows']:,}",
-        "Held-out rows": f"{metrics['test_rows']:,}",
+        "Of them held out for validation": f"{metrics['validation_rows']:,}"
+        + (f", in {folds} folds" if folds > 1 else ""),
+        "Test rows": f"{metrics['test_rows']:,}",
+        "Networks": f"{metrics['members']:,}",
         "Positives among the training labels": percent(metrics["base_rate"]),
         "Epochs": f"{metrics['epochs']:,}",
         "Best epoch": f"{metrics['best_epoch']:,}",

@@ -135,7 +135,7 @@ def _run(plan: Plan, run: Path, write: Writer, stream: TextIO, report: bool = Tr
     try:
         metrics = _train_and_evaluate(plan, run, stream)
         page = None
-        if report:
+        if report and metrics["test"] is not None:
             from binxent.workbench.report.page import write_report
 
             page = write_report(run)
