@@ -14,10 +14,10 @@ def fill_blocks(text: str, content: Callable[[str], str]) -> str:
     return BLOCK.sub(lambda block: f"{block[1]}\n{content(block['name'])}\n\n{block[3]}", text)
 
 
-def table(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
-    """Format a table: the first column to the left, numbers to the right."""
+def table(head: Iterable[str], body: Iterable[Iterable[str]], texts: int = 1) -> str:
+    """Format a table: the first columns, which are texts, to the left, numbers to the right."""
     head = list(head)
-    rule = ["---", *["--:"] * (len(head) - 1)]
+    rule = [*["---"] * texts, *["--:"] * (len(head) - texts)]
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *map(list, body)])
 
 

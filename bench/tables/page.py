@@ -127,18 +127,19 @@ def of_sources() -> str:
     tables, _, _ = _committed()
 
     return table(
-        ("table", "source", "target", "rows", "columns", "left out"),
+        ("table", "source", "target", "left out", "rows", "columns"),
         (
             (
                 entry["name"],
                 f"`{entry['source']}`",
                 f"`{entry['target']}` = {entry['positive']}",
+                _left_out(entry["exclude"]),
                 f"{entry['rows']:,}",
                 f"{entry['columns']:,}",
-                _left_out(entry["exclude"]),
             )
             for entry in tables
         ),
+        texts=4,
     )
 
 
@@ -146,6 +147,8 @@ def _left_out(exclude: dict[str, str]) -> str:
     """Return the columns that are left out, by reason; of many the first and the last."""
     reasons: dict[str, list[str]] = {}
     for column, reason in exclude.items():
+        if column == "rownames":  # of every table that comes from R
+            continue
         reasons.setdefault(reason, []).append(f"`{column}`")
     shown = {
         reason: ", ".join(names) if len(names) < 8 else f"{names[0]} to {names[-1]}"

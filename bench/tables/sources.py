@@ -19,9 +19,9 @@ import polars as pl
 MOST_ROWS = 20_000  # of a larger table a random choice, the same for everybody
 MANIFEST = "manifest.json"
 
-ROW = "names its row"
-LATER = "known only when the target is"
-SAME = "tells the target in other words"
+ROW = "id"
+LATER = "known only with the target"
+SAME = "the target in other words"
 
 
 @dataclass(frozen=True)
