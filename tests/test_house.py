@@ -66,7 +66,9 @@ def test_the_tensorflow_door_takes_neither_torch_nor_the_kernels_with_it():
     }  # TensorFlow itself takes a lot
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["predict"], ["evaluate"], ["runs"], ["compare"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["predict"], ["evaluate"], ["runs"], ["compare"], ["export"]], ids=" ".join
+)
 def test_help_loads_nothing_heavy(command):
     program = f"import sys\nsys.argv = {['binxent', *command, '--help']}\nfrom contextlib import suppress\n"
     program += "from binxent.workbench.cli import main\nwith suppress(SystemExit): main()"
@@ -232,7 +234,7 @@ def test_the_rooms_of_the_workbench_have_an_order():
         "cli",
         "commands",
         "estimator",
-        "door evaluation comparison listing",
+        "door evaluation comparison listing export onnx_graph",
         "training run",
         "report",
         "judgement",

@@ -9,6 +9,7 @@ import click
 from binxent.workbench.commands._options import printable
 from binxent.workbench.commands.compare import compare
 from binxent.workbench.commands.evaluate import evaluate
+from binxent.workbench.commands.export import export
 from binxent.workbench.commands.predict import predict
 from binxent.workbench.commands.runs import runs
 from binxent.workbench.commands.train import train
@@ -28,7 +29,7 @@ class Workbench(click.Group):
         except ModuleNotFoundError as missing:
             if (missing.name or "binxent").startswith("binxent"):
                 raise
-            extra = "excel" if missing.name == "fastexcel" else "train"
+            extra = {"fastexcel": "excel", "onnx": "onnx"}.get(missing.name or "", "train")
             sentence, status = f"this command needs the package `{missing.name}`: pip install 'binxent[{extra}]'", 2
         except OSError as error:
             sentence, status = _sentence(error), 2
@@ -52,5 +53,5 @@ def workbench() -> None:
     """Train and apply a classifier of two classes with binary cross-entropy."""
 
 
-for command in (train, predict, evaluate, runs, compare):
+for command in (train, predict, evaluate, runs, compare, export):
     workbench.add_command(command)

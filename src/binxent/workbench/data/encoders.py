@@ -160,7 +160,7 @@ def _circle(steps: int) -> np.ndarray:
     return np.column_stack([np.sin(angle), np.cos(angle)])
 
 
-_YEAR, _DAY = _circle(366), _circle(24)
+YEAR_CIRCLE, DAY_CIRCLE = _circle(366), _circle(24)  # sine and cosine of each day, and of each hour
 # Parts of a date. The positions on a circle are looked up: sines do not have the same last bits everywhere.
 DATE_PARTS: dict[str, Any] = {
     "year": lambda dates: dates.dt.year(),
@@ -169,10 +169,10 @@ DATE_PARTS: dict[str, Any] = {
     "weekday": lambda dates: dates.dt.weekday(),
     "hour": lambda dates: dates.dt.hour(),
     "seconds since 1970": lambda dates: dates.dt.timestamp("ms") / 1000,
-    "sine of the day of the year": lambda dates: _YEAR[dates.dt.ordinal_day().fill_null(0), 0],
-    "cosine of the day of the year": lambda dates: _YEAR[dates.dt.ordinal_day().fill_null(0), 1],
-    "sine of the hour": lambda dates: _DAY[dates.dt.hour().fill_null(0), 0],
-    "cosine of the hour": lambda dates: _DAY[dates.dt.hour().fill_null(0), 1],
+    "sine of the day of the year": lambda dates: YEAR_CIRCLE[dates.dt.ordinal_day().fill_null(0), 0],
+    "cosine of the day of the year": lambda dates: YEAR_CIRCLE[dates.dt.ordinal_day().fill_null(0), 1],
+    "sine of the hour": lambda dates: DAY_CIRCLE[dates.dt.hour().fill_null(0), 0],
+    "cosine of the hour": lambda dates: DAY_CIRCLE[dates.dt.hour().fill_null(0), 1],
 }
 
 
@@ -321,15 +321,26 @@ class CategoryEncoder:
     def _known(self) -> pl.Enum:
         return pl.Enum(self.values)
 
+    @property
+    def places(self) -> tuple[dict[str, int], int, int]:
+        """The input of each value, of all others and of missing ones; -1 for none."""
+        first = len(self._inputs) - len(self.labels)
+        of_values = {value: place - first for place, value in enumerate(self.values)}
+        other = len(self.values) - first if self.rare else -1
+        return of_values, other, len(self.labels) - 1 if self.flagged else -1
+
+    @property
+    def levels(self) -> tuple[np.ndarray, np.ndarray]:
+        """What each input is without and with its value, shape (inputs,)."""
+        share, deviation = self.scales[:, 2], self.scales[:, 3]
+        return -share / deviation, (1 - share) / deviation
+
     def encode(self, values: pl.Series, inputs: np.ndarray) -> None:
         """Write the inputs of some rows, shape (rows, inputs)."""
-        low = -self.scales[:, 2] / self.scales[:, 3]
-        high = (1 - self.scales[:, 2]) / self.scales[:, 3]
-        nowhere = -2
-        category = self._find(values)
-        place = category.to_physical().cast(pl.Int64).fill_null(len(self.values) if self.rare else nowhere).to_numpy()
-        place = np.where(values.is_null(), len(self._inputs) - 1 if self.flagged else nowhere, place)
-        place -= len(self._inputs) == 2
+        (of_values, other, missing), (low, high) = self.places, self.levels
+        known = self._find(values).to_physical().cast(pl.Int64).fill_null(len(self.values)).to_numpy()
+        place = np.array([*of_values.values(), other])[known]
+        place[values.is_null().to_numpy()] = missing
         inputs[:] = low
         rows = np.flatnonzero(place >= 0)
         inputs[rows, place[rows]] = high[place[rows]]
