@@ -82,8 +82,8 @@ def test_inputs_have_names_and_are_numbers_or_indicators(prepared):
         "seen: sine of the day of the year", "seen: cosine of the day of the year",
     )  # fmt: skip
     assert names[preparation.slices["note"]] == tuple(f"note: text {number}" for number in range(1, 31))
-    indicators = [name for name, number in zip(names, preparation.continuous, strict=True) if not number]
-    assert indicators == ["size missing", *names[preparation.slices["city"]], "smoker", "smoker missing"]
+    quantities = [name for name, number in zip(names, preparation.continuous, strict=True) if number]
+    assert quantities == ["size", *names[preparation.slices["seen"]]]
     assert len(set(names)) == len(names)
 
 

@@ -384,7 +384,7 @@ def test_the_first_loss_is_the_base_rates():
     from binxent.workbench.training.ensemble import Bins
     from binxent.workbench.training.network import Design, Regularisation, build
 
-    bins = Bins.of(np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32))
+    bins = Bins.of(np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32), np.ones(5, bool))
     kinds = [Regularisation(0.2, 0.0), Regularisation(0.5, 1.0)]
     model = build(5, Design(bins, kinds, [0, 1, 2], -2.5), Settings(hidden=(8, 8)))
     weights = [np.asarray(variable) for variable in model.trainable_variables]

@@ -36,7 +36,7 @@ class Encoder(Protocol):
 
     @property
     def continuous(self) -> list[bool]:
-        """Whether each input is a number, not an indicator."""
+        """Whether each input is a quantity, which may have bins."""
         ...
 
     @property
@@ -146,7 +146,7 @@ class NumberEncoder(_Scaled):
 
     @property
     def continuous(self) -> list[bool]:
-        """Whether each input is a number, not an indicator."""
+        """Whether each input is a quantity, which may have bins."""
         return [not self.binary, False] if self.flagged else [not self.binary]
 
     def encode(self, values: pl.Series, inputs: np.ndarray) -> None:
@@ -207,7 +207,7 @@ class DateEncoder(_Scaled):
 
     @property
     def continuous(self) -> list[bool]:
-        """Whether each input is a number, not an indicator."""
+        """Whether each input is a quantity, which may have bins."""
         return [*[True] * len(self.parts), *[False] * self.flagged]
 
     def encode(self, values: pl.Series, inputs: np.ndarray) -> None:
@@ -253,8 +253,9 @@ class TextEncoder(_Scaled):
 
     @property
     def continuous(self) -> list[bool]:
-        """Whether each input is a number, not an indicator."""
-        return [*[True] * self.ngrams.components.shape[1], *[False] * self.flagged]
+        """Whether each input is a quantity, which may have bins."""
+        # Directions of texts are many, and mean little by themselves: bins of them would be fitted to noise.
+        return [False] * len(self.labels)
 
     def encode(self, values: pl.Series, inputs: np.ndarray) -> None:
         """Write the inputs of some rows, shape (rows, inputs)."""
@@ -314,7 +315,7 @@ class CategoryEncoder:
 
     @property
     def continuous(self) -> list[bool]:
-        """Whether each input is a number, not an indicator."""
+        """Whether each input is a quantity, which may have bins."""
         return [False] * len(self.labels)
 
     @cached_property

@@ -71,7 +71,7 @@ class Preparation:
 
     @cached_property
     def continuous(self) -> np.ndarray:
-        """Whether each input is a scaled number, not an indicator, shape (inputs,), bool."""
+        """Whether each input is a quantity, such as a number or a part of a date, shape (inputs,), bool."""
         return np.array([number for encoder in self.encoders for number in encoder.continuous], bool)
 
     @cached_property

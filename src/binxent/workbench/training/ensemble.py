@@ -43,14 +43,15 @@ class Bins:
     offset: np.ndarray
 
     @classmethod
-    def of(cls, inputs: np.ndarray) -> Bins:
+    def of(cls, inputs: np.ndarray, continuous: np.ndarray) -> Bins:
         """Find the edges; inputs of few different values have no bins, nor has a table of very many inputs.
 
         Args:
             inputs: The training rows, shape (rows, inputs).
+            continuous: Whether each input is a quantity, shape (inputs,).
         """
         sample = inputs[:: math.ceil(len(inputs) / SAMPLE) or 1]
-        binned = [column for column in range(inputs.shape[1]) if _has_many_values(sample[:, column])]
+        binned = [column for column in np.flatnonzero(continuous) if _has_many_values(sample[:, column])]
         bins = min(BINS, MOST_BINS // max(len(binned), 1))
         binned = binned if bins >= FEWEST_BINS else []
         slope, offset = np.zeros((2, len(binned), bins), np.float32)

@@ -49,7 +49,7 @@ class Trained:
         return keras_model(self.ensemble)
 
 
-def train_members(plan: Plan, inputs: np.ndarray, run: Path, stream: TextIO) -> Trained:
+def train_members(plan: Plan, inputs: np.ndarray, continuous: np.ndarray, run: Path, stream: TextIO) -> Trained:
     """Train the networks of a plan.
 
     With several folds there is one network for each of them, which does not see its rows; every row has then trained
@@ -59,13 +59,14 @@ def train_members(plan: Plan, inputs: np.ndarray, run: Path, stream: TextIO) -> 
     Args:
         plan: The plan.
         inputs: The prepared training rows.
+        continuous: Whether each input is a quantity.
         run: The folder for checkpoints.
         stream: Stream for the progress.
     """
     settings, split = plan.settings, plan.split
     few = len(inputs) <= AVERAGED
     design = Design(
-        Bins.of(inputs),
+        Bins.of(inputs, continuous),
         (LIGHT, STRONG) if few else (LIGHT,),
         range(split.folds) if split.folds > 1 else [0] * (SEEDS if few else 1),
         plan.prior,

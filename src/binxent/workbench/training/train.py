@@ -162,7 +162,7 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
     from binxent.workbench.training.members import train_members
 
     inputs = prepared.transform(table[split.training])
-    trained = train_members(plan, inputs, run, stream)
+    trained = train_members(plan, inputs, prepared.continuous, run, stream)
     with run_folder.replacing(run / NETWORK) as temporary:
         trained.ensemble.save(temporary)
     with run_folder.replacing(run / "model.keras") as temporary:
