@@ -91,6 +91,8 @@ def refused(binxent):
         result = binxent(*arguments)
         assert result.exit_code == 2, result.output
         assert "Traceback" not in result.output
-        return " ".join(result.stderr.split())
+        sentence = " ".join(result.stderr.split())
+        assert "?." not in sentence
+        return sentence
 
     return call

@@ -143,11 +143,3 @@ def test_ctrl_c_says_how_to_resume_and_the_resumed_run_is_complete(tmp_path):
     assert "oneDNN" not in done.stderr, "Keras has loaded TensorFlow, which says so"
     assert json.loads(done.stdout)["epochs"] == 30
     assert not (run / "INTERRUPTED").exists()
-
-
-def test_the_examples_of_help_have_lines_of_their_own(binxent):
-    lines = binxent("train", "--help").stdout.splitlines()
-    start = lines.index("  Examples:")
-    assert lines[start + 1] == "    binxent train"
-    assert lines[start + 2].startswith("    binxent train patients.csv")
-    assert not any("\b" in line or "\\b" in line for line in lines)

@@ -57,6 +57,7 @@ def test_a_parameter_of_another_loss_is_refused(loss):
         ("epochs", True),
         ("patience", 2.5),
         ("seed", -1),
+        ("examples", -1),
         ("pos_weight", "much"),
         ("pos_weight", 0),
         ("target", 3),

@@ -448,6 +448,30 @@ def test_a_thinned_curve_keeps_its_shape():
     assert np.abs(np.interp(x, few_x, few_y) - y).max() < 0.005
 
 
+def texts_of(svg: str) -> dict[str, tuple[float, float]]:
+    """Return the places of the texts of a plot, in points."""
+    found = re.findall(r'<text[^>]* x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)<', svg)
+    return {text: (float(x), float(y)) for x, y, text in found}
+
+
+def test_names_stand_beside_the_curves():
+    epochs = np.arange(1, 31)
+    falling, rising = 1 / epochs, 0.9 + epochs / 300
+    # The curves are at the level on the left in one plot and on the right in the other.
+    left = texts_of(plots.loss_curves(falling, falling + 0.01, 30, 0.8))["always the base rate"]
+    right = texts_of(plots.loss_curves(rising - 0.5, rising, 1, 1.0))["always the base rate"]
+    assert left[0] > 170 > 100 > right[0]
+
+
+def test_the_names_of_classes_stand_where_the_classes_do():
+    random = np.random.default_rng(0)
+    target = np.arange(4_000) % 2 == 1
+    # The highest bar of the positives stands below those of the negatives.
+    logit = np.where(target, np.where(random.random(4_000) < 0.6, 0.0, 3.0), 0.0) + random.normal(size=4_000) * 0.5
+    places = texts_of(plots.score_histogram(target, logit, np.ones(4_000)))
+    assert places["positives"][0] > places["negatives"][0] + 100
+
+
 def chromium():
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 

@@ -133,9 +133,10 @@ def name_level(
         avoid: A place at which a vertical line stands.
     """
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    share = (x - left) / (right - left)
+    fine = np.linspace(x[0], x[-1], 400)
+    share = (fine - left) / (right - left)
     line = None if avoid is None else (avoid - left) / (right - left)
-    heights = np.array([(np.asarray(curve) - level) / (high - low) for curve in curves])
+    heights = np.array([(np.interp(fine, x, curve) - level) / (high - low) for curve in curves])
 
     def room(start: float, side: int) -> float:
         inside = heights[:, (share >= start - 0.05) & (share <= start + 0.45)]

@@ -174,20 +174,22 @@ def score_histogram(target: np.ndarray, logit: np.ndarray, weight: np.ndarray) -
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        names = []
+        shapes = []
         for name, rows, color in (("negatives", ~target, ORANGE), ("positives", target, BLUE)):
             if not rows.any():
                 continue
             clipped = np.clip(logit[rows], low, high)
             edges = np.linspace(low, high, int(np.clip(2 * np.cbrt(rows.sum()), 10, 50)) + 1)
             share, _ = np.histogram(clipped, edges, weights=weight[rows] / weight[rows].sum())
-            axes.stairs(share / np.diff(edges), edges, fill=True, color=color, alpha=0.28)
-            axes.stairs(share / np.diff(edges), edges, color=color, linewidth=1.2)
-            peak = int(np.argmax(share))
-            names.append((name, edges[peak : peak + 2].mean(), share[peak] / np.diff(edges)[0], color))
+            heights = share / np.diff(edges)
+            axes.stairs(heights, edges, fill=True, color=color, alpha=0.28)
+            axes.stairs(heights, edges, color=color, linewidth=1.2)
+            shapes.append((name, edges, heights, color))
         axes.set_xlim(low, high)
-        axes.set_ylim(0, 1.15 * max((height for _, _, height, _ in names), default=1))
-        for name, x, height, color in names:
+        axes.set_ylim(0, 1.15 * max((heights.max() for _, _, heights, _ in shapes), default=1))
+        for name, edges, heights, color in shapes:
+            others = [shape[1:3] for shape in shapes if shape[0] != name]
+            x, height = _place_of_name(edges, heights, others)
             at = (x - low) / (high - low)
             side = "left" if at < 0.15 else "right" if at > 0.85 else "center"
             annotate(axes, name, (x, height), xytext=(0, 3), color=color, ha=side)
@@ -196,6 +198,20 @@ def score_histogram(target: np.ndarray, logit: np.ndarray, weight: np.ndarray) -
         probability_ticks(axes.xaxis, low, high, True)
 
     return svg(draw, "Histogram of the predicted probability by class", height=4.4)
+
+
+def _place_of_name(
+    edges: np.ndarray, heights: np.ndarray, others: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> tuple[float, float]:
+    """Return the middle and the top of the bar that stands out most above another histogram."""
+    middles, reach = (edges[1:] + edges[:-1]) / 2, 0.08 * (edges[-1] - edges[0])  # half a name's width
+    highest = np.zeros(len(heights))
+    for other_edges, other_heights in others:
+        for place, x in enumerate(middles):
+            near = (other_edges[1:] > x - reach) & (other_edges[:-1] < x + reach)
+            highest[place] = max(highest[place], other_heights[near].max(initial=0))
+    best = int(np.argmax(heights - highest))
+    return float(middles[best]), float(heights[best])
 
 
 def importance(columns: Sequence[str], increase: np.ndarray, error: np.ndarray) -> str:
