@@ -42,8 +42,9 @@ def fed(table, inputs):
 @pytest.fixture
 def strange(visits):
     """Return the visits and rows with dates of all times, absurd numbers, new categories and missing values."""
-    days = [dt.datetime(1583, 1, 1, 5) + dt.timedelta(days=9973 * row, hours=row) for row in range(40)]
+    days = [dt.datetime(1583, 1, 1, 5) + dt.timedelta(days=9973 * row, hours=row) for row in range(36)]
     days += [dt.datetime(year, 12, 31) for year in (1899, 1900, 1904, 2000, 2023, 2024)]
+    days += [dt.datetime(1900, 2, 28), dt.datetime(1900, 3, 1), dt.datetime(2000, 2, 29), dt.datetime(2000, 3, 1)]
     days += [dt.datetime(1969, 12, 31, 23, 59, 59, 999_000), None]
     rows = visits[: len(days)].with_columns(
         pl.Series("seen", days),
