@@ -199,6 +199,27 @@ def test_what_prediction_does_not_read_does_no_harm(binxent, run, visits, tmp_pa
     assert set(tmp_path.rglob("*")) - before == {tmp_path / "out.csv"}
 
 
+DAMAGE = {
+    "deep JSON": b"[" * 100_000,
+    "deep TOML": b"a = " + b"[" * 20_000,
+    "a list": b"[1]",
+    "no text": b"\xff\xfe",
+    "a pickle": pickle.dumps(int),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGE.values(), ids=DAMAGE)
+@pytest.mark.parametrize("file", ["metrics.json", "config.toml", "environment.json"])
+def test_damaged_files_end_in_a_sentence(binxent, refused, run, tmp_path, file, content):
+    folder = shutil.copytree(run, tmp_path / "run")
+    (folder / file).write_bytes(content)
+    listed = binxent("runs", ".").stdout
+    assert ("damaged" in listed) == (file != "environment.json")
+    if file != "metrics.json":
+        (folder / "INTERRUPTED").write_text("")
+        assert file in refused("train", "--resume", "run", "--dry-run")
+
+
 def test_the_payload_would_be_seen(tmp_path):
     pickle.loads(dumped(tmp_path / "executed"))
     assert (tmp_path / "executed").exists()

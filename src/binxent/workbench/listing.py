@@ -10,7 +10,14 @@ from typing import Any
 from binxent.workbench import run_folder
 from binxent.workbench.settings import Settings
 
-DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what the files of a folder may raise
+DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)  # what the files of a folder may raise
 
 
 def list_runs(folder: Path) -> list[dict[str, Any]]:

@@ -110,7 +110,13 @@ def resume(run: Path, given: Mapping[str, Any], *, dry_run: bool, write: Writer,
             )
     plan = Plan.of(settings, write)
     plan.describe(write)
-    before, now = json.loads((run / "environment.json").read_text(encoding="utf-8")), _environment()
+    now = _environment()
+    try:
+        before = dict(json.loads((run / "environment.json").read_text(encoding="utf-8")))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"{run / 'environment.json'} is damaged ({error}). Start a new run with: binxent train --config"
+        ) from None
     if changed := ", ".join(sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))):
         write(f"Note        the last bits may differ from an uninterrupted run's: since it began, {changed} changed")
     if dry_run:
