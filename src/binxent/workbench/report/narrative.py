@@ -138,12 +138,8 @@ def _corrected(metrics: Mapping[str, Any]) -> str:
 def _learned(metrics: Mapping[str, Any], suspect: bool) -> str:
     best, epochs, members, folds = (metrics[key] for key in ("best_epoch", "epochs", "members", "folds"))
     networks = "a network" if members == 1 else f"the mean of {members} networks"
-    how = (
-        f"each trained without one of {folds} parts of the rows"
-        if folds > 1
-        else "trained on all rows but the test rows"
-    )
-    sentences = [f"The model is {networks}, {how}."]
+    how = f", each trained without one of {folds} parts of the rows" if folds > 1 else ""
+    sentences = [f"The model is {networks}{how}."]
     if best < epochs:
         sentences.append(f"Of {epochs} epochs, the validation loss was lowest in epoch {best}.")
     else:
