@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ BINS, FEWEST_BINS = 16, 4  # of an input
 MOST_BINS = 1024  # of all inputs
 SAMPLE = 100_000  # rows whose quantiles are taken
 # Rows are predicted in blocks of one size, so that the bits of a row do not depend on the rows beside it.
-BLOCK = 256
+BLOCK = 1024
 FEW = 3  # different values of an input that need no bins
 
 
@@ -69,6 +73,13 @@ class Bins:
         return np.concatenate([inputs, bins.reshape(len(inputs), -1)], axis=1)
 
 
+@cache
+def _blas_threads() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 def _has_many_values(values: np.ndarray) -> bool:
     return any(len(np.unique(part)) > FEW for part in (values[:100], values))
 
@@ -108,22 +119,37 @@ class Ensemble:
 
     def member_logits(self, inputs: np.ndarray) -> np.ndarray:
         """Return each member's logit of each row, shape (members, rows), float32."""
-        rows = len(inputs)
-        logits = np.empty((self.members, rows), np.float32)
-        first = self.kernels[0].swapaxes(0, 1).reshape(self.kernels[0].shape[1], -1)
-        for start in range(0, rows, BLOCK):
-            block = inputs[start : start + BLOCK]
-            if len(block) < BLOCK:
-                block = np.concatenate([block, np.zeros((BLOCK - len(block), inputs.shape[1]), np.float32)])
-            values = self.bins.widened(block)
-            for layer, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
-                if layer:
-                    values = np.matmul(np.maximum(values, 0), kernel)
-                else:  # all members at once, as they have the same inputs
-                    values = (values @ first).reshape(BLOCK, self.members, -1).swapaxes(0, 1)
-                values = values + bias[:, None]
-            logits[:, start : start + BLOCK] = values[:, : rows - start, 0]
+        logits = np.empty((self.members, len(inputs)), np.float32)
+
+        def predict(start: int) -> None:
+            logits[:, start : start + BLOCK] = self._block_logits(inputs[start : start + BLOCK])
+
+        starts = range(0, len(inputs), BLOCK)
+        # A thread for each block instead of several for each product: they need not wait for each other, and the
+        # bits do not depend on their number.
+        with _blas_threads().limit(limits=1, user_api="blas"):
+            if len(starts) < 2 * FEW:
+                deque(map(predict, starts), maxlen=0)
+            else:
+                with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+                    deque(pool.map(predict, starts), maxlen=0)
         return logits
+
+    def _block_logits(self, inputs: np.ndarray) -> np.ndarray:
+        """Return the logits of at most `BLOCK` rows, shape (members, rows)."""
+        rows = len(inputs)
+        filled = np.concatenate([inputs, np.zeros((BLOCK - rows, inputs.shape[1]), np.float32)])
+        # All members at once in the first layer, as they have the same inputs.
+        values = self.bins.widened(filled) @ self._first
+        values = values.reshape(BLOCK, self.members, -1).swapaxes(0, 1) + self.biases[0][:, None]
+        for kernel, bias in zip(self.kernels[1:], self.biases[1:], strict=True):
+            values = np.matmul(np.maximum(values, 0), kernel) + bias[:, None]
+        return values[:, :rows, 0]
+
+    @cached_property
+    def _first(self) -> np.ndarray:
+        """The kernels of the first layer side by side, shape (values in, members * values out)."""
+        return self.kernels[0].swapaxes(0, 1).reshape(self.kernels[0].shape[1], -1)
 
     def save(self, path: Path) -> None:
         """Write the arrays to an .npz file."""
