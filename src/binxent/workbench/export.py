@@ -76,7 +76,7 @@ def export(folder: Path, output: Path, write: Callable[[str], None] = lambda _: 
         parts = [_encoded(graph, name, columns[name].kind, encoder) for name, encoder in pairs.items()]
         features = graph.apply("Concat", *parts, axis=1)
         facts["inputs"] = {name: MEANINGS[column.kind] for name, column in columns.items()}
-    logit = _logits(features, run.ensemble) * run.slope + run.intercept
+    logit = _logits(features, run.ensemble) * run.correction.slope + run.correction.intercept
     outputs = {"logit": logit, "probability": logit.apply("Sigmoid")}
     model = graph.model(outputs, {name: json.dumps(value) for name, value in facts.items()})
     with run_folder.replacing(output) as temporary:

@@ -28,6 +28,7 @@ from binxent.workbench.reading.frames import as_frame, source_of
 from binxent.workbench.reading.sources import Source, open_source
 from binxent.workbench.settings import Settings
 from binxent.workbench.suggestions import nearest
+from binxent.workbench.training.correction import Correction
 from binxent.workbench.training.ensemble import NETWORK, Ensemble
 
 ROWS = 1 << 16  # in memory at a time
@@ -43,6 +44,7 @@ class Run:
         metrics: The scores on the held-out rows and how the logits were corrected, as in metrics.json.
         ensemble: The networks, whose mean logit is the model's.
         preparation: Turns columns into the networks' inputs.
+        correction: Makes their logits those of calibrated probabilities.
 
     Example:
         >>> run = Run.load("runs/patients-1")  # doctest: +SKIP
@@ -55,6 +57,7 @@ class Run:
     metrics: dict[str, Any]
     ensemble: Ensemble
     preparation: Preparation
+    correction: Correction
 
     def __init__(self, folder: str | PathLike[str]) -> None:
         """Load a run folder. Nothing in it is run, whoever made it.
@@ -79,11 +82,7 @@ class Run:
             self.metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
             negative, positive = columns["classes"]
             self.classes = str(negative), str(positive)
-            correction = self.metrics["correction"]
-            self.slope, self.intercept = float(correction["slope"]), float(correction["intercept"])
-            self.corrected: bool = correction["kind"] != "none"
-            if not np.isfinite([self.slope, self.intercept]).all():
-                raise ValueError("the correction in metrics.json is not finite")
+            self.correction = Correction.from_json(self.metrics["correction"])
             reading = {column["name"]: Column.from_json(column) for column in columns["reading"]}
             self.preparation = Preparation.load(folder / preparation.FILE, Features(reading, {}))
             self.ensemble = Ensemble.load(folder / NETWORK)
@@ -158,9 +157,9 @@ class Run:
     def predict(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the logit and the probability of each row of converted features; and the raw ones if they differ."""
         raw = self.ensemble.logits(self.preparation.transform(table)) if table.height else np.empty(0)
-        logit = self.slope * raw + self.intercept
+        logit = self.correction(raw)
         columns = {"logit": logit, "probability": sigmoid(logit)}
-        if self.corrected:
+        if self.correction.kind != "none":
             columns |= {"raw_logit": raw, "raw_probability": sigmoid(raw)}
         return pl.DataFrame({name: np.asarray(values, np.float64) for name, values in columns.items()})
 

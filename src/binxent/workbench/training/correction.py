@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-
-import binxent.numpy as bx
-from binxent.scoring import fit_correction
 
 PARTS = 5
 STEADY = (0.1, 10.0)  # between these a slope is believed
@@ -28,6 +26,18 @@ class Correction:
     kind: str = "none"
     slope: float = 1.0
     intercept: float = 0.0
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Correction:
+        """Read what `to_json` gave.
+
+        Raises:
+            ValueError: If its numbers are not finite.
+        """
+        found = cls(str(stored["kind"]), float(stored["slope"]), float(stored["intercept"]))
+        if not (math.isfinite(found.slope) and math.isfinite(found.intercept)):
+            raise ValueError("the correction in metrics.json is not finite")
+        return found
 
     def __call__(self, logit: np.ndarray) -> np.ndarray:
         """Return corrected logits."""
@@ -61,6 +71,8 @@ def find_correction(
 
 
 def _fit(target: np.ndarray, logit: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]:
+    from binxent.scoring import fit_correction
+
     slope, intercept = fit_correction(target, logit, weight)
     if slope <= 0:
         # Out-of-fold logits of a network that has found nothing lean the wrong way: what is left is the base rate.
@@ -86,4 +98,6 @@ def _helps(correction: Correction, target: np.ndarray, logit: np.ndarray, weight
 
 
 def _losses(target: np.ndarray, logit: np.ndarray) -> np.ndarray:
+    import binxent.numpy as bx
+
     return np.asarray(bx.sigmoid_cross_entropy_with_logits(target.astype(float), logit))
