@@ -58,6 +58,15 @@ def test_a_column_that_gives_the_target_away_is_a_leak(judged, values):
     assert "--exclude 'result'" in leak.fix
 
 
+def test_many_leaks_are_told_together(tmp_path):
+    columns = {**HEALTHY, **{f"copy {place}": Y * (place + 1) for place in range(13)}}
+    pl.DataFrame(columns).write_parquet(tmp_path / "table.parquet")
+    dataset, complete = load(Settings(data=(str(tmp_path / "table.parquet"),), target="y"))
+    found = judge_table(dataset, split(dataset, complete), complete)
+    assert [len(finding.columns) for finding in found] == [1] * 5 + [8]
+    assert "so does each of 8 more columns: `copy 5`, `copy 6`, `copy 7`, `copy 8`, `copy 9`, ..." in found[-1].sentence
+
+
 def test_missing_values_that_tell_are_named(judged):
     assert (
         "whether `result` is missing" in judged({**HEALTHY, "result": MARKS["missing for positives"]})["leak"].sentence

@@ -17,6 +17,8 @@ TELLING = 0.99  # the AUC of a single column that is a probable leak
 PERFECT = 0.999  # the AUC of a model that is too good to be true
 LEAST_LOW = 0.85  # the least lower end of the interval: 20 rows of each class
 ROWS = 5_000  # of each class; the AUC does not depend on the classes' shares
+CELLS = 1_000_000  # rows of a class times columns
+TOLD = 5  # leaks with a finding of their own
 FEW = 50  # distinct numbers that may be codes
 FOLDS = 5
 CHECK = (
@@ -48,7 +50,16 @@ def leaking_columns(dataset: Dataset, split: Split) -> list[Finding]:
             continue
         alone = max(_auc(missing, target), _auc(~missing, target)) >= TELLING
         found.append(_leak(name, dataset, auc, missing_tells=alone))
-    return found
+    found.sort(key=lambda leak: -leak.evidence["auc"])
+    return [*found[:TOLD], *_others([leak.columns[0] for leak in found[TOLD:]])]
+
+
+def _others(names: list[str]) -> list[Finding]:
+    if not names:
+        return []
+    shown = ", ".join(f"`{name}`" for name in names[:TOLD]) + (", ..." if len(names) > TOLD else "")
+    sentence = f"Probable leak: so does each of {len(names):,} more columns: {shown}."
+    return [Finding("leak", "warning", sentence, CHECK, tuple(names), {"columns": float(len(names))})]
 
 
 def _leak(name: str, dataset: Dataset, auc: Mapping[str, Any], *, missing_tells: bool) -> Finding:
@@ -103,7 +114,8 @@ def _sample(dataset: Dataset, split: Split) -> np.ndarray:
     if dataset.weight is not None:
         candidates &= dataset.weight > 0
     parts = [np.flatnonzero(candidates & (dataset.target == label)) for label in (0, 1)]
-    return np.concatenate([part[:: -(-len(part) // ROWS)] if len(part) else part for part in parts])
+    most = min(ROWS, max(CELLS // len(dataset.features.columns), 500))
+    return np.concatenate([part[:: -(-len(part) // most)] if len(part) else part for part in parts])
 
 
 def _scores(values: pl.Series, missing: np.ndarray, target: np.ndarray, fold: np.ndarray) -> list[np.ndarray]:
