@@ -46,3 +46,18 @@ def test_a_dry_run_tells_the_findings_too(binxent):
     (finding,) = json.loads(result.stdout)["findings"]
     assert finding["columns"] == ["copy"]
     assert "Probable leak: `copy`" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("rare", "words"),
+    [
+        (1, "Flag rows above 0.05, which are likelier to be positive than most, instead of 0.5"),
+        (0, "pass --positive '0'"),
+    ],
+)
+def test_thresholds_are_named_where_they_make_sense(binxent, rare, words):
+    y = np.where(np.arange(ROWS) % 20 == 0, rare, 1 - rare)
+    pl.DataFrame({"x": np.arange(ROWS) % 7, "y": y}).write_csv("orders.csv")
+    text = " ".join(binxent("train", "orders.csv", "--target", "y", "--dry-run").stdout.split())
+    assert words in text
+    assert "Flag rows above 0.95" not in text

@@ -357,6 +357,7 @@ def test_words_about_a_good_model(tmp_path):
         (1.02, 1.1, "are slightly too timid"),
         (-2.0, -1.0, "wrong way"),
         (0.9, 1.1, "Nothing shows that the probabilities are too extreme"),
+        (0.3, 1.9, "cannot be judged"),
         (-0.219, 1.24, "cannot be judged: slope 0.51 (95 % interval −0.22 to 1.24)"),
     ],
 )
