@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from binxent.workbench.judgement.rivals import Part, compared, paired_difference, simple_rivals
+from binxent.workbench.judgement.rivals import Part, compared, simple_rivals
 
 rng = np.random.default_rng(0)
 INPUTS = rng.normal(size=(900, 5)).astype(np.float32)
@@ -57,17 +57,6 @@ def test_few_rows_have_rivals_too():
         Part(INPUTS[-4:], np.array([0, 1, 0, 1]), None),
     )
     assert len(simple_rivals(training, test, np.zeros(4), 0)) == 2
-
-
-def test_the_interval_of_a_paired_difference_is_that_of_a_mean():
-    other = TRUTH + rng.normal(size=900)
-    found = paired_difference(TARGET, other, TRUTH, None)
-    difference = np.logaddexp(0, other) - TARGET * other - np.logaddexp(0, TRUTH) + TARGET * TRUTH
-    error = difference.std(ddof=1) / 30
-    assert found["value"] == pytest.approx(difference.mean())
-    assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * error, rel=1e-4)
-    assert paired_difference(TARGET, other, TRUTH, np.full(900, 3.0)) == pytest.approx(found)
-    assert paired_difference(TARGET, np.where(TARGET, -np.inf, other), TRUTH, None)["value"] is None
 
 
 @pytest.mark.parametrize(

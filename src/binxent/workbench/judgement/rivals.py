@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import binxent.numpy as bx
-from binxent.scoring import evaluate
+from binxent.scoring import compare, evaluate
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C: the inverse of the penalty
 CELLS = 20_000_000  # of the matrix that is fitted
@@ -61,7 +61,7 @@ def simple_rivals(training: Part, test: Part, logit: np.ndarray, seed: int) -> l
         {
             "name": name,
             "test": {key: scores[key] for key in ("log_loss", "auc", "brier")},
-            "difference": paired_difference(test.target, rival, logit, test.weight),
+            "difference": compare(test.target, logit, rival, test.weight)["log_loss"],
         }
         for name, rival in found.items()
         for scores in [evaluate(test.target, rival, test.weight)]
@@ -95,34 +95,6 @@ def _logistic_regression(training: Part, test: Part, seed: int) -> np.ndarray:
         enough = np.bincount(choice.target, minlength=2).min() >= LEAST
         strength = min(STRENGTHS, key=loss) if enough else 0.1
         return fitted(part, strength).decision_function(test.inputs)
-
-
-def paired_difference(
-    target: np.ndarray, logit: np.ndarray, other: np.ndarray, weight: np.ndarray | None
-) -> dict[str, float | None]:
-    """Return how much higher the log loss of some logits is than that of others for the same rows, with an interval.
-
-    Args:
-        target: Labels 0 and 1, shape (rows,).
-        logit: The first logits, shape (rows,).
-        other: The second ones, shape (rows,).
-        weight: Weights, shape (rows,); None counts every row once.
-
-    Returns:
-        `value`, `low` and `high`, the ends of the 95 % interval; None for what the rows do not show.
-    """
-    counted = np.ones(len(target)) if weight is None else weight
-    rows = counted > 0
-    share, label = counted[rows] / counted.sum(), target[rows].astype(float)
-    first, second = (np.asarray(bx.sigmoid_cross_entropy_with_logits(label, z[rows])) for z in (logit, other))
-    if len(label) < 2 or not (np.isfinite(first).all() and np.isfinite(second).all()):
-        return {"value": None, "low": None, "high": None}
-    difference = first - second
-    mean = float(share @ difference)
-    half = 1.959963984540054 * float(
-        np.sqrt(np.square(share * (difference - mean)).sum() * len(label) / (len(label) - 1))
-    )
-    return {"value": mean, "low": mean - half, "high": mean + half}
 
 
 def _four_decimals(estimate: Mapping[str, float | None]) -> tuple[str, str]:
