@@ -154,7 +154,7 @@ class Run:
         logit = self.predict_logit(table)
         return np.column_stack([sigmoid(-logit), sigmoid(logit)])
 
-    def predict(self, table: pl.DataFrame) -> pl.DataFrame:
+    def score_converted(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the logit and the probability of each row of converted features; and the raw ones if they differ."""
         raw = self.ensemble.logits(self.preparation.transform(table)) if table.height else np.empty(0)
         logit = self.correction(raw)
@@ -180,7 +180,7 @@ class Run:
             for batch in source.batches(dict.fromkeys([*self.features.columns, *kept])):
                 for part in batch.iter_slices(ROWS):
                     copied = pl.DataFrame([part.get_column(name) for name in kept])
-                    yield copied, self.predict(counts.converted(part, self.preparation))
+                    yield copied, self.score_converted(counts.converted(part, self.preparation))
         counts.require_kinds(self.features.kinds)
 
     def require_columns(self, source: Source) -> None:

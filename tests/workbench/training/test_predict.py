@@ -120,6 +120,19 @@ def test_batches_and_files_do_not_change_a_bit(predicted, visits, binxent, run, 
     assert pl.read_parquet("out.parquet").equals(expected)
 
 
+def test_prediction_loads_no_framework(run, visits, tmp_path):
+    visits[:1].write_csv(tmp_path / "new.csv")
+    program = (
+        "import sys; from contextlib import suppress; from binxent.workbench.cli import main\n"
+        f"sys.argv = ['binxent', 'predict', {str(run)!r}, 'new.csv', '-o', 'out.parquet']\n"
+        "with suppress(SystemExit): main()\n"
+        "heavy = {'jax', 'keras', 'matplotlib', 'pandas', 'scipy', 'sklearn', 'tensorflow'}\n"
+        "print(*heavy & {name for name, module in sys.modules.items() if module}, sep='')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout == "Wrote 1 rows to out.parquet\n\n"
+
+
 def test_new_values_are_predicted_and_unseen_categories_noted(predicted, visits):
     strange = visits.with_columns(
         city=pl.when(pl.int_range(pl.len()) < 5).then(pl.lit("Atlantis")).otherwise("city"), age=pl.lit(float("inf"))
@@ -348,7 +361,7 @@ def test_an_interrupted_prediction_leaves_the_old_file(run, visits, binxent, tmp
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Run, "predict", interrupted)
+    monkeypatch.setattr(Run, "score_converted", interrupted)
     result = binxent("predict", run, "new.parquet", "-o", "out.csv")
     assert result.exit_code == 130
     assert (tmp_path / "out.csv").read_text() == "old"

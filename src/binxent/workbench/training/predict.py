@@ -90,7 +90,7 @@ def predict(
         for copied, scores in run.predictions(sources, kept, counts):
             append_batch(copied, scores)
         if counts.rows == 0:
-            append_batch(pl.DataFrame(schema=types), run.predict(pl.DataFrame()))
+            append_batch(pl.DataFrame(schema=types), run.score_converted(pl.DataFrame()))
     _note_unused(sources[0], run.features, kept, write)
     for source in sources[:NOTES]:
         for note in source.notes:
