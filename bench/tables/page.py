@@ -83,10 +83,10 @@ def _summary_rows(scores: list[dict[str, Any]], reference: str) -> list[tuple[st
     ]
 
 
-def _committed() -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
-    """Return tables, scores and the reference."""
+def _committed() -> tuple[list[dict[str, Any]], list[dict[str, Any]], str, list[int]]:
+    """Return tables, scores, the reference and the seeds."""
     results = store.load("tables")["results"]
-    return results["tables"], results["scores"], results["setup"][0]["reference"]
+    return results["tables"], results["scores"], results["setup"][0]["reference"], results["setup"][0]["seeds"]
 
 
 def _title(model: str, reference: str) -> str:
@@ -95,14 +95,18 @@ def _title(model: str, reference: str) -> str:
 
 def of_models() -> str:
     """Format the summary: a row for each model."""
-    _, scores, reference = _committed()
+    tables, scores, reference, seeds = _committed()
     rows = _summary_rows(scores, reference)
-    return table(("", *HEAD), ((_title(model, reference), *cells) for model, *cells in rows))
+    shown = table(("", *HEAD), ((_title(model, reference), *cells) for model, *cells in rows))
+    (below,) = (row["below"] for row in summary(scores, reference) if row["model"] == reference)
+    said = f"`binxent train` is below the base rate on {', '.join(below)}." if below else ""
+    seeded = f"{len(tables)} tables, splits with --seed {', '.join(map(str, seeds))}."
+    return f"{seeded} {said}".strip() + f"\n\n{shown}"
 
 
 def of_tables() -> str:
     """Format the skill of each model on each table, the best in bold, with marks for what is beyond the noise."""
-    tables, scores, reference = _committed()
+    tables, scores, reference, _ = _committed()
     by_name = {(row["table"], row["model"]): row for row in scores}
     models = [row["model"] for row in summary(scores, reference)]
     models.sort(key=lambda model: (model != reference, model in TITLES))
@@ -124,7 +128,7 @@ def of_tables() -> str:
 
 def of_sources() -> str:
     """Format where each table comes from, what is predicted, and what is left out."""
-    tables, _, _ = _committed()
+    tables, *_ = _committed()
 
     return table(
         ("table", "source", "target", "left out", "rows", "columns"),

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
+from bench import store
 from bench.tables import page, scores
 
 
@@ -35,26 +36,42 @@ def test_a_row_that_is_held_out_twice_counts_once():
     assert twice == pytest.approx((mean, error))
 
 
-def test_the_summary_compares_on_the_tables_that_all_models_have():
-    def row(table, model, loss, difference):
-        return {
-            "table": table,
-            "model": model,
-            "log_loss": loss,
-            "skill": 1 - loss,
-            "difference": difference,
-            "standard_error": 0.1,
-            "auc": 0.5,
-            "brier": 0.25,
-            "cpu_seconds": 1.0,
-        }
+def row(table, model, loss, difference):
+    return {
+        "table": table,
+        "model": model,
+        "log_loss": loss,
+        "skill": 1 - loss,
+        "difference": difference,
+        "standard_error": 0.1,
+        "auc": 0.5,
+        "brier": 0.25,
+        "cpu_seconds": 1.0,
+    }
 
-    rows = [row("a", "default", 0.5, 0.0), row("b", "default", 0.5, 0.0), row("c", "default", 9.0, 0.0)]
-    rows += [row("a", "forest", 1.5, 1.0), row("b", "forest", 0.4, -0.1)]
-    first, second = scores.summary(rows, "default")
+
+ROWS = [row("a", "default", 0.5, 0.0), row("b", "default", 0.5, 0.0), row("c", "default", 9.0, 0.0)]
+ROWS += [row("a", "logistic", 1.5, 1.0), row("b", "logistic", 0.4, -0.1)]
+
+
+def test_the_summary_compares_on_the_tables_that_all_models_have():
+    first, second = scores.summary(ROWS, "default")
     assert (first["model"], first["tables"], first["skill"], first["rank"]) == ("default", 2, 0.5, 1.5)
     assert (second["wins"], second["losses"], second["below"]) == (1, 0, ["a"])
-    assert "forest is below the base rate on a" in page.as_text(rows, "default")
+    assert "logistic is below the base rate on a" in page.as_text(ROWS, "default")
+
+
+def test_the_page_shows_what_was_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "RESULTS", tmp_path)
+    shared = {"source": "package", "target": "y", "positive": "1", "rows": 1000, "columns": 3}
+    exclude = {"rownames": "id", "key": "id", **{f"day{day}": "later" for day in range(9)}}
+    page.save(
+        [{"name": "a", "exclude": exclude, **shared}, {"name": "b", "exclude": {}, **shared}], ROWS, "default", [0]
+    )
+    assert "| logistic regression | 0.050 |" in page.of_models()
+    assert "| a | 1,000 | **0.500** | -0.500 ↓ |" in page.of_tables()
+    assert "| b | 1,000 | 0.500 | **0.600** |" in page.of_tables()
+    assert "| `key` (id); `day0` to `day8` (later) |" in page.of_sources()
 
 
 @pytest.mark.slow
