@@ -134,8 +134,8 @@ def next_free(parent: Path, stem: str) -> str:
 
 
 def finish(folder: Path) -> None:
-    """Remove the mark of an incomplete run."""
-    (folder / MARK).unlink()
+    """Remove the mark of an incomplete run; another process may have finished the same run, to the same bits."""
+    (folder / MARK).unlink(missing_ok=True)
 
 
 def is_interrupted(folder: Path) -> bool:

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 from contextlib import contextmanager
@@ -168,8 +169,32 @@ def test_resuming_with_an_edited_config_is_refused(refused, cut):
 
 def test_resuming_from_a_damaged_checkpoint_is_refused(refused, cut):
     checkpoint = cut / "checkpoint.npz"
-    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    whole = checkpoint.read_bytes()
+    checkpoint.write_bytes(whole[:100])
     assert "cannot be read" in refused("train", "--resume", cut)
+    with np.load(io.BytesIO(whole)) as saved:
+        arrays = dict(saved)
+    for lacking in ("settings", "history", "weights_0", "best_1", "logits_0"):  # as those of other versions
+        np.savez(checkpoint, **{name: array for name, array in arrays.items() if name != lacking})
+        assert "cannot be read" in refused("train", "--resume", cut)
+    np.savez(checkpoint, **{**arrays, "weights_0": arrays["weights_0"][:, :1]})
+    assert "cannot be read" in refused("train", "--resume", cut)
+
+
+def test_two_processes_may_continue_a_run(binxent, whole, cut, monkeypatch):
+    from binxent.workbench.report import page
+
+    write_report = page.write_report
+
+    def while_another_ends(run):
+        monkeypatch.undo()
+        assert binxent("train", "--resume", cut).exit_code == 0
+        return write_report(run)
+
+    monkeypatch.setattr(page, "write_report", while_another_ends)
+    result = binxent("train", "--resume", cut)
+    assert result.exit_code == 0, result.output
+    assert (cut / "metrics.json").read_bytes() == (whole / "metrics.json").read_bytes()
 
 
 def test_resuming_what_is_complete_or_no_run_is_refused(refused, whole, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,11 +64,16 @@ class TrainingState:
             np.savez(temporary, **saved)
 
     @classmethod
-    def load(cls, path: Path, settings: Settings) -> TrainingState:
+    def load(cls, path: Path, settings: Settings, shapes: Mapping[str, list[tuple[int, ...]]]) -> TrainingState:
         """Read a checkpoint; the initial state if there is none yet.
 
+        Args:
+            path: The checkpoint.
+            settings: Settings of the run.
+            shapes: The shapes of the arrays of each list, by its name: another version may have had others.
+
         Raises:
-            ValueError: If it cannot be read, or belongs to other settings.
+            ValueError: If it cannot be read, or belongs to other settings or another version.
         """
         if not path.exists():
             return cls()
@@ -75,17 +81,20 @@ class TrainingState:
             # NumPy does not close what it opened itself, if it cannot read it.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 stored = {name: saved[name] for name in saved.files}
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            began_with, history = stored["settings"].item(), json.loads(stored["history"].item())
+            arrays = {name: [stored[f"{name}_{i}"] for i in range(_count(stored, name))] for name in _ARRAYS}
+            if {name: [array.shape for array in arrays[name]] for name in _ARRAYS} != dict(shapes):
+                raise ValueError("it is of other networks or rows than this version trains")
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"the checkpoint {path} cannot be read ({error}). Delete it to train from the start."
             ) from None
-        if stored["settings"].item() != settings.to_toml():
+        if began_with != settings.to_toml():
             raise ValueError(
                 f"{path.with_name('config.toml')} is not what the run was started with, so it cannot be continued. "
                 "Start a new run with: binxent train --config"
             )
-        arrays = {name: [stored[f"{name}_{i}"] for i in range(_count(stored, name))] for name in _ARRAYS}
-        return cls(json.loads(stored["history"].item()), **arrays)
+        return cls(history, **arrays)
 
 
 _ARRAYS = ("weights", "optimizer", "best", "logits")

@@ -127,7 +127,10 @@ def train(
     # Each member has the gradient that it would have alone.
     model.compile(keras.optimizers.Adam(settings.learning_rate), loss, [design.members], weighted_metrics=[measured])
     model.optimizer.build(model.trainable_variables)
-    state = TrainingState.load(checkpoint, settings)
+    logits = [(len(rows) if epochs is None else 0,)] * len(design.regularisations)
+    weights, optimizer = (_shapes(each) for each in (model.trainable_variables, model.optimizer.variables))
+    shapes = {"weights": weights, "optimizer": optimizer, "best": weights, "logits": logits}
+    state = TrainingState.load(checkpoint, settings, shapes)
     if state.history:
         _assign(model.trainable_variables, state.weights)
         _assign(model.optimizer.variables, state.optimizer)
@@ -232,6 +235,10 @@ def _decay(model: keras.Model, left: np.ndarray) -> None:
     for variable in model.trainable_variables:
         if len(variable.shape) == 3:
             variable.assign(np.asarray(variable) * left)
+
+
+def _shapes(variables: Sequence[Any]) -> list[tuple[int, ...]]:
+    return [tuple(variable.shape) for variable in variables]
 
 
 def _assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
