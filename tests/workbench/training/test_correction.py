@@ -36,6 +36,13 @@ def test_weights_count():
     assert find_correction("none", 1.0, TARGET, wrong, None, 0).kind == "fitted"
 
 
+def test_a_class_whose_rows_hardly_count_gives_no_fit():
+    weight = np.zeros(40)
+    weight[:3] = 1  # of one class; without weight there are others
+    target, logit = np.r_[1, 1, 1, np.arange(37) % 2], LOGIT[:40]
+    assert find_correction("pos_weight", 2.0, target, logit, weight, 0) == Correction("pos_weight", 1.0, -math.log(2))
+
+
 def test_logits_that_say_nothing_become_the_base_rate():
     found = find_correction("none", 1.0, NOISE, 2 * LOGIT, None, 0)
     assert found.kind == "fitted"

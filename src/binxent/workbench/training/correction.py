@@ -86,10 +86,10 @@ def _helps(correction: Correction, target: np.ndarray, logit: np.ndarray, weight
     fitted = np.empty(len(target))
     for number in range(PARTS):
         left, others = part == number, part != number
-        labels = target[others]
+        labels = target[others] if weight is None else target[others][weight[others] > 0]
         if not left.any() or labels.all() or not labels.any():
             return False
-        slope, intercept = _fit(labels, logit[others], None if weight is None else weight[others])
+        slope, intercept = _fit(target[others], logit[others], None if weight is None else weight[others])
         if not (slope == 0 or STEADY[0] <= slope <= STEADY[1]):
             return False
         fitted[left] = slope * logit[left] + intercept
