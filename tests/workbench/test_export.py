@@ -97,6 +97,28 @@ def test_texts_are_left_to_the_preparation(binxent, visits, tmp_path):
     np.testing.assert_allclose(logit, run.predict_logit(table), atol=1e-5)
 
 
+def test_columns_may_have_any_name(binxent, visits):
+    names = {
+        "age": "logit",
+        "cases": "probability",
+        "clinic": "constant_0",
+        "city": "value_0",
+        "smoker": "column logit",
+    }
+    table = visits.rename(names)
+    table.write_parquet("visits.parquet")
+    options = ("--target", "readmitted", "--epochs", "1", "--hidden", "none", "--exclude", "seen", "--name", "run")
+    assert binxent("train", "visits.parquet", *options).exit_code == 0
+    session, result = exported(binxent, "runs/run")
+    assert "the input of the column `logit` is called `column logit_`" in result.stderr
+    called = {"logit": "column logit_", "probability": "column probability"}
+    inputs = session.get_inputs()
+    assert {value.name for value in inputs} == {called.get(name, name) for name in names.values()}
+    assert binxent("predict", "runs/run", "visits.parquet", "-o", "out.parquet").exit_code == 0
+    (logit,) = session.run(["logit"], fed(table.rename(called), inputs))
+    np.testing.assert_allclose(logit, pl.read_parquet("out.parquet")["logit"], atol=1e-5)
+
+
 def test_what_cannot_be_written_is_refused(refused, run, tmp_path):
     assert "must end in .onnx" in refused("export", run, "-o", "model.pb")
     assert "there is no folder nowhere" in refused("export", run, "-o", "nowhere/model.onnx")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ MEANINGS = {
     "text": "a text without blanks around it; empty if missing",
 }
 FEATURES = "features"  # the input of a network alone
+OUTPUTS = ("logit", "probability")
 
 
 def export(folder: Path, output: Path, write: Callable[[str], None] = lambda _: None) -> list[str]:
@@ -60,7 +61,9 @@ def export(folder: Path, output: Path, write: Callable[[str], None] = lambda _: 
     from binxent.workbench.onnx_graph import Graph
 
     run = Run.load(folder)
-    graph, columns = Graph(), run.features.columns
+    columns = run.features.columns
+    inputs = _input_names(columns)
+    graph = Graph(inputs.values())
     pairs = dict(zip(columns, run.preparation.encoders, strict=True))
     texts = [name for name, encoder in pairs.items() if isinstance(encoder, TextEncoder)]
     facts: dict[str, Any] = {"classes": run.classes}
@@ -73,15 +76,32 @@ def export(folder: Path, output: Path, write: Callable[[str], None] = lambda _: 
             f"input `{FEATURES}` is the matrix that Run.load({str(folder)!r}).preparation.transform gives for a table."
         )
     else:
-        parts = [_encoded(graph, name, columns[name].kind, encoder) for name, encoder in pairs.items()]
+        parts = [_encoded(graph, inputs[name], columns[name].kind, encoder) for name, encoder in pairs.items()]
         features = graph.apply("Concat", *parts, axis=1)
-        facts["inputs"] = {name: MEANINGS[column.kind] for name, column in columns.items()}
+        facts["inputs"] = {inputs[name]: MEANINGS[column.kind] for name, column in columns.items()}
+        for name in columns:
+            if inputs[name] != name:
+                write(f"Note: the input of the column `{name}` is called `{inputs[name]}`.")
     logit = _logits(features, run.ensemble) * run.correction.slope + run.correction.intercept
-    outputs = {"logit": logit, "probability": logit.apply("Sigmoid")}
+    outputs = dict(zip(OUTPUTS, (logit, logit.apply("Sigmoid")), strict=True))
     model = graph.model(outputs, {name: json.dumps(value) for name, value in facts.items()})
     with run_folder.replacing(output) as temporary:
         temporary.write_bytes(model.SerializeToString())
-    return [FEATURES] if texts else list(columns)
+    return [FEATURES] if texts else list(inputs.values())
+
+
+def _input_names(columns: Collection[str]) -> dict[str, str]:
+    """Return a name of the graph's input for each column: its own, unless that is empty or an output's."""
+    taken, names = {*OUTPUTS, *columns}, {}
+    for column in columns:
+        name = column
+        if column in ("", *OUTPUTS):
+            name = f"column {column}".rstrip()
+            while name in taken:
+                name += "_"
+        names[column] = name
+        taken.add(name)
+    return names
 
 
 def _encoded(graph: Any, name: str, kind: str, encoder: Any) -> Any:

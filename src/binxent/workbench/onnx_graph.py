@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,16 @@ TYPES = {"double": TensorProto.DOUBLE, "float": TensorProto.FLOAT, "string": Ten
 
 
 class Graph:
-    """A graph under construction."""
+    """A graph under construction.
 
-    def __init__(self) -> None:
+    Args:
+        names: Names of inputs and outputs, which no inner value may have.
+    """
+
+    def __init__(self, names: Collection[str] = ()) -> None:
+        self._inner: str = ""
+        while any(name.startswith((f"{self._inner}value_", f"{self._inner}constant_")) for name in names):
+            self._inner += "_"
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[tuple[Any, ...], onnx.TensorProto] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -40,13 +48,13 @@ class Graph:
             array = array.astype(np.float64)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
-            self._constants[key] = numpy_helper.from_array(array, f"constant_{len(self._constants)}")
+            self._constants[key] = numpy_helper.from_array(array, f"{self._inner}constant_{len(self._constants)}")
         return Tensor(self, self._constants[key].name)
 
     def apply(self, operation: str, *inputs: Any, domain: str = "", **attributes: Any) -> Tensor:
         """Add a node, and return its output."""
         names = [(value if isinstance(value, Tensor) else self.constant(value)).name for value in inputs]
-        name = f"value_{len(self._nodes)}"
+        name = f"{self._inner}value_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operation, names, [name], domain=domain, **attributes))
         return Tensor(self, name)
 
