@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -7,16 +8,16 @@ import time
 import pytest
 
 PROGRAM = [sys.executable, "-m", "binxent.workbench.cli"]
+COMMANDS = ["compare", "evaluate", "export", "predict", "runs", "train"]
 
 
-def test_help_names_the_commands(binxent):
-    result = binxent("--help")
-    assert result.exit_code == 0
-    assert "train" in result.stdout
-    assert "predict" in result.stdout
+def test_help_has_a_whole_sentence_for_each_command(binxent):
+    lines = binxent("--help").stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == COMMANDS
+    assert [line for line in lines if not re.search(r"[a-z]\.$", line)] == []
 
 
-@pytest.mark.parametrize("command", ["train", "predict"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_explains_every_option(binxent, command):
     from binxent.workbench.commands import workbench
 
@@ -30,20 +31,6 @@ def test_help_of_a_command_explains_every_option(binxent, command):
 def test_help_shows_each_example_on_a_line(binxent):
     lines = binxent("train", "--help").stdout.splitlines()
     assert "    binxent train patients.csv --target readmitted --positive yes" in lines
-
-
-def test_help_imports_nothing_heavy():
-    script = (
-        "import sys; sys.argv = ['binxent', 'train', '--help']\n"
-        "from binxent.workbench.cli import main\n"
-        "try: main()\n"
-        "except SystemExit as end: assert not end.code\n"
-        "heavy = set('keras jax llvmlite polars sklearn skrub scipy matplotlib rich pandas pyarrow'.split())\n"
-        "assert 'click' in sys.modules\n"
-        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
 
 
 @pytest.mark.parametrize(("missing", "arguments"), [("click", []), ("polars", ["train"]), ("keras", ["train"])])

@@ -1,7 +1,8 @@
-"""What several commands share: options that are given once, columns by name, and text that a terminal can show."""
+"""What several commands share: options that are given once, columns by name, and text and JSON for a terminal."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -69,3 +70,18 @@ def printable(text: str) -> str:
         'a\\x1b[31m column\\n'
     """
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
+def write_line(text: str) -> None:
+    """Write a result to stdout."""
+    click.echo(printable(text))
+
+
+def write_remark(text: str) -> None:
+    """Write a remark to stderr, so that stdout holds the results only."""
+    click.echo(printable(text), err=True)
+
+
+def write_json(value: Any) -> None:
+    """Write plain values to stdout as JSON."""
+    click.echo(json.dumps(value, indent=2, allow_nan=False))

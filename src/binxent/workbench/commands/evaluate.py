@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from binxent.workbench.commands._options import PATH, PATTERN, Command, printable
+from binxent.workbench.commands._options import PATH, PATTERN, Command, write_json, write_line, write_remark
 
 
 @click.command(cls=Command)
@@ -16,17 +15,16 @@ from binxent.workbench.commands._options import PATH, PATTERN, Command, printabl
 @click.option("--drop-missing", is_flag=True, help="Leave out the rows whose target or weight is missing.")
 @click.option("--json", "as_json", is_flag=True, help="Write the scores to stdout as JSON, remarks to stderr.")
 def evaluate(run: Path, data: tuple[str, ...], drop_missing: bool, as_json: bool) -> None:
-    """Score the run folder RUN on LABELLED data: files as for training, with the target.
+    """Score a run on labelled data that it was not trained on.
 
-    Log loss, Brier score, AUC and calibration, with 95 % intervals, beside those of training's held-out rows. Labels
-    are those of training. The run folder may come from anybody: nothing in it is run.
+    RUN is a run folder, and LABELLED are files as for training, with the target. Shows log loss, Brier score, AUC and
+    calibration, with 95 % intervals, beside those of the run's test rows. The run folder may come from anybody:
+    nothing in it is run.
     """
     from binxent.workbench import evaluation
 
-    facts = evaluation.evaluate(
-        run, data, drop_missing=drop_missing, write=lambda text: click.echo(printable(text), err=True)
-    )
+    facts = evaluation.evaluate(run, data, drop_missing=drop_missing, write=write_remark)
     if as_json:
-        click.echo(json.dumps(facts, indent=2, allow_nan=False))
-        return
-    evaluation.describe(facts, lambda text: click.echo(printable(text)))
+        write_json(facts)
+    else:
+        evaluation.describe(facts, write_line)

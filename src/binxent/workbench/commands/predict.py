@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, printable
+from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, write_line, write_remark
 
 
 @click.command(cls=Command)
@@ -24,12 +24,12 @@ def predict(
     threshold: float | None,
     miss_cost: float | None,
 ) -> None:
-    """Apply the model of the run folder RUN to DATA: a logit and a probability for every row, in the rows' order.
+    """Predict a logit and a probability for every row of a table.
 
-    DATA may be larger than memory, unless it is JSON or an Excel workbook. Its columns must be those of the training
-    data; others are ignored. Values are read as in training, and odd ones count as missing. With --threshold or
-    --miss-cost, a column `decision` holds the name of a class. The run folder may come from anybody: nothing in it
-    is run.
+    RUN is a run folder, and DATA are files with the columns of the training data; others are ignored. DATA may be
+    larger than memory, unless it is JSON or an Excel workbook. Values are read as in training, and odd ones count as
+    missing. With --threshold or --miss-cost, a column `decision` holds the name of a class. The run folder may come
+    from anybody: nothing in it is run.
     """
     from binxent.workbench.training import predict as job
 
@@ -40,6 +40,6 @@ def predict(
         keep=keep or (),
         threshold=threshold,
         miss_cost=miss_cost,
-        write=lambda text: click.echo(printable(text), err=True),
+        write=write_remark,
     )
-    click.echo(printable(f"Wrote {rows:,} rows to {output}"))
+    write_line(f"Wrote {rows:,} rows to {output}")

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from binxent.workbench.commands._options import PATH, Command, printable
+from binxent.workbench.commands._options import PATH, Command, write_json, write_line
 
 
 @click.command(cls=Command)
 @click.argument("folder", type=PATH, default="runs")
 @click.option("--json", "as_json", is_flag=True, help="Write the runs to stdout as JSON.")
 def runs(folder: Path, as_json: bool) -> None:
-    """List the runs in FOLDER (runs by default), the newest last: data, target, scores on held-out rows, state."""
+    """List the runs in a folder, the newest last.
+
+    FOLDER is `runs` by default. Shows data, target, scores on the test rows, and whether a run is complete.
+    """
     from binxent.workbench import listing
 
     found = listing.list_runs(folder)
     if as_json:
-        click.echo(json.dumps(found, indent=2, allow_nan=False))
+        write_json(found)
         return
     for line in listing.as_lines(found):
-        click.echo(printable(line))
+        write_line(line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 import textwrap
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Any
 import click
 
 from binxent.workbench.backend import require_jax
-from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, printable
+from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, printable, write_json
 
 
 def _write_wrapped(text: str, *, err: bool = False) -> None:
@@ -49,7 +48,7 @@ _table_options = [
     click.option("--target", metavar="COLUMN", help="The column to predict: 0/1, true/false, or two strings."),
     click.option("--positive", metavar="VALUE", help="The target's value that counts as positive."),
     click.option("--group", metavar="COLUMN", help="Keep rows of one group in the same subset of the split."),
-    click.option("--weight", metavar="COLUMN", help="Non-negative weights of the rows, for the loss and the metrics."),
+    click.option("--weight", metavar="COLUMN", help="Non-negative weights of the rows, for the loss and the scores."),
     click.option("--time", metavar="COLUMN", help="Test on the latest fifth of the rows by these dates or numbers."),
     click.option("--split", metavar="COLUMN", help="The column that says train, validation or test of each row."),
     click.option("--test", metavar="FILE", multiple=True, type=PATTERN, help="A file of the test rows; repeatable."),
@@ -97,7 +96,7 @@ _fit_options = [
     click.option(
         "--folds",
         type=int,
-        help="Parts of the rows, each held out by one network to find out when to stop; 1 holds out a fifth.  "
+        help="Parts of the rows, each held out from a network to find out when to stop; 1 holds out a fifth.  "
         "[default: 5; 1 beyond 20,000 rows]",
     ),
     click.option("--seed", type=int, help="Decides the split, the first weights and the shuffling.  [default: 0]"),
@@ -105,7 +104,7 @@ _fit_options = [
         "--examples",
         metavar="N",
         type=int,
-        help="Show the values of N right and N wrong held-out rows in the report.  [default: 0]",
+        help="Show the values of N right and N wrong test rows in the report.  [default: 0]",
     ),
 ]
 
@@ -124,7 +123,7 @@ def _with(options: list[Callable]) -> Callable[[Callable], Callable]:
 @click.option("--config", type=PATH, help="Repeat the run of this config.toml; options override.")
 @click.option("--resume", metavar="RUN", type=PATH, help="Continue this interrupted run.")
 @click.option("--dry-run", is_flag=True, help="Print what the table holds and what would be done; train nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Write the metrics to stdout as JSON, the text to stderr.")
+@click.option("--json", "as_json", is_flag=True, help="Write the scores to stdout as JSON, the text to stderr.")
 def train(
     data: tuple[str, ...],
     name: str | None,
@@ -135,10 +134,10 @@ def train(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train a network on DATA and write a run folder with the model, its metrics and a report.
+    """Train a model on a table, and write a report on it.
 
-    DATA is one or more CSV, Parquet, Arrow, JSON or Excel files, or a quoted glob of them. Without DATA the network
-    learns the breast-cancer data that ships in scikit-learn.
+    DATA are CSV, Parquet, Arrow, JSON or Excel files, or a quoted glob of them. Without DATA the model learns the
+    breast-cancer data that ships in scikit-learn.
 
     \b
     Examples:
@@ -166,4 +165,4 @@ def train(
     else:
         result = job.start(given, config, name, output or Path("runs"), dry_run=dry_run, write=write, stream=stream)
     if as_json:
-        click.echo(json.dumps(result, indent=2, allow_nan=False))
+        write_json(result)
