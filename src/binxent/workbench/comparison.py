@@ -12,11 +12,10 @@ import polars as pl
 
 from binxent.workbench import run_folder
 from binxent.workbench.report.number_format import number
+from binxent.workbench.report.terminal import SCORES, in_columns, with_interval
 from binxent.workbench.settings import Settings
 
 Write = Callable[[str], None]
-SCORES = {"log_loss": "Log loss", "brier": "Brier score", "auc": "AUC"}
-BETTER = {"log_loss": "lower", "brier": "lower", "auc": "higher"}
 
 
 @dataclass(frozen=True)
@@ -143,10 +142,9 @@ def describe(facts: dict[str, Any], write: Write) -> None:
     difference = {name: facts["difference"][name] if paired else None for name in SCORES}
     cells = [["", a, b, "difference" * paired]]
     for name, title in SCORES.items():
-        cells.append([title, *(_with_interval(run[name]) for run in shown), _with_interval(difference[name])])
-    widths = [max(len(row[place]) for row in cells) for place in range(4)]
-    for row in cells:
-        write("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        cells.append([title, *(with_interval(run[name]) for run in shown), with_interval(difference[name])])
+    for line in in_columns(cells):
+        write(line)
     write(conclusion(facts))
 
 
@@ -183,11 +181,3 @@ def _capital(sentence: str) -> str:
 
 def _and(counts: list[int]) -> str:
     return " and ".join(f"{count:,}" for count in counts)
-
-
-def _with_interval(score: dict[str, float | None] | None) -> str:
-    if score is None:
-        return ""
-    if score["low"] is None:
-        return number(score["value"])
-    return f"{number(score['value'])} ({number(score['low'])} to {number(score['high'])})"

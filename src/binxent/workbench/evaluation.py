@@ -18,11 +18,11 @@ from binxent.workbench.reading.files import find_files
 from binxent.workbench.reading.sources import Source, open_source
 from binxent.workbench.reading.table import read_frame
 from binxent.workbench.report.number_format import number, percent
+from binxent.workbench.report.terminal import SCORES, in_columns, interval_text, with_interval
 from binxent.workbench.run import Run
 from binxent.workbench.suggestions import nearest
 
 Write = Callable[[str], None]
-SCORES = {"log_loss": "Log loss", "brier": "Brier score", "auc": "AUC"}
 CALIBRATION = {"slope": "Slope", "intercept": "Intercept", "observed_over_expected": "Observed / expected"}
 
 
@@ -138,14 +138,13 @@ def describe(facts: dict[str, Any], write: Write) -> None:
     )
     cells = [["", "these rows", "" if held_out is None else "held out in training"]]
     for name, title in SCORES.items():
-        cells.append([title, *(_with_interval(found and found[name]) for found in (scores, held_out))])
+        cells.append([title, *(with_interval(found and found[name]) for found in (scores, held_out))])
     constant = "Base rate's loss"
     cells.append([constant, *(number(found["base_rate_log_loss"]) if found else "" for found in (scores, held_out))])
     for name, title in CALIBRATION.items():
-        cells.append([title, *(_with_interval(found and found["calibration"][name]) for found in (scores, held_out))])
-    widths = [max(len(row[place]) for row in cells) for place in range(3)]
-    for row in cells:
-        write("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        cells.append([title, *(with_interval(found and found["calibration"][name]) for found in (scores, held_out))])
+    for line in in_columns(cells):
+        write(line)
     for sentence in conclusions(facts):
         write(sentence)
 
@@ -167,7 +166,7 @@ def conclusions(facts: dict[str, Any]) -> list[str]:
     else:
         found.append("The run is not shown to be better than always predicting the share of positives in these rows.")
     if ratio is not None and ratio["low"] is not None:
-        interval = f"{number(ratio['value'])} times that of the held-out rows ({_ends(ratio)})"
+        interval = f"{number(ratio['value'])} times that of the held-out rows ({interval_text(ratio)})"
         if ratio["low"] <= 1 <= ratio["high"]:
             found.append(f"The log loss is {interval}: no difference is shown.")
         else:
@@ -176,16 +175,6 @@ def conclusions(facts: dict[str, Any]) -> list[str]:
         direction = "low" if observed["value"] > 1 else "high"
         found.append(
             f"The probabilities are too {direction}: there are {number(observed['value'])} times as many "
-            f"`{facts['positive']}` as predicted ({_ends(observed)})."
+            f"`{facts['positive']}` as predicted ({interval_text(observed)})."
         )
     return found
-
-
-def _ends(score: dict[str, Any]) -> str:
-    return f"{number(score['low'])} to {number(score['high'])}"
-
-
-def _with_interval(score: dict[str, Any] | None) -> str:
-    if score is None:
-        return ""
-    return number(score["value"]) + (f" ({_ends(score)})" if score["low"] is not None else "")

@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from binxent.workbench import run_folder
+from binxent.workbench.report.terminal import in_columns
 from binxent.workbench.settings import Settings
 
-DAMAGED = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-)  # what the files of a folder may raise
+# What the files of a folder may raise.
+DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def list_runs(folder: Path) -> list[dict[str, Any]]:
@@ -86,14 +81,4 @@ def as_lines(runs: list[dict[str, Any]]) -> list[str]:
         rows = "" if run["rows"] is None else f"{run['rows']:,}"
         when = (run["when"] or "")[:16]
         cells.append([run["name"], run["data"] or "", run["target"] or "", *scores, rows, when, run["state"]])
-    widths = [max(len(row[place]) for row in cells) for place in range(len(header))]
-    numbers = (3, 4, 5)
-
-    def line(row: list[str]) -> str:
-        padded = [
-            f"{cell:>{width}}" if place in numbers else f"{cell:<{width}}"
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        return "  ".join(padded).rstrip()
-
-    return [line(row) for row in cells]
+    return in_columns(cells, right=[header.index(name) for name in ("log loss", "AUC", "rows")])
