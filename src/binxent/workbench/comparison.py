@@ -30,9 +30,7 @@ class _HeldOut:
     @classmethod
     def of(cls, folder: Path, name: str) -> _HeldOut:
         """Read the held-out rows of a run that is called by a name."""
-        run_folder.require_run(folder)
-        if run_folder.is_interrupted(folder):
-            raise ValueError(f"the run {folder} was interrupted; finish it first: binxent train --resume {folder}")
+        run_folder.require_complete(folder)
         classes = run_folder.read_columns(folder)["classes"]
         path = folder / "predictions.parquet"
         if not path.is_file():
@@ -42,7 +40,7 @@ class _HeldOut:
             columns = [column for column in ("row", "target", "logit", "weight") if column in rows.columns]
             return cls(name, Settings.from_toml(folder / "config.toml"), classes, rows.select(columns).sort("row"))
         except (pl.exceptions.PolarsError, ValueError) as error:
-            raise ValueError(f"the run folder {folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+            raise ValueError(f"the run folder {folder} cannot be loaded: {run_folder.first_line(error)}") from error
 
     def scores(self, rows: pl.DataFrame, weighted: bool) -> dict[str, Any]:
         """Return the scores of some of the rows."""

@@ -52,12 +52,7 @@ def export(folder: Path, output: Path, write: Callable[[str], None] = lambda _: 
         OSError: If a file cannot be read or written.
         ValueError: If the run is not complete or damaged, or the output does not end in .onnx.
     """
-    if output.suffix.lower() != ".onnx":
-        raise ValueError(f"-o {output}: the output must end in .onnx.")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"-o {output}: there is no folder {output.parent}.")
-    if output.is_dir():
-        raise IsADirectoryError(f"-o {output} is a folder; name a file in it.")
+    run_folder.require_output(output, [".onnx"])
     from binxent.workbench.onnx_graph import Graph
 
     run = Run.load(folder)

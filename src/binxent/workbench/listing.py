@@ -56,8 +56,7 @@ def _describe(folder: Path) -> dict[str, Any]:
             facts |= {name: None if test is None else test[name]["value"] for name in ("log_loss", "auc")}
             facts["rows"] = metrics["train_rows"] + metrics["test_rows"]
     except DAMAGED as error:
-        text = run_folder.reason(error) if isinstance(error, OSError) else str(error)
-        state = f"damaged: {(text.strip().splitlines() or [type(error).__name__])[0]}"
+        state = f"damaged: {run_folder.reason(error) if isinstance(error, OSError) else run_folder.first_line(error)}"
     return {"name": folder.name, **facts, "state": state}
 
 

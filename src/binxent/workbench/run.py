@@ -70,9 +70,7 @@ class Run:
             ValueError: If the run has not finished, or a file in it is damaged.
         """
         self.folder = folder = Path(folder)
-        run_folder.require_run(folder)
-        if run_folder.is_interrupted(folder):
-            raise ValueError(f"the run {folder} was interrupted; finish it first: binxent train --resume {folder}")
+        run_folder.require_complete(folder)
         columns = run_folder.read_columns(folder)
 
         for name in NEEDED:
@@ -90,8 +88,7 @@ class Run:
                 raise ValueError(f"{NETWORK} has {self.ensemble.inputs} inputs, not {len(self.preparation.names)}")
         except Exception as error:
             # Damaged zip files raise errors of nearly any type.
-            first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ValueError(f"the run folder {folder} cannot be loaded: {first_line}") from error
+            raise ValueError(f"the run folder {folder} cannot be loaded: {run_folder.first_line(error)}") from error
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> Run:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,16 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(f"{path} cannot be written: {reason(error)}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of an error's text, or the name of its type if it has none.
+
+    Example:
+        >>> first_line(ValueError("too short\n at 3")), first_line(KeyboardInterrupt())
+        ('too short', 'KeyboardInterrupt')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def reason(error: OSError) -> str:
@@ -161,8 +171,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     except OSError:
         raise
     except Exception as error:  # of nearly any type
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path.name} is damaged: {first_line}") from error
+        raise ValueError(f"{path.name} is damaged: {first_line(error)}") from error
 
 
 def require_run(folder: Path) -> None:
@@ -171,6 +180,34 @@ def require_run(folder: Path) -> None:
         raise FileNotFoundError(f"there is no run folder {folder}.")
     if not (folder / "config.toml").is_file():
         raise FileNotFoundError(f"{folder} is not a run folder: it has no config.toml.")
+
+
+def require_complete(folder: Path) -> None:
+    """Raise if a folder is not that of a complete run.
+
+    Raises:
+        FileNotFoundError: If it is not a run folder.
+        ValueError: If the run has not finished.
+    """
+    require_run(folder)
+    if is_interrupted(folder):
+        raise ValueError(f"the run {folder} was interrupted; finish it first: binxent train --resume {folder}")
+
+
+def require_output(path: Path, endings: Sequence[str]) -> None:
+    """Raise if a result cannot be written to a file.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        IsADirectoryError: If it is a folder itself.
+        ValueError: If it has another ending.
+    """
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"-o {path}: the output must end in {' or '.join(endings)}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"-o {path}: there is no folder {path.parent}.")
+    if path.is_dir():
+        raise IsADirectoryError(f"-o {path} is a folder; name a file in it.")
 
 
 def read_columns(folder: Path) -> dict[str, Any]:

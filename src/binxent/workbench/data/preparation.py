@@ -23,7 +23,7 @@ from binxent.workbench.data.encoders import (
 )
 from binxent.workbench.data.features import Features
 from binxent.workbench.data.ngrams import Ngrams
-from binxent.workbench.run_folder import read_arrays
+from binxent.workbench.run_folder import first_line, read_arrays
 
 FILE = "preparation.npz"  # in a run folder
 BLOCK = 1 << 12  # rows that are prepared at a time: their inputs stay in the cache
@@ -128,8 +128,7 @@ class Preparation:
             return cls(features, _read(path, features))
         except Exception as error:
             # Damaged files raise errors of nearly any type.
-            first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ValueError(f"{path.name} is damaged or belongs to another run ({first_line})") from error
+            raise ValueError(f"{path.name} is damaged or belongs to another run ({first_line(error)})") from error
 
 
 def _fit(kind: str, values: pl.Series, seed: int) -> Encoder:

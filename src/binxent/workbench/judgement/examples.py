@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.special import expit
+
+from binxent.workbench.logits import sigmoid
 
 LONGEST = 200  # characters of a value
 
@@ -46,7 +47,7 @@ def telling_examples(
             "row": int(row[place]),
             "right": bool(certainty[place] > 0),
             "target": int(target[place]),
-            "probability": float(expit(logit[place])),
+            "probability": float(sigmoid(logit[place])),
             "values": {name: _shown(table.get_column(name)[int(place)]) for name in columns},
         }
         for place in (*right, *wrong)

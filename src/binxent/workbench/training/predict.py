@@ -56,16 +56,11 @@ def predict(
         OSError: If a file cannot be read or written.
         ValueError: If the run is not complete, or the data do not have the columns it was trained on.
     """
-    if output.suffix.lower() not in _WRITERS:
-        raise ValueError(f"-o {output}: the output must end in {' or '.join(_WRITERS)}.")
+    run_folder.require_output(output, list(_WRITERS))
     threshold = decision_threshold(threshold, miss_cost)
     files = find_files(data)
     if any(output.resolve() == file.resolve() for file in files):
         raise ValueError(f"-o {output} is one of the inputs; write to another file.")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"-o {output}: there is no folder {output.parent}.")
-    if output.is_dir():
-        raise IsADirectoryError(f"-o {output} is a folder; name a file in it.")
     run = Run.load(folder)
     sources = [open_source(file) for file in files]
     kept = named_columns(keep, sources[0].names, "--keep")
