@@ -239,7 +239,7 @@ def test_the_rooms_of_the_workbench_have_an_order():
         "report",
         "judgement",
     ]
-    order += ["data", "reading", "settings", "run_folder", "suggestions logits backend"]
+    order += ["data", "reading", "settings", "run_folder", "suggestions wording logits backend"]
     places = {f"binxent.workbench.{name}": place for place, names in enumerate(order) for name in names.split()}
 
     def place(module):

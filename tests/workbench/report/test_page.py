@@ -265,7 +265,7 @@ def test_the_page_shows_the_scores(tmp_path):
             assert estimated(scores[name])[0] in words, name
     assert words.startswith("flowers.csv: bought = yes")
     assert "Each of 1,500 rows is a case. The model predicts bought from 1 of 2 columns: 1 number." in words
-    assert "It is judged on 300 held-out rows that training never saw" in words
+    assert "It is judged on 300 test rows that training never saw" in words
     assert "Run flowers-1." in words
     assert "64, 32" in words
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from binxent.workbench.data.preparation import Preparation
 from binxent.workbench.reading.columns import EXAMPLES
+from binxent.workbench.wording import quoted
 
 
 class Counts:
@@ -45,7 +46,7 @@ class Counts:
     def require_kinds(self, kinds: Mapping[str, str]) -> None:
         """Raise a ValueError if most values of a column are not of the kind that it had in training."""
         changed = [
-            f"`{name}` is text and was {kinds[name]} in training (as in {self._shown(name)})"
+            f"`{name}` is text and was {kinds[name]} in training (as in {quoted(self.examples[name])})"
             for name, odd in self.odd.items()
             if 2 * odd > self.present[name]
         ]
@@ -55,7 +56,7 @@ class Counts:
     def odd_in_words(self) -> list[str]:
         """Return a sentence for each column with odd values."""
         return [
-            f"odd values of `{name}`, taken as missing: {count:,} of {self.rows:,} ({self._shown(name)})."
+            f"odd values of `{name}`, taken as missing: {count:,} of {self.rows:,} ({quoted(self.examples[name])})."
             for name, count in self.odd.items()
             if count
         ]
@@ -67,6 +68,3 @@ class Counts:
             for name, count in self.unseen.items()
             if count
         ]
-
-    def _shown(self, name: str) -> str:
-        return ", ".join(f"`{value}`" for value in self.examples[name])

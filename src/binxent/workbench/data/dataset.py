@@ -16,6 +16,7 @@ from binxent.workbench.reading.samples import breast_cancer
 from binxent.workbench.reading.table import Files, Reading, Table, named_columns, read_frame, require_columns
 from binxent.workbench.settings import COLUMN_LISTS, IN_MEMORY, KIND_LISTS, Settings
 from binxent.workbench.suggestions import nearest
+from binxent.workbench.wording import quoted
 
 
 @dataclass(frozen=True)
@@ -236,8 +237,7 @@ def _use(name: str, reading: Reading | None, features: Features, roles: dict[str
 
 
 def _odd_in_words(reading: Reading) -> str:
-    shown = ", ".join(f"`{value}`" for value in reading.examples)
-    return f"{reading.odd:,} of them odd values such as {shown}" if reading.odd else ""
+    return f"{reading.odd:,} of them odd values such as {quoted(reading.examples)}" if reading.odd else ""
 
 
 def weights(column: pl.Series) -> np.ndarray:

@@ -11,6 +11,7 @@ import polars as pl
 
 from binxent.workbench.reading.columns import KINDS, Column, Converted
 from binxent.workbench.reading.table import Reading, Table
+from binxent.workbench.wording import counts_of
 
 LEAST = 10  # values, fewer show no pattern
 _WORD = r"(?:^|[_\W])"
@@ -51,9 +52,7 @@ class Features:
     @property
     def summary(self) -> str:
         """The number of columns of each kind, in words."""
-        counts = {kind: list(self.kinds.values()).count(kind) for kind in KINDS}
-        plurals = {"category": "categories"}
-        return ", ".join(f"{n:,} {plurals.get(kind, f'{kind}s') if n > 1 else kind}" for kind, n in counts.items() if n)
+        return counts_of(sorted(self.kinds.values(), key=list(KINDS).index))
 
     def convert(self, table: pl.DataFrame) -> dict[str, Converted]:
         """Convert the features of a table as it was read, by name."""

@@ -12,6 +12,7 @@ from binxent.scoring import evaluate
 from binxent.workbench.data.dataset import Dataset
 from binxent.workbench.data.split import Split
 from binxent.workbench.judgement.findings import Finding
+from binxent.workbench.wording import quoted
 
 TELLING = 0.99  # the AUC of a single column that is a probable leak
 PERFECT = 0.999  # the AUC of a model that is too good to be true
@@ -57,8 +58,7 @@ def leaking_columns(dataset: Dataset, split: Split) -> list[Finding]:
 def _others(names: list[str]) -> list[Finding]:
     if not names:
         return []
-    shown = ", ".join(f"`{name}`" for name in names[:TOLD]) + (", ..." if len(names) > TOLD else "")
-    sentence = f"Probable leak: so does each of {len(names):,} more columns: {shown}."
+    sentence = f"Probable leak: so does each of {len(names):,} more columns: {quoted(names, TOLD)}."
     return [Finding("leak", "warning", sentence, CHECK, tuple(names), {"columns": float(len(names))})]
 
 

@@ -12,6 +12,7 @@ from binxent.workbench.reading import dates, numbers
 from binxent.workbench.reading.dates import DateForm, parse_dates
 from binxent.workbench.reading.missing import strip, without_placeholders
 from binxent.workbench.reading.numbers import NumberForm, parse_numbers, plain_numbers
+from binxent.workbench.wording import quoted
 
 # The kinds of columns, each with the type that the preparation gets, whatever the type in the file.
 KINDS: dict[str, pl.DataType] = {
@@ -163,8 +164,7 @@ def _canonical(values: pl.Series, kind: str) -> pl.Series:
 
 def _parse_booleans(text: pl.Series) -> pl.Series:
     words = text.str.to_lowercase()
-    found = words.replace_strict(["true", "false", "1", "0"], [1.0, 0.0] * 2, default=None, return_dtype=pl.Float64)
-    return found
+    return words.replace_strict(["true", "false", "1", "0"], [1.0, 0.0] * 2, default=None, return_dtype=pl.Float64)
 
 
 def find_column(
@@ -217,7 +217,7 @@ def find_column(
     if kind is not None:
         found = columns[kind].convert(values)
         if found.values.null_count() == len(values) and len(sample):
-            shown = ", ".join(f"`{value}`" for value in sample.head(EXAMPLES))
+            shown = quoted(sample.head(EXAMPLES))
             raise ValueError(f"--{kind}: the column `{name}` holds no {kind}; its values are {shown}.")
         return columns[kind], found
     if len(sample) == 0:

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
+from binxent.workbench.wording import counted
+
 LONGEST_ROW = 1 << 26  # bytes: a quote that is not closed shall not fill the memory
 _SLOW_ROWS = 1 << 14  # of a frame that Python's own parser makes
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
@@ -196,10 +198,9 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
 
 
 def _wrong_width(line: int, found: int, columns: int, separator: str) -> ValueError:
-    values = f"{found} value{'' if found == 1 else 's'}"
     return ValueError(
-        f"line {line} has {values}, and the header has {columns}; mend the line, or quote a value that "
-        f"contains `{separator}`"
+        f"line {line} has {counted(found, 'value')}, and the header has {columns}; mend the line, or quote a value "
+        f"that contains `{separator}`"
     )
 
 

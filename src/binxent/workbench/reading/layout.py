@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from binxent.workbench.reading.missing import MISSING
+from binxent.workbench.wording import counted, quoted
 
 SEPARATORS = ",;\t|"
 LINES = 200  # looked at
@@ -85,12 +86,12 @@ def find_layout(head: bytes, prefer_tab: bool = False) -> Layout | None:
         return None
     separator, records, header = best
     record = records[header]
-    names, notes = _names(record.fields)
+    names, notes = name_columns(record.fields)
     if any(_PLAIN.match(name) and "." in name for name in names):
         notes.append(f"line {record.first + 1} is taken for the header, though it holds numbers")
     skipped = sum(1 for line in lines[first : record.first] if line.strip())
     if skipped:
-        notes = [f"skipped {skipped} line{'s' * (skipped > 1)} before the header in line {record.first + 1}", *notes]
+        notes = [f"skipped {counted(skipped, 'line')} before the header in line {record.first + 1}", *notes]
     start = sum(len(piece) + 1 for piece in pieces[: record.end])
     rows = [row.fields for row in records[header + 1 :] if len(row.fields) == len(names)]
     values = [[field for field in column if field not in MISSING] for column in zip(*rows, strict=True)]
@@ -146,10 +147,14 @@ def _has_number(record: _Record) -> bool:
     return any(_NUMBER.match(field) for field in record.fields)
 
 
-def _names(fields: list[str]) -> tuple[tuple[str, ...], list[str]]:
+def name_columns(fields: list[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the names that a header gives to its columns, and notes for the user on those that it leaves empty.
+
+    Example:
+        >>> name_columns(["age ", ""])
+        (('age', 'unnamed_2'), ['columns without a name are called `unnamed_2`'])
+    """
     names = [field.strip() or f"unnamed_{number}" for number, field in enumerate(fields, 1)]
     blank = [name for name, field in zip(names, fields, strict=True) if not field.strip()]
-    if not blank:
-        return tuple(names), []
-    shown = ", ".join(f"`{name}`" for name in blank[:5]) + (f" and {len(blank) - 5} more" if len(blank) > 5 else "")
-    return tuple(names), [f"columns without a name are called {shown}"]
+    notes = [f"columns without a name are called {quoted(blank, most=5)}"] if blank else []
+    return tuple(names), notes

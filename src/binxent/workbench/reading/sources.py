@@ -14,7 +14,8 @@ import polars.selectors as cs
 from binxent.workbench.reading.csv_rows import Rows
 from binxent.workbench.reading.encoding import Text
 from binxent.workbench.reading.files import format_of, readable_errors
-from binxent.workbench.reading.layout import LINES, find_layout
+from binxent.workbench.reading.layout import LINES, find_layout, name_columns
+from binxent.workbench.wording import counted
 
 BATCH = 1 << 16  # rows of a typed file in memory at a time
 HEAD = 1 << 18  # bytes of a CSV file, read at a time until its header is found
@@ -115,7 +116,7 @@ def _open_csv(file: Path) -> Source:
         text, rows = Text(file, digest), Rows(layout.separator, len(layout.names), layout.line, layout.missing)
         yield from rows.frames(_after(text.chunks(), layout.start), wanted, numbers)
         lines = rows.empty_lines
-        source.note(f"skipped {lines:,} empty line{'s' * (lines > 1)}" if lines else "")
+        source.note(f"skipped {counted(lines, 'empty line')}" if lines else "")
         source.note(text.note)
 
     names = list(layout.names)
@@ -213,16 +214,14 @@ def _open_excel(file: Path) -> Source:
     header = next((row for row, count in enumerate(counts) if count > 1 or count == table.width == 1), None)
     if header is None:
         raise pl.exceptions.NoDataError
-    cells = [str(cell or "").strip() for cell in table.row(header)]
-    names = [cell or f"unnamed_{number}" for number, cell in enumerate(cells, 1)]
+    names, notes = name_columns([str(cell or "") for cell in table.row(header)])
     rows = table[header + 1 :].filter(counts[header + 1 :] > 0)
     source = held(file, rows)
-    source.names, source.types = names, dict.fromkeys(names, pl.String())
+    source.names, source.types = list(names), dict.fromkeys(names, pl.String())
     above, empty = int((counts[:header] > 0).sum()), table.height - header - 1 - rows.height
-    unnamed = [name for name, cell in zip(names, cells, strict=True) if not cell]
-    source.note(f"skipped {above} row{'s' * (above > 1)} above the header" if above else "")
-    source.note(f"columns without a name are called {', '.join(f'`{name}`' for name in unnamed)}" if unnamed else "")
-    source.note(f"skipped {empty:,} empty row{'s' * (empty > 1)}" if empty else "")
+    source.note(f"skipped {counted(above, 'row')} above the header" if above else "")
+    source.notes += notes
+    source.note(f"skipped {counted(empty, 'empty row')}" if empty else "")
     source.note(f"read the sheet `{sheets[0]}`, the first of {len(sheets)}" if len(sheets) > 1 else "")
     return source
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from binxent.workbench.judgement.rivals import compared
-from binxent.workbench.report.number_format import UNKNOWN, estimated, estimated_percent, number, plural
+from binxent.workbench.report.number_format import UNKNOWN, estimated, estimated_percent, number
+from binxent.workbench.wording import counted
 
 LEAKS = ("leak", "too_good")  # findings after which good scores are no praise
 SLIGHT = 0.1  # a difference of the slope from 1 that does not matter
@@ -144,9 +145,7 @@ def _learned(metrics: Mapping[str, Any], suspect: bool) -> str:
         sentences.append(f"Of {epochs} epochs, the validation loss was lowest in epoch {best}.")
     else:
         longer = "" if suspect else ": training for longer may help"
-        sentences.append(
-            f"The validation loss was at its lowest in the last of {epochs} {plural('epoch', epochs)}{longer}."
-        )
+        sentences.append(f"The validation loss was at its lowest in the last of {counted(epochs, 'epoch')}{longer}.")
     return " ".join(sentences)
 
 
@@ -155,7 +154,7 @@ def _rough(test: Mapping[str, Any]) -> str:
     if not 0 < fewest < 50:
         return ""
     which = "positive" if fewest == test["positives"] else "negative"
-    return f"All of this rests on {fewest} {which} {plural('row', fewest)}: read the intervals rather than the numbers."
+    return f"All of this rests on {counted(fewest, f'{which} row')}: read the intervals rather than the numbers."
 
 
 def _signed(value: float) -> str:

@@ -108,17 +108,3 @@ def estimated_percent(estimate: Mapping[str, float | None]) -> tuple[str, str]:
         return shown.removesuffix(".0").replace("-", "−") + " %"
 
     return text(value), UNKNOWN if half is None else f"{text(low)} to {text(high)}"
-
-
-def plural(noun: str, count: int) -> str:
-    """Return a regular noun in the number of a count.
-
-    Args:
-        noun: The noun in the singular.
-        count: The number of things.
-
-    Example:
-        >>> plural("row", 1), plural("row", 2)
-        ('row', 'rows')
-    """
-    return noun if count == 1 else f"{noun}s"

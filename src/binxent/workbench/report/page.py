@@ -20,7 +20,8 @@ from binxent.scoring import rank
 from binxent.workbench import run_folder
 from binxent.workbench.report import tables
 from binxent.workbench.report.narrative import plain_words
-from binxent.workbench.report.number_format import estimated, number, percent, plural
+from binxent.workbench.report.number_format import estimated, number, percent
+from binxent.workbench.wording import counted, counts_of
 
 _FILES = ("config.toml", run_folder.COLUMNS, "history.csv", "metrics.json", "predictions.parquet")
 
@@ -82,7 +83,7 @@ def _table_name(settings: Mapping[str, Any], folder: Path) -> str:
     data = [Path(pattern).name for pattern in settings.get("data", ())]
     if not data:
         return "Breast-cancer data" if "data_fingerprint" in settings else folder.resolve().name
-    return data[0] if len(data) == 1 else f"{data[0]} and {len(data) - 1:,} more {plural('file', len(data) - 1)}"
+    return data[0] if len(data) == 1 else f"{data[0]} and {counted(len(data) - 1, 'more file')}"
 
 
 def _facts(
@@ -91,15 +92,13 @@ def _facts(
     """Say what a row is, what the model learnt from, and on which rows it is judged."""
     test = metrics["test"]
     used = [column["kind"] for column in columns if column["use"] == "feature"]
-    counts = {kind: used.count(kind) for kind in dict.fromkeys(used)}
-    kinds = ", ".join(f"{n:,} {plural(kind, n).replace('categorys', 'categories')}" for kind, n in counts.items())
     rows = metrics["train_rows"] + metrics["test_rows"]
     target = f" `{settings['target']}`" if "target" in settings else " the target"
     learnt = (
         f"Each of {rows:,} rows is a case. The model predicts{target} from {len(used):,} of {len(columns):,} columns: "
-        f"{kinds}."
+        f"{counts_of(used)}."
     )
-    judged = f"It is judged on {test['rows']:,} held-out {plural('row', test['rows'])} that training never saw"
+    judged = f"It is judged on {counted(test['rows'], 'test row')} that training never saw"
     if test["base_rate"] is not None:
         weighted = " by weight" if test["weight_sum"] != test["rows"] else ""
         judged += f"; {test['positives']:,} of them are positive ({percent(test['base_rate'])}{weighted})"

@@ -20,6 +20,7 @@ from binxent.workbench.judgement.judge import judge_table
 from binxent.workbench.run_folder import COLUMNS, FORMAT
 from binxent.workbench.settings import Settings
 from binxent.workbench.training.progress import Writer
+from binxent.workbench.wording import quoted
 
 LISTED = 200  # columns shown
 LOSS_CLASSES = {
@@ -223,10 +224,8 @@ class Plan:
         for column in columns[:LISTED]:
             facts = [column.kind or "not read"] + [f"{column.missing:,} missing"] * (column.missing > 0)
             if column.odd:
-                shown = ", ".join(f"`{value}`" for value in column.examples)
-                facts.append(
-                    f"{column.odd:,} odd, taken as missing ({shown}{', ...' * (column.odd > len(column.examples))})"
-                )
+                more = ", ..." * (column.odd > len(column.examples))
+                facts.append(f"{column.odd:,} odd, taken as missing ({quoted(column.examples)}{more})")
             use = {"feature": "used"}.get(column.use, column.use)
             facts.append(": ".join(filter(None, [use, column.remark])))
             write(f"            {column.name:<{width}}  {'; '.join(facts)}")
