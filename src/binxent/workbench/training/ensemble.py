@@ -54,7 +54,9 @@ class Bins:
             inputs: The training rows, shape (rows, inputs).
             continuous: Whether each input is a quantity, shape (inputs,).
         """
-        sample = inputs[:: math.ceil(len(inputs) / SAMPLE) or 1]
+        step = math.ceil(len(inputs) / SAMPLE)
+        # A copy, as the rows may lie in a file, which is then read once.
+        sample = inputs[::step].copy() if step > 1 else inputs
         binned = [column for column in np.flatnonzero(continuous) if _has_many_values(sample[:, column])]
         bins = min(BINS, MOST_BINS // max(len(binned), 1))
         binned = binned if bins >= FEWEST_BINS else []

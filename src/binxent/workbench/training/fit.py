@@ -16,6 +16,10 @@ from binxent.workbench.training.checkpoint import TrainingState
 from binxent.workbench.training.ensemble import Ensemble
 from binxent.workbench.training.network import Design, build, reseed_dropout
 
+WINDOW = 1 << 26  # numbers of a matrix, 256 MB: as many rows are shuffled at once
+BLOCKS = 64  # of a window
+STEP = 1 << 16  # held-out rows that are predicted at once
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -53,7 +57,7 @@ class _Batches(keras.utils.PyDataset):
     def __init__(self, rows: Rows, weight: np.ndarray, members: int, batch_size: int, seed: int, epoch: int) -> None:
         super().__init__()
         self._rows, self._weight, self._members, self._batch_size = rows, weight, members, batch_size
-        self._order = np.random.default_rng([seed, epoch]).permutation(len(rows))
+        self._order = _order(len(rows), rows.inputs.shape[1], np.random.default_rng([seed, epoch]))
 
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self._batch_size)
@@ -66,6 +70,22 @@ class _Batches(keras.utils.PyDataset):
         weight[len(taken) :] = 0
         target = self._rows.target[filled].astype(np.float32)[:, None, None]
         return self._rows.inputs[filled], np.repeat(target, self._members, axis=1), weight
+
+
+def _order(rows: int, inputs: int, random: np.random.Generator) -> np.ndarray:
+    """Return the rows in random order; those of a large matrix within windows, so that a disk can follow.
+
+    A window is made of blocks of contiguous rows from all over the matrix.
+    """
+    window = max(WINDOW // inputs, 1)
+    if rows <= window:
+        return random.permutation(rows)
+    block = -(-window // BLOCKS)
+    places, windows = random.permutation(-(-rows // block)), []
+    for start in range(0, len(places), BLOCKS):
+        members = [np.arange(place * block, min((place + 1) * block, rows)) for place in places[start : start + BLOCKS]]
+        windows.append(random.permutation(np.concatenate(members)))
+    return np.concatenate(windows)
 
 
 class _MemberLoss(keras.metrics.Metric):
@@ -192,8 +212,9 @@ def _held_out_logits(ensemble: Ensemble, design: Design, rows: Rows, held_out: n
         chosen = [group * len(design.folds) + place for group in range(len(totals)) for place in places]
         members = ensemble.only(chosen)
         held = np.flatnonzero(held_out[places[0]])
-        logits = members.member_logits(rows.inputs[held]).reshape(len(totals), len(places), -1)
-        totals[:, held] = logits.mean(axis=1, dtype=np.float64)
+        for part in (held[start : start + STEP] for start in range(0, len(held), STEP)):
+            logits = members.member_logits(rows.inputs[part]).reshape(len(totals), len(places), -1)
+            totals[:, part] = logits.mean(axis=1, dtype=np.float64)
     return totals
 
 
