@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -51,7 +51,8 @@ class Dataset:
     """A table with its columns in their roles.
 
     Attributes:
-        table: The rows that are used.
+        table: The rows that are used; a sample of them, without the columns that have a role, if they are too many to
+            be held.
         row: Positions of these rows in the input (int64).
         columns: What became of each column of the input, in its order.
         features: The columns to learn from.
@@ -64,6 +65,8 @@ class Dataset:
         time: Numbers that order the rows in time, or None.
         subset: The values of the column that says which subset a row belongs to, or None.
         in_test_file: Whether a row is of a file of test rows, or None.
+        sample: Positions of the rows of `table` among those that are used; None if they are all.
+        batches: Reads columns of all rows of the input, as they are in the files; None if `table` is no sample.
     """
 
     table: pl.DataFrame
@@ -79,6 +82,8 @@ class Dataset:
     time: np.ndarray | None = None
     subset: list[str] | None = None
     in_test_file: np.ndarray | None = None
+    sample: np.ndarray | None = None
+    batches: Callable[[Collection[str]], Iterator[pl.DataFrame]] | None = None
 
     @property
     def base_rate(self) -> float:
@@ -125,7 +130,7 @@ def load(
     settings = settings.replace(target=target, **lists)
     roles = _roles(settings, names)
     kinds = {name: kind for kind in KIND_LISTS for name in getattr(settings, kind)}
-    types = {name: _ROLE_TYPES[option] for option, name in roles.items() if option in _ROLE_TYPES}
+    types = {name: _ROLE_TYPES.get(option) for option, name in roles.items()}
     if files is None:
         table = read_frame(rows.drop(settings.exclude), fingerprint, kinds, types)
     else:
@@ -173,7 +178,7 @@ def _roles(settings: Settings, names: Sequence[str]) -> dict[str, str]:
 def _assign_roles(
     table: Table, roles: dict[str, str], names: Sequence[str], settings: Settings, write: Callable[[str], None]
 ) -> Dataset:
-    rows = table.rows
+    rows = table.roles
     for option in roles.keys() & {"--weight", "--time"}:
         _require_numbers(rows.get_column(roles[option]), option)
     # Without their names, some of which are patterns to polars.
@@ -194,7 +199,8 @@ def _assign_roles(
         write(f"Note        {merged}")
     target, negative, positive = binary_target(target_values, settings.positive)
     kept = {name: f"--{key}" for key in ("include", *KIND_LISTS) for name in getattr(settings, key)}
-    features = find_features(table, tuple(roles.values()), kept, pl.Series(~incomplete))
+    complete = pl.Series(~incomplete if table.whole is None else ~incomplete[table.whole.places])
+    features = find_features(table, tuple(roles.values()), kept, complete)
     features = replace(features, left_out={**dict.fromkeys(settings.exclude, "--exclude"), **features.left_out})
     if not features.columns:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in features.left_out.items())
@@ -203,14 +209,14 @@ def _assign_roles(
             "--include COLUMN keeps one."
         )
     codes = {name: column for name, column in features.columns.items() if column.code}
-    used = pl.DataFrame(
+    learnt = pl.DataFrame(
         [
             codes[values.name].convert(values).values.alias(values.name) if values.name in codes else values
-            for values in used
+            for values in table.rows.filter(complete)
         ]
     )
     return Dataset(
-        table=used,
+        table=learnt,
         row=np.flatnonzero(~incomplete),
         columns=tuple(_use(name, table.readings.get(name), features, roles) for name in names),
         features=features,
@@ -223,6 +229,8 @@ def _assign_roles(
         subset=None if settings.split is None else used.get_column(settings.split).cast(pl.String).to_list(),
         in_test_file=None if not settings.test else np.arange(rows.height)[~incomplete] >= table.first_of_test,
         dropped=rows.height - used.height,
+        sample=None if table.whole is None else (np.cumsum(~incomplete) - 1)[table.whole.places[complete.to_numpy()]],
+        batches=None if table.whole is None else table.whole.batches,
     )
 
 
@@ -264,4 +272,4 @@ def _require_numbers(column: pl.Series, option: str) -> None:
 
 
 def _numbered(column: pl.Series) -> np.ndarray:
-    return np.unique(column.cast(pl.String).to_numpy(), return_inverse=True)[1]
+    return column.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1

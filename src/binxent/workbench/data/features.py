@@ -82,10 +82,10 @@ def find_features(
     decide, never the target.
 
     Args:
-        table: All rows: a column that counts them has gaps when some are dropped.
+        table: All rows, or a sample of them: a column that counts them has gaps when some are dropped.
         roles: Columns with another role: target, weight, group.
         given: Columns the user keeps though they look like ids, or says the kind of, with the option that says so.
-        used: Whether each row is used, shape (rows,); None if all are.
+        used: Whether each row of the table is used, shape (rows,); None if all are.
 
     Raises:
         ValueError: If `given` names a column that cannot be kept.
@@ -101,7 +101,8 @@ def find_features(
             raise ValueError(
                 f"{given[name]}: the column `{name}` has nothing to learn from ({reason}); do not name it there."
             )
-        if reason is None and name not in given and _looks_like_id(values, reading):
+        rows = len(values) if table.whole is None else table.whole.count
+        if reason is None and name not in given and _looks_like_id(values, reading, rows):
             reason = "looks like an id; --include keeps it"
         if reason is not None:
             left_out[name] = reason
@@ -122,7 +123,7 @@ def _without_information(values: pl.Series, reading: Reading) -> str | None:
     return "constant" if values.n_unique() == 1 else None
 
 
-def _looks_like_id(column: pl.Series, reading: Reading) -> bool:
+def _looks_like_id(column: pl.Series, reading: Reading, rows: int) -> bool:
     kind, form = reading.column.kind, reading.column.number
     values = column.drop_nulls()
     if kind not in ("number", "text") or reading.odd or form.unit or len(values) < LEAST:
@@ -136,7 +137,9 @@ def _looks_like_id(column: pl.Series, reading: Reading) -> bool:
         return False
     span = float(values.max()) - float(values.min()) + 1  # type: ignore[arg-type]  (of floats)
     in_order = len(values) == len(column) and bool((values.diff().drop_nulls() > 0).all())
-    counts_rows = span == len(values) or (in_order and span <= 1.5 * len(values))
+    # The numbers of a sample have gaps; so many that all differ within the span of the rows would not be chance.
+    sampled = rows > len(column)
+    counts_rows = span == len(values) or ((in_order or sampled) and span <= 1.5 * rows * len(values) / len(column))
     return named or (counts_rows and not ORDINAL_NAME.search(reading.column.name))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,6 +85,26 @@ def split(dataset: Dataset, settings: Settings) -> Split:
     judged = {"test": test} if len(test) or settings.holdout else {}
     _require_classes(dataset, {"training": training, **seen, **judged})
     return found
+
+
+def of_sample(dataset: Dataset, parts: Split) -> tuple[Dataset, Split]:
+    """Return a dataset and its split, without the rows that its table lacks if it is a sample."""
+    sample = dataset.sample
+    if sample is None:
+        return dataset, parts
+    place = np.full(len(dataset.target), -1)
+    place[sample] = np.arange(len(sample))
+    training, test = place[parts.training], place[parts.test]
+    arrays = {name: getattr(dataset, name) for name in ("row", "target", "weight", "group", "time", "in_test_file")}
+    sampled = replace(
+        dataset,
+        **{name: None if array is None else array[sample] for name, array in arrays.items()},
+        subset=None if dataset.subset is None else [dataset.subset[row] for row in sample],
+        sample=None,
+        batches=None,
+    )
+    learnt = training >= 0
+    return sampled, Split(training[learnt], test[test >= 0], parts.fold[learnt], parts.remark)
 
 
 def _test_rows(

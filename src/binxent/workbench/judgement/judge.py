@@ -52,28 +52,31 @@ def judge_predictions(
     training: Part,
     test: Part,
     settings: Settings,
+    held: np.ndarray | slice = slice(None),
 ) -> dict[str, Any]:
     """Return what a report says about a model beside its scores.
 
     Args:
         dataset: The table and its features.
-        rows: The held-out rows.
-        logit: What the model predicts for them, corrected, shape (rows,).
+        rows: The held-out rows that the table has.
+        logit: What the model predicts for all held-out rows, corrected.
         predict_logit: Predicts the corrected logits of rows of the table, shape (rows,).
         training: The prepared rows that a rival may learn from.
-        test: The prepared held-out rows.
+        test: All prepared held-out rows.
         settings: Settings of the run.
+        held: Which of these the table has, if it is a sample.
 
     Returns:
         `importance`, `rivals`, and `examples` if the settings ask for some, as `metrics.json` holds them.
     """
     table, columns = dataset.table[rows], list(dataset.features.columns)
+    target, weight = test.target[held], None if test.weight is None else test.weight[held]
     found: dict[str, Any] = {
-        "importance": permutation_importance(predict_logit, table, test.target, test.weight, columns, settings.seed),
+        "importance": permutation_importance(predict_logit, table, target, weight, columns, settings.seed),
         "rivals": simple_rivals(training, test, logit, settings.seed),
     }
     if settings.examples:
         found["examples"] = telling_examples(
-            table, dataset.row[rows], test.target, test.weight, logit, columns, settings.examples
+            table, dataset.row[rows], target, weight, logit[held], columns, settings.examples
         )
     return found

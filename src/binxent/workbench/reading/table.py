@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from binxent.workbench.reading.columns import Column, Converted, as_text, find_column, kind_of
@@ -15,6 +16,7 @@ from binxent.workbench.reading.csv_rows import NotNumbersError
 from binxent.workbench.reading.files import find_files, size_in_words
 from binxent.workbench.reading.missing import strip, without_placeholders
 from binxent.workbench.reading.numbers import plain_numbers
+from binxent.workbench.reading.row_sample import RowSample
 from binxent.workbench.reading.sources import Source, open_source
 from binxent.workbench.suggestions import nearest
 
@@ -53,20 +55,40 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """All rows of a table that holds a sample of them.
+
+    Attributes:
+        count: The number of rows.
+        places: Positions of the sampled rows.
+        batches: Reads columns of all rows again, as they are in the files.
+    """
+
+    count: int
+    places: np.ndarray
+    batches: Callable[[Collection[str]], Iterator[pl.DataFrame]]
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows, and how their columns were read.
 
     Attributes:
-        rows: The rows, each column in the type of its kind.
+        rows: The rows, each column in the type of its kind; a sample of them, without the columns that have a role, if
+            they are too many to be held.
+        roles: The columns that have a role, of all rows.
         readings: What was read of each column, by name, in the order of the file.
         fingerprint: SHA-256 of the files' bytes.
         first_of_test: Position of the first row that is of a file of test rows; the number of rows if there is none.
+        whole: What `rows` is a sample of; None if it is all rows.
     """
 
     rows: pl.DataFrame
+    roles: pl.DataFrame
     readings: dict[str, Reading]
     fingerprint: str
     first_of_test: int
+    whole: Whole | None = None
 
 
 class Files:
@@ -98,16 +120,16 @@ class Files:
         self,
         exclude: Collection[str] = (),
         kinds: Mapping[str, str] | None = None,
-        roles: Mapping[str, str] | None = None,
+        roles: Mapping[str, str | None] | None = None,
         write: Write = lambda _: None,
     ) -> Table:
-        """Read all rows.
+        """Read all rows; of a table that is too large a sample, but for the columns with a role.
 
         Args:
             exclude: Columns to leave unread.
             kinds: Kinds that the user says columns have, by name.
             roles: Columns that are not learnt from, by name: "label" for one that is a number or date only if all of
-                its values are, "key" for one whose text is not to be interpreted.
+                its values are, "key" for one whose text is not to be interpreted, None for others.
             write: Writes a line for the user.
 
         Raises:
@@ -118,18 +140,30 @@ class Files:
         sizes = size_in_words(sum(source.file.stat().st_size for source in self._sources))
         files = self._sources[0].file.name if len(self._sources) == 1 else f"{len(self._sources):,} files"
         write(f"Reading     {files} ({sizes})")
-        digest, parts, rows = hashlib.sha256(), {name: [] for name in names}, []
+        roles = roles or {}
+        as_they_are = {*(kinds or {}), *(name for name, role in roles.items() if role)}
+        digest, rows, parsed = hashlib.sha256(), RowSample(names, roles), []
         for source in self._sources:
-            frame, own = _read_source(source, names, source.numeric - {*(kinds or {}), *(roles or {})})
+            own, numbers = _read_source(source, names, source.numeric - as_they_are, rows)
             digest.update(own)
-            rows.append(frame.height)
-            for name in names:
-                parts[name].append(frame.get_column(name))
+            parsed.append(numbers)
         self._tell(write)
-        if names and sum(rows) == 0:
+        if names and rows.rows == 0:
             raise ValueError(f"{self._sources[0].file} has a header but no rows.")
-        found = self._convert(names, parts, kinds or {}, roles or {})
-        return _table(found, digest.hexdigest(), sum(rows[: self._learnt]))
+
+        def again(columns: Collection[str]) -> Iterator[pl.DataFrame]:
+            for source, numbers in zip(self._sources, parsed, strict=True):
+                try:
+                    yield from source.batches(columns, numbers=[name for name in numbers if name in columns])
+                except NotNumbersError:
+                    raise ValueError(f"{source.file} has changed since it was read.") from None
+
+        whole = Whole(rows.rows, rows.places(), again) if rows.is_large else None
+        first_of_test = sum(rows.sources[: self._learnt])
+        parts = rows.columns([source.types for source in self._sources])
+        del rows  # its frames need not outlive the conversion
+        found = self._convert(names, parts, kinds or {}, {name: role for name, role in roles.items() if role})
+        return _table(found, roles, digest.hexdigest(), first_of_test, whole)
 
     def _convert(
         self,
@@ -214,18 +248,23 @@ class Files:
             write(f"Note        {len(notes) - NOTES:,} more remarks of this kind on other files")
 
 
-def _read_source(source: Source, names: list[str], numeric: Collection[str]) -> tuple[pl.DataFrame, bytes]:
-    """Return all rows of a file, and its SHA-256."""
+def _read_source(
+    source: Source, names: list[str], numeric: Collection[str], rows: RowSample
+) -> tuple[bytes, list[str]]:
+    """Add all rows of a file, and return its SHA-256 and the columns that are parsed as numbers."""
     # With other separators, points may stand between thousands.
     numbers = [name for name in names if name in numeric] if source.separator == "," else []
-    digest = hashlib.sha256()
-    try:
-        frames = list(source.batches(names, digest, numbers))
-    except NotNumbersError:
+    rows.add_source()
+    while True:
         digest = hashlib.sha256()
-        frames = list(source.batches(names, digest))
-    types = {name: source.types[name] for name in names}
-    return pl.concat(frames) if frames else pl.DataFrame(schema=types), digest.digest()
+        try:
+            for batch in source.batches(names, digest, numbers):
+                rows.add(batch)
+        except NotNumbersError:
+            rows.restart_source()
+            numbers = []
+        else:
+            return digest.digest(), numbers
 
 
 def _in_role(values: pl.Series, role: str, separator: str | None) -> tuple[Column, Converted]:
@@ -247,29 +286,38 @@ def _in_role(values: pl.Series, role: str, separator: str | None) -> tuple[Colum
     return Column(values.name, "text"), Converted(as_written, as_written.null_count(), 0, ())
 
 
-def _table(found: Mapping[str, tuple[Column, Converted]], fingerprint: str, first_of_test: int | None = None) -> Table:
-    rows = pl.DataFrame([converted.values.alias(name) for name, (_, converted) in found.items()])
+def _table(
+    found: Mapping[str, tuple[Column, Converted]],
+    roles: Collection[str],
+    fingerprint: str,
+    first_of_test: int | None = None,
+    whole: Whole | None = None,
+) -> Table:
+    values = [converted.values.alias(name) for name, (_, converted) in found.items()]
+    rows = pl.DataFrame([column for column in values if whole is None or column.name not in roles])
+    with_role = pl.DataFrame([column for column in values if column.name in roles])
     readings = {
         name: Reading(column, converted.missing, converted.odd, converted.examples)
         for name, (column, converted) in found.items()
     }
-    return Table(rows, readings, fingerprint, rows.height if first_of_test is None else first_of_test)
+    first_of_test = rows.height if first_of_test is None else first_of_test
+    return Table(rows, with_role, readings, fingerprint, first_of_test, whole)
 
 
 def read_frame(
     rows: pl.DataFrame,
     fingerprint: str = "",
     kinds: Mapping[str, str] | None = None,
-    roles: Mapping[str, str] | None = None,
+    roles: Mapping[str, str | None] | None = None,
 ) -> Table:
     """Read rows in memory as `Files.read` does those of a file."""
-    found = {}
+    found, roles = {}, roles or {}
     for column in rows:
-        role = (roles or {}).get(column.name)
+        role = roles.get(column.name)
         found[column.name] = (
             find_column(column, (kinds or {}).get(column.name)) if role is None else _in_role(column, role, None)
         )
-    return _table(found, fingerprint)
+    return _table(found, roles, fingerprint)
 
 
 def require_columns(names: Iterable[str], columns: Iterable[str], option: str) -> None:

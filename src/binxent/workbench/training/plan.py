@@ -14,7 +14,7 @@ import polars as pl
 
 import binxent.numpy as bx
 from binxent.workbench.data.dataset import Dataset, load
-from binxent.workbench.data.split import Split, split
+from binxent.workbench.data.split import Split, of_sample, split
 from binxent.workbench.judgement.findings import Finding
 from binxent.workbench.judgement.judge import judge_table
 from binxent.workbench.run_folder import COLUMNS, FORMAT
@@ -107,7 +107,12 @@ class Plan:
     @cached_property
     def findings(self) -> list[Finding]:
         """What speaks against the table and its split."""
-        return judge_table(self.dataset, self.split, self.settings)
+        return judge_table(*self.sampled, self.settings)
+
+    @cached_property
+    def sampled(self) -> tuple[Dataset, Split]:
+        """The dataset and its split; of a table that is too large to be held, those of its sample."""
+        return of_sample(self.dataset, self.split)
 
     @property
     def correction_kind(self) -> str:
@@ -189,6 +194,11 @@ class Plan:
         dropped = f", {dataset.dropped:,} more dropped for missing values" if dataset.dropped else ""
         write(f"Data        {len(dataset.target):,} rows{dropped} ({source})")
         write(f"Columns     {dataset.features.summary} to learn from, of {len(dataset.columns):,} columns")
+        if dataset.sample is not None:
+            write(
+                f"Streamed    too large to be held: kinds, missing and odd values are those of a sample of "
+                f"{len(dataset.sample):,} rows; all rows are read again, and prepared into a file in the run folder"
+            )
         self._list_columns(write)
         weighted = "" if dataset.weight is None else f", {dataset.base_rate:.2%} by weight"
         write(

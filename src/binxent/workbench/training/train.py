@@ -24,6 +24,7 @@ from binxent.workbench.settings import COLUMN_LISTS, Settings
 from binxent.workbench.training.checkpoint import CHECKPOINTS
 from binxent.workbench.training.correction import Correction, find_correction
 from binxent.workbench.training.ensemble import NETWORK
+from binxent.workbench.training.inputs import PreparedRows
 from binxent.workbench.training.plan import Plan
 from binxent.workbench.training.progress import Writer
 
@@ -159,15 +160,20 @@ def _run(plan: Plan, run: Path, write: Writer, stream: TextIO, report: bool = Tr
 
 
 def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]:
-    settings, table, split = plan.settings, plan.dataset.table, plan.split
-    prepared = Preparation.fit(plan.dataset.features, table[split.training], settings.seed)
+    settings, split = plan.settings, plan.split
+    dataset, sampled = plan.sampled
+    prepared = Preparation.fit(dataset.features, dataset.table[sampled.training], settings.seed)
     with run_folder.replacing(run / preparation.FILE) as temporary:
         prepared.save(temporary)
     # Keras and JAX take seconds to import: errors in the data are reported before.
     from binxent.scoring import best_threshold
     from binxent.workbench.training.members import train_members
 
-    inputs = prepared.transform(table[split.training])
+    rows = PreparedRows(plan, prepared, run)
+    inputs = rows.training
+    if rows.columns is not None:
+        with run_folder.replacing(run / run_folder.COLUMNS) as temporary:
+            temporary.write_text(_json({**plan.columns(), "columns": rows.columns}), encoding="utf-8")
     trained = train_members(plan, inputs, prepared.continuous, run, stream)
     with run_folder.replacing(run / NETWORK) as temporary:
         trained.ensemble.save(temporary)
@@ -181,8 +187,8 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
     )
     threshold = best_threshold(target, correction(trained.held_out_logits), weight)
 
-    def predict(rows: pl.DataFrame) -> np.ndarray:
-        return correction(trained.ensemble.logits(prepared.transform(rows)))
+    def predict(table: pl.DataFrame) -> np.ndarray:
+        return correction(trained.ensemble.logits(prepared.transform(table)))
 
     metrics = {
         **plan.counts(),
@@ -198,11 +204,12 @@ def _train_and_evaluate(plan: Plan, run: Path, stream: TextIO) -> dict[str, Any]
         "rivals": [],
     }
     if len(split.test):
-        test = Part(prepared.transform(table[split.test]), *plan.labels(split.test))
+        test = Part(rows.test, *plan.labels(split.test))
         raw = trained.ensemble.logits(test.inputs)
         learnt = Part(inputs, *plan.labels(split.training))
+        held = slice(None) if plan.dataset.sample is None else np.isin(split.test, plan.dataset.sample)
         metrics |= _write_predictions(plan, raw, correction, threshold, run / "predictions.parquet")
-        metrics |= judge_predictions(plan.dataset, split.test, correction(raw), predict, learnt, test, settings)
+        metrics |= judge_predictions(dataset, sampled.test, correction(raw), predict, learnt, test, settings, held)
     metrics["findings"] = [finding.to_json() for finding in (*plan.findings, *judge_model(metrics))]
     with run_folder.replacing(run / "metrics.json") as temporary:
         temporary.write_text(_json(metrics), encoding="utf-8")

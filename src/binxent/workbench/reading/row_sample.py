@@ -1,0 +1,115 @@
+"""The rows of a table while it is read: all of them, or a sample if they are too many to be held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+LARGEST = 1 << 26  # cells of a table, rows x columns; a larger one is not held as a whole
+SAMPLED = 1 << 25  # cells of the sample of such a table
+
+
+@dataclass
+class _Batch:
+    source: int
+    places: np.ndarray | range  # positions of the sampled rows
+    sampled: pl.DataFrame
+    whole: pl.DataFrame
+
+
+class RowSample:
+    """Some columns of all rows; of the others all rows up to `LARGEST` cells, and of a larger table a sample.
+
+    A row is in the sample by the hash of its position, whatever it holds and whatever batch brings it: rows at equal
+    steps would be all alike in a table whose values recur. As often as the sample exceeds `SAMPLED` cells, it is
+    halved.
+
+    Attributes:
+        sources: The numbers of rows of each file.
+    """
+
+    def __init__(self, names: Sequence[str], whole: Collection[str]) -> None:
+        """Begin before the first row.
+
+        Args:
+            names: The columns.
+            whole: Those of them that are kept of all rows.
+        """
+        self.sources: list[int] = []
+        self._names, self._whole = names, whole
+        self._batches: list[_Batch] = []
+        self._halvings = 0
+
+    @property
+    def rows(self) -> int:
+        """The number of rows so far."""
+        return sum(self.sources)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the table is too large to be held."""
+        return self.rows * len(self._names) > LARGEST
+
+    def add_source(self) -> None:
+        """Begin the rows of another file."""
+        self.sources.append(0)
+
+    def restart_source(self) -> None:
+        """Forget the rows of the last file."""
+        self.sources[-1] = 0
+        self._batches = [batch for batch in self._batches if batch.source != len(self.sources) - 1]
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Add the next rows of the last file."""
+        sampled, whole = (
+            pl.DataFrame([rows.get_column(name) for name in self._names if (name in self._whole) is kept])
+            for kept in (False, True)
+        )
+        places = range(self.rows, self.rows + rows.height)
+        self.sources[-1] += rows.height
+        batch = _Batch(len(self.sources) - 1, places, sampled, whole)
+        _halve(batch, 0, self._halvings)
+        self._batches.append(batch)
+        while self.is_large and sum(len(batch.places) for batch in self._batches) * len(self._names) > SAMPLED:
+            for batch in self._batches:
+                _halve(batch, self._halvings, self._halvings + 1)
+            self._halvings += 1
+
+    def places(self) -> np.ndarray:
+        """Return the positions of the sampled rows over all files, int64."""
+        return np.concatenate([np.empty(0, np.int64), *(np.asarray(batch.places) for batch in self._batches)])
+
+    def columns(self, types: Sequence[Mapping[str, pl.DataType]]) -> dict[str, list[pl.Series]]:
+        """Return the values of each column, by name, a series for each file.
+
+        Args:
+            types: The types of the columns of each file, for files without rows.
+        """
+        found: dict[str, list[pl.Series]] = {name: [] for name in self._names}
+        for source, own in enumerate(types):
+            batches = [batch for batch in self._batches if batch.source == source]
+            for name, series in found.items():
+                frames = [batch.whole if name in self._whole else batch.sampled for batch in batches]
+                parts = [frame.get_column(name) for frame in frames]
+                series.append(pl.concat(parts) if parts else pl.Series(name, [], own[name]))
+        return found
+
+
+def _halve(batch: _Batch, before: int, after: int) -> None:
+    """Halve the sampled rows of a batch, some number of times before and after."""
+    if after == before:
+        return
+    places = np.asarray(batch.places)
+    kept = _hashed(places) < np.uint64(1 << (64 - after))
+    batch.places, batch.sampled = places[kept], batch.sampled.filter(pl.Series(kept))
+
+
+def _hashed(places: np.ndarray) -> np.ndarray:
+    """Return evenly distributed numbers, uint64: the generator SplitMix64 (Steele, Lea and Flood 2014)."""
+    bits = (places.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
