@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 from scipy.special import expit
+from sklearn.metrics import log_loss
 
 from binxent.workbench.training.correction import Correction, find_correction
 
@@ -34,6 +35,15 @@ def test_weights_count():
     wrong = np.where(weight > 0, LOGIT, -3 * LOGIT)
     assert find_correction("none", 1.0, TARGET, wrong, weight, 0).kind == "none"
     assert find_correction("none", 1.0, TARGET, wrong, None, 0).kind == "fitted"
+
+
+def test_absurd_logits_are_no_worse_than_the_base_rate():
+    for factor in (1e3, 1e5, 1e30):
+        found = find_correction("none", 1.0, TARGET, factor * NOISE + factor * LOGIT, None, 0)
+        assert found.kind == "fitted"
+        assert log_loss(TARGET, expit(found(factor * NOISE + factor * LOGIT))) < log_loss(
+            TARGET, np.full(2000, TARGET.mean())
+        )
 
 
 def test_a_class_whose_rows_hardly_count_gives_no_fit():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 PARTS = 5
-STEADY = (0.1, 10.0)  # between these a slope is believed
+STEEPEST = 10.0  # the greatest slope that is believed
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _helps(correction: Correction, target: np.ndarray, logit: np.ndarray, weight
         if not left.any() or labels.all() or not labels.any():
             return False
         slope, intercept = _fit(target[others], logit[others], None if weight is None else weight[others])
-        if not (slope == 0 or STEADY[0] <= slope <= STEADY[1]):
+        if slope > STEEPEST:
             return False
         fitted[left] = slope * logit[left] + intercept
     gain = _losses(target, correction(logit)) - _losses(target, fitted)
