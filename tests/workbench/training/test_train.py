@@ -458,6 +458,7 @@ def test_missing_targets(refused, trained, visits, data):
         (("--target", "readmitted", "--gamma", "2"), "--gamma belongs to the loss `focal`, and this run uses `bce`"),
         (("--target", "readmitted", "--loss", "focal", "--gamma", "-1"), "`gamma` must be >= 0"),
         (("--target", "readmitted", "--loss", "focal", "--pos-weight", "2"), "belongs to the loss `bce`"),
+        (("--target", "readmitted", "--pos-weight", "1e300"), "`pos_weight` must be 0, or of a size from 1.18e-38"),
         (("--target", "readmitted", "--label-smoothing", "2"), "--label-smoothing must be a number from 0 to 1"),
         (("--target", "readmitted", "--epochs", "0"), "--epochs must be a whole number of at least 1"),
         (("--target", "readmitted", "--name", "a/b"), "must be a plain name"),

@@ -65,7 +65,7 @@ class Plan:
             steady = 2 ** round(math.log2(max(len(subsets.training) / 100, 1)))
             settings = settings.replace(batch_size=min(max(steady, 32), 1024))
         plan = cls(settings, dataset, subsets)
-        _ = plan.loss  # raises if its parameters are not valid
+        plan.loss(*np.zeros((2, 1, 1), np.float32))  # raises if its parameters are not valid, also in float32
         return plan
 
     def labels(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
