@@ -7,6 +7,7 @@ import pytest
 
 from binxent.workbench.reading import encoding, sources
 from binxent.workbench.reading.files import find_files
+from binxent.workbench.reading.frames import as_frame
 from binxent.workbench.reading.samples import breast_cancer
 from binxent.workbench.reading.table import Files, named_columns, read_frame
 
@@ -159,6 +160,11 @@ def test_an_unknown_suffix_is_refused(tmp_path):
         (tmp_path / name).write_bytes(b"x")
         with pytest.raises(ValueError, match="must end in .csv"):
             find_files([str(tmp_path / name)])
+
+
+def test_an_empty_text_names_no_file():
+    with pytest.raises(FileNotFoundError, match="'' names no file"):
+        find_files([""])
 
 
 def test_a_name_that_is_not_text_is_refused(tmp_path):
@@ -358,3 +364,21 @@ def test_the_breast_cancer_table_asks_for_the_malignant_tumours():
     # Malignant tumours are larger.
     assert table.filter(malignant=1)["mean_radius"].mean() > table.filter(malignant=0)["mean_radius"].mean()
     assert fingerprint == breast_cancer()[1]
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "table.arrow", "stream.arrow", "table.csv"])
+def test_columns_without_a_name_are_called_by_their_place(write, name):
+    told = []
+    file = write(TABLE.select("t", pl.col("n").alias("")), name)
+    table = read(file, write=told.append)
+    assert table.rows.columns == ["t", "unnamed_2"]
+    assert table.rows["unnamed_2"].to_list() == TABLE["n"].to_list()
+    assert "columns without a name are called `unnamed_2`" in " ".join(told)
+
+
+def test_columns_without_a_name_in_memory_are_called_by_their_place():
+    named = TABLE.rename({"n": ""})
+    for table in (named, named.lazy(), named.to_arrow(), TABLE.to_pandas().rename(columns={"n": ""})):
+        assert as_frame(table).columns == ["unnamed_1", "t", "d", "b"]
+    with pytest.raises(ValueError, match="has 2 columns named `unnamed_1`"):
+        as_frame(TABLE.rename({"n": "", "t": "unnamed_1"}))

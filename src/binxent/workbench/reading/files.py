@@ -30,6 +30,8 @@ def find_files(patterns: Iterable[str]) -> list[Path]:
     files = []
     for pattern in patterns:
         path = Path(pattern)
+        if not pattern.strip():
+            raise FileNotFoundError(f"{pattern!r} names no file.")
         if path.is_dir():
             raise FileNotFoundError(f"{pattern} is a folder; name the files in it, for example '{pattern}/*.parquet'.")
         found = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]

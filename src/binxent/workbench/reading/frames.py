@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ import numpy as np
 import polars as pl
 
 from binxent.workbench.reading.columns import as_text
+from binxent.workbench.reading.layout import filled_names
 from binxent.workbench.reading.sources import BATCH, Source, held
 
 
 def as_frame(table: Any) -> pl.DataFrame:
     """Return a table in memory as one of polars.
 
-    Names of columns become text, and the index of a pandas table is ignored. Categories that are not text become text
-    of the type Categorical; objects of several types become text.
+    Names of columns become text, an empty one says its place, and the index of a pandas table is ignored. Categories
+    that are not text become text of the type Categorical; objects of several types become text.
 
     Args:
         table: A table of polars or pandas, or an object with the Arrow PyCapsule interface, such as a table of pyarrow.
@@ -36,20 +38,27 @@ def as_frame(table: Any) -> pl.DataFrame:
     """
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(table, pandas.DataFrame):
-        names = [str(name) for name in table.columns]
+        names = filled_names([str(name) for name in table.columns])
         _require_different(names)
         return pl.DataFrame([_from_pandas(table.iloc[:, place]).alias(name) for place, name in enumerate(names)])
     if isinstance(table, pl.DataFrame):
-        return table
+        return _named(table)
     if isinstance(table, pl.LazyFrame):
-        return table.collect()
+        return _named(table.collect())
     if hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__"):
         names = getattr(table, "column_names", None) or getattr(getattr(table, "schema", None), "names", [])
-        _require_different(names)
-        return pl.DataFrame(table)
+        _require_different(filled_names(names))
+        return _named(pl.DataFrame(table), names)
     raise TypeError(
         f"a table must be one of polars, pandas or pyarrow, or the path of a file; got {type(table).__name__}."
     )
+
+
+def _named(table: pl.DataFrame, own: Sequence[str] = ()) -> pl.DataFrame:
+    """Give the columns names that are not empty; `own` are those that they had before polars changed empty ones."""
+    names = filled_names(own or table.columns)
+    _require_different(names)
+    return table if names == table.columns else table.rename(dict(zip(table.columns, names, strict=True)))
 
 
 def is_table(table: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from binxent.workbench.reading.missing import MISSING
@@ -147,14 +148,23 @@ def _has_number(record: _Record) -> bool:
     return any(_NUMBER.match(field) for field in record.fields)
 
 
-def name_columns(fields: list[str]) -> tuple[tuple[str, ...], list[str]]:
+def name_columns(fields: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """Return the names that a header gives to its columns, and notes for the user on those that it leaves empty.
 
     Example:
         >>> name_columns(["age ", ""])
         (('age', 'unnamed_2'), ['columns without a name are called `unnamed_2`'])
     """
-    names = [field.strip() or f"unnamed_{number}" for number, field in enumerate(fields, 1)]
-    blank = [name for name, field in zip(names, fields, strict=True) if not field.strip()]
-    notes = [f"columns without a name are called {quoted(blank, most=5)}"] if blank else []
-    return tuple(names), notes
+    own = [field.strip() for field in fields]
+    return tuple(filled_names(own)), list(filter(None, [note_on_names(own)]))
+
+
+def filled_names(names: Sequence[str]) -> list[str]:
+    """Return names in which a column without a name is called by its place: unnamed_1 and so on."""
+    return [name or f"unnamed_{number}" for number, name in enumerate(names, 1)]
+
+
+def note_on_names(names: Sequence[str]) -> str:
+    """Return a sentence on the names that `filled_names` gives, or ""."""
+    unnamed = [filled for name, filled in zip(names, filled_names(names), strict=True) if not name]
+    return f"columns without a name are called {quoted(unnamed, most=5)}" if unnamed else ""

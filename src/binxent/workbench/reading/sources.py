@@ -14,10 +14,11 @@ import polars.selectors as cs
 from binxent.workbench.reading.csv_rows import Rows
 from binxent.workbench.reading.encoding import Text
 from binxent.workbench.reading.files import format_of, readable_errors
-from binxent.workbench.reading.layout import LINES, find_layout, name_columns
+from binxent.workbench.reading.layout import LINES, filled_names, find_layout, name_columns, note_on_names
 from binxent.workbench.wording import counted
 
 BATCH = 1 << 16  # rows of a typed file in memory at a time
+Frames = Callable[[list[int], list[int], Any], Iterator[pl.DataFrame]]  # of columns by place, some parsed as numbers
 HEAD = 1 << 18  # bytes of a CSV file, read at a time until its header is found
 
 
@@ -38,7 +39,7 @@ class Source:
     names: list[str]
     types: Mapping[str, pl.DataType]
     separator: str | None
-    frames: Callable[[list[int], list[int], Any], Iterator[pl.DataFrame]]
+    frames: Frames
     numeric: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
 
@@ -135,14 +136,22 @@ def _after(chunks: Iterator[bytes], start: int) -> Iterator[bytes]:
 
 def _lazy(file: Path, table: pl.LazyFrame) -> Source:
     schema = table.collect_schema()
-    names = schema.names()
+    own = schema.names()
 
     def frames(wanted: list[int], _numbers: list[int], _digest: Any) -> Iterator[pl.DataFrame]:
-        chosen = table.select(cs.by_name(*(names[place] for place in wanted))) if wanted else table
+        chosen = table.select(cs.by_name(*(own[place] for place in wanted))) if wanted else table
         for batch in chosen.collect_batches(chunk_size=BATCH, maintain_order=True):
-            yield batch.select(cs.by_name(*(names[place] for place in wanted)))
+            yield batch.select(cs.by_name(*(own[place] for place in wanted)))
 
-    return Source(file, names, dict(schema), None, frames)
+    return _typed(file, own, schema.dtypes(), frames)
+
+
+def _typed(file: Path, own: list[str], types: list[pl.DataType], frames: Frames) -> Source:
+    """Return a source whose columns have types, and names of their own, some of which may be empty."""
+    names = filled_names(own)
+    source = Source(file, names, dict(zip(names, types, strict=True)), None, frames)
+    source.note(note_on_names(own))
+    return source
 
 
 def _open_parquet(file: Path) -> Source:
@@ -152,10 +161,15 @@ def _open_parquet(file: Path) -> Source:
 def _open_arrow(file: Path) -> Source:
     with file.open("rb") as source:
         is_file_format = source.read(6) == b"ARROW1"
-    return _lazy(file, pl.scan_ipc(file, glob=False) if is_file_format else _scan_arrow_stream(file))
+    if is_file_format:
+        return _lazy(file, pl.scan_ipc(file, glob=False))
+    table, own = _scan_arrow_stream(file)
+    source = _lazy(file, table)
+    source.note(note_on_names(own))
+    return source
 
 
-def _scan_arrow_stream(file: Path) -> pl.LazyFrame:
+def _scan_arrow_stream(file: Path) -> tuple[pl.LazyFrame, list[str]]:
     # polars reads a stream as a whole; a generator of batches needs the memory of a batch only.
     import pyarrow as pa
     from polars.io.plugins import register_io_source
@@ -165,14 +179,16 @@ def _scan_arrow_stream(file: Path) -> pl.LazyFrame:
     ) -> Iterator[pl.DataFrame]:
         with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
             for batch in stream:
-                frame = pl.DataFrame(batch)
+                frame = pl.DataFrame(batch.rename_columns(names))
                 frame = (frame if columns is None else frame.select(cs.by_name(*columns)))[:rows]
                 rows = None if rows is None else rows - frame.height
                 yield frame if predicate is None else frame.filter(predicate)
 
     with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
-        schema = pl.DataFrame(stream.schema.empty_table()).schema
-    return register_io_source(batches, schema=schema)
+        own = stream.schema.names
+        names = filled_names(own)  # polars would call a column without a name column_0
+        schema = pl.DataFrame(stream.schema.empty_table().rename_columns(names)).schema
+    return register_io_source(batches, schema=schema), own
 
 
 def held(file: Path, table: pl.DataFrame) -> Source:
@@ -181,7 +197,7 @@ def held(file: Path, table: pl.DataFrame) -> Source:
     def frames(wanted: list[int], _numbers: list[int], _digest: Any) -> Iterator[pl.DataFrame]:
         yield from pl.DataFrame([table.to_series(place) for place in wanted]).iter_slices(BATCH)
 
-    return Source(file, table.columns, dict(table.schema), None, frames)
+    return _typed(file, table.columns, table.dtypes, frames)
 
 
 def _open_json(file: Path) -> Source:
