@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import warnings
@@ -205,7 +206,7 @@ class Run:
 
     def remove_at_end(self, folder: Path) -> None:
         """Remove a temporary folder when the last reference to the run is gone, or the program ends."""
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(self, _remove, folder, os.getpid())
 
     def __getstate__(self) -> dict[str, Any]:
         files = [path for path in self.folder.iterdir() if path.is_file() and not path.name.startswith(".")]
@@ -222,6 +223,12 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
+
+
+def _remove(folder: Path, owner: int) -> None:
+    """Remove a folder, but not from a process that was forked, which has a copy of the reference."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_table(table: Any) -> list[Source]:
