@@ -1,4 +1,6 @@
+import os
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -11,7 +13,7 @@ from binxent import workbench
 from binxent.workbench.door import in_python
 from binxent.workbench.reading.frames import as_frame, fingerprint
 
-OPTIONS = {"target": "readmitted", "epochs": 2, "hidden": [4], "seed": np.int64(3), "exclude": "country"}
+OPTIONS = {"target": "readmitted", "epochs": 2, "hidden": np.array([4]), "seed": np.int64(3), "exclude": "country"}
 
 
 def as_pandas(visits):
@@ -72,6 +74,16 @@ def test_a_run_is_pickled_and_its_temporary_folder_goes_with_it(run, visits):
     assert np.array_equal(again.predict_logit(table), run.predict_logit(table))
     del again
     assert not folder.exists()
+
+
+def test_a_forked_process_leaves_the_folder_to_its_parent(run, monkeypatch):
+    again = pickle.loads(pickle.dumps(run))
+    folder, pid = again.folder, os.getpid()
+    with monkeypatch.context() as forked:
+        forked.setattr(os, "getpid", lambda: pid + 1)
+        del again
+    assert folder.is_dir()
+    shutil.rmtree(folder.parent)
 
 
 def test_a_run_is_the_one_that_the_command_line_trains(trained_once, visits, tmp_path):

@@ -114,3 +114,10 @@ def test_every_setting_that_an_estimator_can_have_is_a_parameter():
     of_columns_or_files = {"data", "data_fingerprint", "target", "positive", "group", "weight", "time", "split", "test"}
     elsewhere = {"drop_missing", "holdout", "seed", "examples"}  # of labels, test rows, random_state, the report
     assert set(BinaryClassifier().get_params()) - {"random_state"} == fields - of_columns_or_files - elsewhere
+
+
+@pytest.mark.parametrize("weight", [np.nan, -1.0, np.inf, 1e200])
+def test_weights_that_do_not_count_are_refused_by_their_name(weight):
+    weights = np.r_[0.0, np.ones(8), weight]
+    with pytest.raises(ValueError, match="sample_weight: weights must be 0, or from .*; row 10 of `sample_weight` has"):
+        BinaryClassifier().fit(np.arange(10.0)[:, None], [0, 1] * 5, sample_weight=weights)

@@ -76,7 +76,7 @@ def test_other_probabilities_are_told(evaluated, visits):
             "values of no class that the run was trained on: `maybe` (120). The classes are",
         ),
         ({"readmitted": None}, "the column `readmitted` is missing in 120 of 120 rows. Fill them in, or pass --drop-m"),
-        ({"cases": -1}, "weights must be finite and at least 0"),
+        ({"cases": -1}, "weights must be 0, or from 1e-100 to"),
         ({"cases": "x"}, "the column `cases` holds String; weights must be numbers."),
         (None, "labelled.csv lacks the target `readmitted`."),
     ],

@@ -117,7 +117,7 @@ def _plain(key: str, value: Any) -> Any:
         return class_name(value)
     if key in COLUMN_LISTS and isinstance(value, str):
         return (value,)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | np.ndarray):
         return tuple(item.item() if isinstance(item, np.generic) else item for item in value)
     return value
 

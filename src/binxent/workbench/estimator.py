@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from binxent.workbench.data.dataset import weights
 from binxent.workbench.door import train
 from binxent.workbench.reading.frames import as_frame, from_array, is_table
 from binxent.workbench.run import Run
@@ -137,7 +138,11 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):
         if y.dtype == object and any(label is None or label != label for label in y):
             raise ValueError("Input y contains NaN or None; leave out the rows whose label is missing.")
         check_classification_targets(y)
-        weight = None if sample_weight is None else np.asarray(column_or_1d(sample_weight), np.float64)
+        weight = None
+        if sample_weight is not None:
+            weight = weights(
+                pl.Series("sample_weight", column_or_1d(sample_weight).astype(np.float64)), "sample_weight"
+            )
         if weight is not None and (weight == 0).any():
             used = weight != 0
             if not used.any():
@@ -154,12 +159,12 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):
         columns = [table, _named(pl.Series(label.astype(np.int8)), "target", table)]
         if weight is not None:
             columns.append(_named(pl.Series(weight), "weight", table))
-        target, *weights = (frame.columns[0] for frame in columns[1:])
+        target, *weight_names = (frame.columns[0] for frame in columns[1:])
         options = {key: value for key, value in self.get_params().items() if key != "random_state"}
         self.run_ = train(
             pl.concat(columns, how="horizontal"),
             target=target,
-            weight=weights[0] if weights else None,
+            weight=weight_names[0] if weight_names else None,
             seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
             report=False,
             holdout=0.0,

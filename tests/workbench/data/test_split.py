@@ -1,3 +1,5 @@
+import datetime as dt
+
 import numpy as np
 import polars as pl
 import pytest
@@ -104,7 +106,20 @@ HALF = np.where(DAY < 100, "train", "somewhere")
             "the training subset has no rows of the class",
         ),
         ({"t": ["a"] * 100 + ["b"] * 100}, {"time": "t"}, "--time: the column `t` holds String"),
-        ({"t": [7] * ROWS}, {"time": "t"}, "the test subset has no rows of the class"),
+        ({"t": [7] * ROWS}, {"time": "t"}, "--time: the column `t` has too few different times"),
+        ({"t": DAY // 100}, {"time": "t"}, "--time: the column `t` has too few different times"),
+        ({"t": [True, False] * 100}, {"time": "t"}, "--time: the column `t` has too few different times"),
+        ({"t": pl.Series([dt.time(1)] * ROWS)}, {"time": "t"}, "--time: the column `t` holds Time"),
+        ({"t": np.argsort(np.argsort(Y))}, {"time": "t"}, "the validation subset has no rows of .* or divide the rows"),
+        ({"w": np.zeros(ROWS)}, {"weight": "w"}, "the training subset has no weight of the class `0`"),
+        ({"w": np.where(Y == 1, 1e30, 1)}, {"weight": "w"}, "training subset has hardly any weight of the class `0`"),
+        (
+            {"w": [1e101] * ROWS},
+            {"weight": "w"},
+            r"weights must be 0, or from 1e-100 to 1e\+100; row 1 of `w` has 1e\+101",
+        ),
+        ({"w": [5e-324] * ROWS}, {"weight": "w"}, "weights must be 0, or from 1e-100 to"),
+        ({"g": np.where(DAY < 9, np.nan, DAY // 9)}, {"group": "g"}, "--group: the column `g` is missing in 9 of 200"),
         ({"t": DAY, "g": DAY % 9}, {"time": "t", "group": "g"}, "--group and --time exclude each other"),
         ({"t": DAY, "s": HALF}, {"time": "t", "split": "s"}, "--time and --split each say which rows are the test"),
         ({"t": DAY}, {"time": "t", "folds": 5}, "--folds: --time says which rows are for validation"),
@@ -115,6 +130,22 @@ HALF = np.where(DAY < 100, "train", "somewhere")
 def test_what_cannot_be_split_is_refused(parts, columns, settings, sentence):
     with pytest.raises(ValueError, match=sentence):
         parts(columns, **settings)
+
+
+def test_each_network_sees_both_classes(parts):
+    _, found = parts()
+    weight = np.ones(ROWS)
+    weight[found.training[(found.fold != 1) & (Y[found.training] == 1)]] = 0
+    with pytest.raises(ValueError, match="training subset without its fold 2 has no weight of the class `1`"):
+        parts({"w": weight}, weight="w")
+
+
+def test_a_giant_group_is_learnt_from(parts):
+    for seed in range(5):
+        _, found = parts({"g": np.maximum(DAY - 150, 0)}, group="g", seed=seed)
+        assert len(found.training) > 150
+        _, found = parts({"g": np.maximum(DAY - 150, 0)}, group="g", seed=seed, folds=1)
+        assert len(found.validation) < 50
 
 
 def test_more_folds_than_rows_of_a_class_are_refused(tmp_path):

@@ -18,6 +18,8 @@ from binxent.workbench.settings import COLUMN_LISTS, IN_MEMORY, KIND_LISTS, Sett
 from binxent.workbench.suggestions import nearest
 from binxent.workbench.wording import quoted
 
+MOST_WEIGHT = 1e100  # of a row
+
 
 @dataclass(frozen=True)
 class ColumnUse:
@@ -182,7 +184,7 @@ def _assign_roles(
     for option in roles.keys() & {"--weight", "--time"}:
         _require_numbers(rows.get_column(roles[option]), option)
     # Without their names, some of which are patterns to polars.
-    missing = {option: rows.get_column(name).alias("").is_null() for option, name in roles.items()}
+    missing = {option: _is_missing(rows.get_column(name).alias("")) for option, name in roles.items()}
     incomplete = np.logical_or.reduce([column.to_numpy() for column in missing.values()])
     if incomplete.any() and not settings.drop_missing:
         option, name = next((option, name) for option, name in roles.items() if missing[option].any())
@@ -248,27 +250,33 @@ def _odd_in_words(reading: Reading) -> str:
     return f"{reading.odd:,} of them odd values such as {quoted(reading.examples)}" if reading.odd else ""
 
 
-def weights(column: pl.Series) -> np.ndarray:
-    """Return a column of row weights as float64.
+def weights(column: pl.Series, option: str = "--weight") -> np.ndarray:
+    """Return a column of row weights, which an option names, as float64.
 
     Raises:
-        ValueError: If a weight is no number, not finite, or negative.
+        ValueError: If a weight is no number, negative, not finite, or so great or small that sums of them fail.
     """
     _require_numbers(column, "--weight")
     weight = column.cast(pl.Float64).to_numpy()
-    wrong = ~(np.isfinite(weight) & (weight >= 0))
+    wrong = ~((weight == 0) | ((weight >= 1 / MOST_WEIGHT) & (weight <= MOST_WEIGHT)))
     if wrong.any():
+        row = int(wrong.argmax())
         raise ValueError(
-            f"--weight: weights must be finite and at least 0; row {wrong.argmax() + 1:,} of `{column.name}` "
-            f"has {weight[wrong.argmax()]:g}."
+            f"{option}: weights must be 0, or from {1 / MOST_WEIGHT:g} to {MOST_WEIGHT:g}; row {row + 1:,} of "
+            f"`{column.name}` has {weight[row]:g}."
         )
     return weight
 
 
 def _require_numbers(column: pl.Series, option: str) -> None:
-    if not (column.dtype.is_numeric() or (option == "--time" and column.dtype.is_temporal())):
+    is_date = option == "--time" and column.dtype in (pl.Date, pl.Datetime)
+    if not (column.dtype.is_numeric() or is_date):
         wanted = {"--weight": "weights must be numbers", "--time": "times must be dates or numbers"}[option]
         raise ValueError(f"{option}: the column `{column.name}` holds {column.dtype}; {wanted}.")
+
+
+def _is_missing(column: pl.Series) -> pl.Series:
+    return column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
 
 
 def _numbered(column: pl.Series) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from binxent.workbench.settings import Settings
 VALIDATION_SHARE = 0.2  # of the rows that are not for the test
 FOLDS = 5
 CROSS_VALIDATED = 20_000  # rows up to which every row is held out once; of more, a fifth says enough
+LEAST_WEIGHT = 1e-12  # of a class; with a smaller share the base rate is 0 or 1
 # Words for the subsets in a column that --split names.
 SUBSETS = {
     "train": "training", "training": "training", "learn": "training",
@@ -66,24 +68,29 @@ def split(dataset: Dataset, settings: Settings) -> Split:
     named = None if dataset.subset is None else _named_subsets(dataset, settings)
     test, remark = _test_rows(dataset, settings, everything, named)
     training = np.setdiff1d(everything, test)
+    _require_classes(dataset, {"training subset": training}, settings)
     fold = np.full(len(training), -1)
     ordered = dataset.time is not None or (named is not None and (named == "validation").any())
     if ordered and settings.folds not in (None, 1):
         option = "--time" if dataset.time is not None else "--split"
         raise ValueError(f"--folds: {option} says which rows are for validation, so there is a single fold.")
     if dataset.time is not None:
-        fold[np.isin(training, _latest(dataset.time, training, VALIDATION_SHARE))] = 0
+        fold[np.isin(training, _latest(dataset, training, VALIDATION_SHARE, settings))] = 0
     elif named is not None and ordered:
         fold[named[training] == "validation"] = 0
     else:
         folds = settings.folds or (FOLDS if len(training) <= CROSS_VALIDATED else 1)
         parts = _random_folds(dataset, training, folds if folds > 1 else FOLDS, settings)
-        for number, rows in enumerate(parts if folds > 1 else parts[:1]):
+        for number, rows in enumerate(parts if folds > 1 else [_part_to_hold_out(parts)]):
             fold[np.isin(training, rows)] = number
     found = Split(training, test, fold, remark)
-    seen = {"training": training[fold != 0], "validation": found.validation} if found.folds == 1 else {}
-    judged = {"test": test} if len(test) or settings.holdout else {}
-    _require_classes(dataset, {"training": training, **seen, **judged})
+    subsets = {"validation subset": found.validation}
+    if len(test) or settings.holdout:
+        subsets["test subset"] = test
+    for number in range(found.folds):
+        name = "training subset" if found.folds == 1 else f"training subset without its fold {number + 1}"
+        subsets[name] = training[fold != number]
+    _require_classes(dataset, subsets, settings)
     return found
 
 
@@ -118,10 +125,16 @@ def _test_rows(
     if not settings.holdout:
         return rows[:0], "all rows are learnt from"
     if dataset.time is not None:
-        return _latest(dataset.time, rows, settings.holdout), f"the latest by `{settings.time}`"
+        return _latest(dataset, rows, settings.holdout, settings), f"the latest by `{settings.time}`"
     _require_enough(dataset, rows)
     drawn = rows if named is None else rows[named == "training"]
-    return _random_folds(dataset, drawn, round(1 / settings.holdout), settings)[0], f"seed {settings.seed}"
+    parts = _random_folds(dataset, drawn, round(1 / settings.holdout), settings)
+    return _part_to_hold_out(parts), f"seed {settings.seed}"
+
+
+def _part_to_hold_out(parts: list[np.ndarray]) -> np.ndarray:
+    """Return the first part; the next one if a giant group makes it the greater half of the rows."""
+    return parts[0] if 2 * len(parts[0]) <= sum(map(len, parts)) else parts[1]
 
 
 def _named_subsets(dataset: Dataset, settings: Settings) -> np.ndarray:
@@ -137,12 +150,20 @@ def _named_subsets(dataset: Dataset, settings: Settings) -> np.ndarray:
     return subsets
 
 
-def _latest(time: np.ndarray, rows: np.ndarray, share: float) -> np.ndarray:
+def _latest(dataset: Dataset, rows: np.ndarray, share: float, settings: Settings) -> np.ndarray:
     """Return the latest rows, about such a share of them; rows of equal time stay together."""
+    time: Any = dataset.time
     ordered = np.sort(time[rows])
     first = ordered[int((1 - share) * len(ordered))]
     latest = rows[time[rows] >= first]
-    return latest if len(latest) < len(rows) else rows[time[rows] > first]
+    if len(latest) == len(rows):
+        latest = rows[time[rows] > first]
+    if len(latest) == 0:
+        raise ValueError(
+            f"--time: the column `{settings.time}` has too few different times to hold the latest rows out, once for "
+            "validation and once for the test."
+        )
+    return latest
 
 
 def _units(dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, str]:
@@ -180,13 +201,15 @@ def _random_folds(dataset: Dataset, rows: np.ndarray, folds: int, settings: Sett
     return [rows[held_out] for _, held_out in parts]
 
 
-def _require_classes(dataset: Dataset, subsets: dict[str, np.ndarray]) -> None:
+def _require_classes(dataset: Dataset, subsets: dict[str, np.ndarray], settings: Settings) -> None:
+    drawn = settings.time is None and settings.split is None and not settings.test
+    advice = "use smaller groups or other weights, or try another --seed" if drawn else "or divide the rows otherwise"
     for name, rows in subsets.items():
-        weight = None if dataset.weight is None else dataset.weight[rows]
-        totals = np.bincount(dataset.target[rows], weights=weight, minlength=2)
-        if totals.min() == 0:
+        counts = np.bincount(dataset.target[rows], minlength=2)
+        totals = (
+            counts if dataset.weight is None else np.bincount(dataset.target[rows], dataset.weight[rows], minlength=2)
+        )
+        if totals.min() <= LEAST_WEIGHT * totals.sum():
             empty = dataset.positive if totals.argmin() else dataset.negative
-            raise ValueError(
-                f"the {name} subset has no {'weight' if totals.sum() else 'rows'} of the class `{empty}`. Add rows, "
-                "use smaller groups or other weights, or try another --seed."
-            )
+            lacks = "no rows" if counts[totals.argmin()] == 0 else f"{'hardly any' if totals.min() else 'no'} weight"
+            raise ValueError(f"the {name} has {lacks} of the class `{empty}`. Add rows, {advice}.")

@@ -74,7 +74,9 @@ def _logistic_regression(training: Part, test: Part, seed: int) -> np.ndarray:
     from sklearn.model_selection import StratifiedKFold
 
     def fitted(part: Part, strength: float) -> LogisticRegression:
-        return LogisticRegression(C=strength, max_iter=300).fit(part.inputs, part.target, part.weight)
+        # scikit-learn takes the weights as float32, and the penalty is relative to their sum.
+        weight = None if part.weight is None else part.weight / part.weight.mean()
+        return LogisticRegression(C=strength, max_iter=300).fit(part.inputs, part.target, weight)
 
     def loss(strength: float) -> float:
         total = 0.0
