@@ -187,7 +187,7 @@ def test_a_dry_run_says_what_it_sees_and_writes_nothing(binxent, data, tmp_path)
         "120 rows",
         "patient_id  text; left out: looks like an id",
         "`yes`",
-        "96 rows to learn from, held out in 5 folds;",
+        "96 rows to learn from (held out in 5 folds)",
         "to beat",
     ):
         assert said in result.stderr

@@ -192,8 +192,10 @@ def _random_folds(dataset: Dataset, rows: np.ndarray, folds: int, settings: Sett
     if settings.folds is not None and settings.folds > min(counts):
         raise ValueError(f"--folds {settings.folds}: the rarer class has {min(counts)} {unit} to learn from.")
     if min(counts) < 2:
+        rare = dataset.positive if counts.argmin() else dataset.negative
         raise ValueError(
-            f"too few {unit} to hold some out: each class needs at least 2 to learn from, and one has {min(counts)}."
+            f"too few {unit} to hold some out: the class `{rare}` has {min(counts)} to learn from, and at least 2 of "
+            "each class are needed."
         )
     target, group = dataset.target[rows], None if dataset.group is None else dataset.group[rows]
     kind = StratifiedKFold if group is None else StratifiedGroupKFold
