@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from binxent.workbench import run_folder
 from binxent.workbench.report.number_format import number
 from binxent.workbench.report.terminal import SCORES, in_columns, with_interval
 from binxent.workbench.settings import Settings
-
-Write = Callable[[str], None]
+from binxent.workbench.wording import Writer
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def _arrays(rows: pl.DataFrame, *names: str) -> list[np.ndarray]:
     return [rows.get_column(name).to_numpy() for name in names]
 
 
-def describe(facts: dict[str, Any], write: Write) -> None:
+def describe(facts: dict[str, Any], write: Writer) -> None:
     """Write a comparison for a terminal."""
     a, b = facts["runs"]
     paired = facts["difference"] is not None

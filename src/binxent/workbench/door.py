@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import os
 import re
 import shutil
 import sys
@@ -19,7 +18,7 @@ import numpy as np
 
 from binxent.workbench.backend import require_jax
 from binxent.workbench.data.target import class_name
-from binxent.workbench.reading.frames import as_frame
+from binxent.workbench.reading.frames import as_frame, file_names
 from binxent.workbench.run import Run
 from binxent.workbench.settings import COLUMN_LISTS, Settings
 from binxent.workbench.suggestions import nearest
@@ -37,7 +36,7 @@ def train(
     verbose: bool = False,
     **options: Any,
 ) -> Run:
-    """Train a network on a table, as ``binxent train`` does.
+    """Train a model on a table, as ``binxent train`` does.
 
     Args:
         table: A table of polars, pandas or pyarrow, or the path of a file, a glob, or a list of these.
@@ -72,14 +71,9 @@ def train(
         if key not in OPTIONS:
             raise TypeError(f"train() has no option `{key}`.{nearest(key, OPTIONS)}")
     require_jax("training")
-    rows = None
-    if isinstance(table, str | PathLike):
-        given["data"] = (os.fspath(table),)
-    elif isinstance(table, list | tuple) and table and all(isinstance(item, str | PathLike) for item in table):
-        given["data"] = tuple(os.fspath(item) for item in table)
-    else:
-        rows = as_frame(table)
-        given["data"] = ()
+    files = file_names(table)
+    rows = as_frame(table) if files is None else None
+    given["data"] = files or ()
     folder = Path(tempfile.mkdtemp(prefix="binxent-") if output is None else output)
     try:
         with words_of_python():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,18 @@ from binxent.workbench.data.counts import Counts
 from binxent.workbench.data.dataset import weights
 from binxent.workbench.data.target import known_target
 from binxent.workbench.reading.files import find_files
-from binxent.workbench.reading.sources import Source, open_source
+from binxent.workbench.reading.sources import Source, open_source, remarks
 from binxent.workbench.reading.table import read_frame
 from binxent.workbench.report.number_format import number, percent
 from binxent.workbench.report.terminal import SCORES, in_columns, interval_text, with_interval
 from binxent.workbench.run import Run
 from binxent.workbench.suggestions import nearest
+from binxent.workbench.wording import Writer
 
-Write = Callable[[str], None]
 CALIBRATION = {"slope": "Slope", "intercept": "Intercept", "observed_over_expected": "Observed / expected"}
 
 
-def evaluate(folder: Path, data: Sequence[str], *, drop_missing: bool = False, write: Write) -> dict[str, Any]:
+def evaluate(folder: Path, data: Sequence[str], *, drop_missing: bool = False, write: Writer) -> dict[str, Any]:
     """Score a run on labelled files.
 
     Args:
@@ -60,10 +60,7 @@ def evaluate(folder: Path, data: Sequence[str], *, drop_missing: bool = False, w
     for part, predictions in run.predictions(sources, columns, counts):
         copied.append(part)
         logits.append(predictions.get_column("logit").to_numpy())
-    for source in sources:
-        for note in source.notes[:8]:
-            write(f"Note: {source.file}: {note}")
-    for sentence in (*counts.odd_in_words(), *counts.unseen_in_words()):
+    for sentence in (*remarks(sources), *counts.odd_in_words(), *counts.unseen_in_words()):
         write(f"Note: {sentence}")
     if counts.rows == 0:
         raise ValueError(f"{sources[0].file} has no rows to score.")
@@ -95,7 +92,7 @@ def evaluate(folder: Path, data: Sequence[str], *, drop_missing: bool = False, w
     }
 
 
-def _weight_column(run: Run, sources: Sequence[Source], write: Write) -> list[str]:
+def _weight_column(run: Run, sources: Sequence[Source], write: Writer) -> list[str]:
     """Return the column of weights that the run was trained with, if the data have it."""
     name = run.settings.weight
     if name is None:
@@ -127,7 +124,7 @@ def _ratio(here: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
     return {"value": value, "low": value * math.exp(-half), "high": value * math.exp(half)}
 
 
-def describe(facts: dict[str, Any], write: Write) -> None:
+def describe(facts: dict[str, Any], write: Writer) -> None:
     """Write the scores for a terminal."""
     scores, held_out = facts["scores"], facts["held_out"]
     dropped = f", {facts['dropped_rows']:,} more dropped for missing values" if facts["dropped_rows"] else ""

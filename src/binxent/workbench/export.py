@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from binxent.workbench.data.encoders import (
 )
 from binxent.workbench.run import Run
 from binxent.workbench.training.ensemble import Ensemble
+from binxent.workbench.wording import Writer
 
 MEANINGS = {
     "number": "a number; NaN if missing",
@@ -33,7 +34,7 @@ FEATURES = "features"  # the input of a network alone
 OUTPUTS = ("logit", "probability")
 
 
-def export(folder: Path, output: Path, write: Callable[[str], None] = lambda _: None) -> list[str]:
+def export(folder: Path, output: Path, write: Writer = lambda _: None) -> list[str]:
     """Write a run as an ONNX graph.
 
     Its inputs are the columns, each of shape (rows,); its outputs are `logit` and `probability` after the correction,

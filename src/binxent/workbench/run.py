@@ -25,7 +25,7 @@ from binxent.workbench.data.preparation import Preparation
 from binxent.workbench.logits import sigmoid
 from binxent.workbench.reading.columns import Column, kind_of
 from binxent.workbench.reading.files import find_files
-from binxent.workbench.reading.frames import as_frame, source_of
+from binxent.workbench.reading.frames import as_frame, file_names, source_of
 from binxent.workbench.reading.sources import Source, open_source
 from binxent.workbench.settings import Settings
 from binxent.workbench.suggestions import nearest
@@ -233,8 +233,5 @@ def _remove(folder: Path, owner: int) -> None:
 
 def open_table(table: Any) -> list[Source]:
     """Open a table in memory, or the files that a path, a glob or a list of these names."""
-    if isinstance(table, str | PathLike):
-        table = [table]
-    if isinstance(table, list | tuple) and table and all(isinstance(item, str | PathLike) for item in table):
-        return [open_source(file) for file in find_files([str(item) for item in table])]
-    return [source_of(as_frame(table))]
+    names = file_names(table)
+    return [source_of(as_frame(table))] if names is None else [open_source(file) for file in find_files(names)]

@@ -1,9 +1,11 @@
-"""Parts of sentences: counted things and quoted names."""
+"""Sentences for the user: who writes them, and their parts, counted things and quoted names."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+Writer = Callable[[str], None]  # writes a line for the user
 
 
 def counted(count: int, noun: str) -> str:

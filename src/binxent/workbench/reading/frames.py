@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,20 @@ def _named(table: pl.DataFrame, own: Sequence[str] = ()) -> pl.DataFrame:
     names = filled_names(own or table.columns)
     _require_different(names)
     return table if names == table.columns else table.rename(dict(zip(table.columns, names, strict=True)))
+
+
+def file_names(table: Any) -> tuple[str, ...] | None:
+    """Return the paths and globs that stand for a table: one, or a list of them; None for a table in memory.
+
+    Example:
+        >>> file_names("a.csv"), file_names([Path("a.csv"), "b*.csv"]), file_names({})
+        (('a.csv',), ('a.csv', 'b*.csv'), None)
+    """
+    if isinstance(table, str | PathLike):
+        table = [table]
+    if isinstance(table, list | tuple) and table and all(isinstance(item, str | PathLike) for item in table):
+        return tuple(os.fspath(item) for item in table)
+    return None
 
 
 def is_table(table: Any) -> bool:

@@ -19,8 +19,7 @@ from binxent.workbench.judgement.findings import Finding
 from binxent.workbench.judgement.judge import judge_table
 from binxent.workbench.run_folder import COLUMNS, FORMAT
 from binxent.workbench.settings import Settings
-from binxent.workbench.training.progress import Writer
-from binxent.workbench.wording import quoted
+from binxent.workbench.wording import Writer, quoted
 
 LISTED = 200  # columns shown
 LOSS_CLASSES = {

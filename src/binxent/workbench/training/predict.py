@@ -17,15 +17,14 @@ from binxent.workbench.data.features import Features
 from binxent.workbench.reading.columns import kind_of
 from binxent.workbench.reading.files import find_files
 from binxent.workbench.reading.numbers import plain_numbers
-from binxent.workbench.reading.sources import Source, open_source
+from binxent.workbench.reading.sources import Source, open_source, remarks
 from binxent.workbench.reading.table import named_columns
 from binxent.workbench.run import Run
 from binxent.workbench.suggestions import nearest
-from binxent.workbench.training.progress import Writer
+from binxent.workbench.wording import Writer
 
 DECISION = "decision"  # the column of decisions
 FORMULA = re.compile(r"^[=+\-@\t\r]")
-NOTES = 8  # files whose remarks are shown
 
 
 def predict(
@@ -87,10 +86,7 @@ def predict(
         if counts.rows == 0:
             append_batch(pl.DataFrame(schema=types), run.score_converted(pl.DataFrame()))
     _note_unused(sources[0], run.features, kept, write)
-    for source in sources[:NOTES]:
-        for note in source.notes:
-            write(f"Note: {source.file}: {note}")
-    for sentence in (*counts.odd_in_words(), *counts.unseen_in_words()):
+    for sentence in (*remarks(sources), *counts.odd_in_words(), *counts.unseen_in_words()):
         write(f"Note: {sentence}")
     copies.describe(write)
     if threshold is not None:

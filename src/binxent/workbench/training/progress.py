@@ -12,7 +12,6 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-Writer = Callable[[str], None]  # writes a line for the user
 Report = Callable[[int, dict[str, float]], None]  # takes an epoch's number, from 1, and its metrics
 
 

@@ -26,7 +26,7 @@ from binxent.workbench.training.correction import Correction, find_correction
 from binxent.workbench.training.ensemble import NETWORK
 from binxent.workbench.training.inputs import PreparedRows
 from binxent.workbench.training.plan import Plan
-from binxent.workbench.training.progress import Writer
+from binxent.workbench.wording import Writer
 
 
 def start(
