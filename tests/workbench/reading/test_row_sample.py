@@ -44,6 +44,20 @@ def test_a_table_that_can_be_held_is_held(monkeypatch):
     np.testing.assert_array_equal(found.places(), np.arange(1000))
 
 
+def test_text_that_is_left_out_takes_no_memory(monkeypatch):
+    monkeypatch.setattr(row_sample, "LARGEST", 0)
+    monkeypatch.setattr(row_sample, "SAMPLED", 100)
+    written = [f"a text of more than twelve letters {row}" if row % 3 else None for row in range(5000)]
+    found = RowSample(["text"], [])
+    found.add_source()
+    found.add(pl.DataFrame({"text": written}))
+    (text,) = found.columns([{"text": pl.String()}])["text"]
+    assert text.to_list() == [written[place] for place in found.places()]
+    assert 30 < len(text) <= 100
+    _, _, *texts = text.to_arrow(compat_level=pl.CompatLevel.newest()).buffers()
+    assert sum(buffer.size for buffer in texts) < 100 * 100
+
+
 def test_a_file_is_read_again_from_its_start():
     found = RowSample(["x", "y"], [])
     for rows in ([1, 2], [3, 4, 5]):

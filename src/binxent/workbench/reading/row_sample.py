@@ -104,7 +104,13 @@ def _halve(batch: _Batch, before: int, after: int) -> None:
         return
     places = np.asarray(batch.places)
     kept = _hashed(places) < np.uint64(1 << (64 - after))
-    batch.places, batch.sampled = places[kept], batch.sampled.filter(pl.Series(kept))
+    sampled = batch.sampled.filter(pl.Series(kept))
+    batch.places, batch.sampled = places[kept], pl.DataFrame([_copied(column) for column in sampled])
+
+
+def _copied(column: pl.Series) -> pl.Series:
+    # Rows of text that are filtered keep the text of all rows in memory.
+    return (column.alias("") + "").alias(column.name) if column.dtype == pl.String else column
 
 
 def _hashed(places: np.ndarray) -> np.ndarray:
