@@ -82,7 +82,7 @@ class Dataset:
     group: np.ndarray | None
     dropped: int
     time: np.ndarray | None = None
-    subset: list[str] | None = None
+    subset: pl.Series | None = None
     in_test_file: np.ndarray | None = None
     sample: np.ndarray | None = None
     batches: Callable[[Collection[str]], Iterator[pl.DataFrame]] | None = None
@@ -228,7 +228,7 @@ def _assign_roles(
         weight=None if settings.weight is None else weights(used.get_column(settings.weight)),
         group=None if settings.group is None else _numbered(used.get_column(settings.group)),
         time=None if settings.time is None else used.get_column(settings.time).to_physical().to_numpy(),
-        subset=None if settings.split is None else used.get_column(settings.split).cast(pl.String).to_list(),
+        subset=None if settings.split is None else used.get_column(settings.split).alias("").cast(pl.String),
         in_test_file=None if not settings.test else np.arange(rows.height)[~incomplete] >= table.first_of_test,
         dropped=rows.height - used.height,
         sample=None if table.whole is None else (np.cumsum(~incomplete) - 1)[table.whole.places[complete.to_numpy()]],

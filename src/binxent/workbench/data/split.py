@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from binxent.workbench.data.dataset import Dataset
 from binxent.workbench.settings import Settings
@@ -65,7 +66,7 @@ def split(dataset: Dataset, settings: Settings) -> Split:
         ValueError: If a subset would lack one of the classes.
     """
     everything = np.arange(len(dataset.target))
-    named = None if dataset.subset is None else _named_subsets(dataset, settings)
+    named = None if dataset.subset is None else _named_subsets(dataset.subset, settings)
     test, remark = _test_rows(dataset, settings, everything, named)
     training = np.setdiff1d(everything, test)
     _require_classes(dataset, {"training subset": training}, settings)
@@ -106,7 +107,7 @@ def of_sample(dataset: Dataset, parts: Split) -> tuple[Dataset, Split]:
     sampled = replace(
         dataset,
         **{name: None if array is None else array[sample] for name, array in arrays.items()},
-        subset=None if dataset.subset is None else [dataset.subset[row] for row in sample],
+        subset=None if dataset.subset is None else dataset.subset.gather(sample),
         sample=None,
         batches=None,
     )
@@ -137,14 +138,16 @@ def _part_to_hold_out(parts: list[np.ndarray]) -> np.ndarray:
     return parts[0] if 2 * len(parts[0]) <= sum(map(len, parts)) else parts[1]
 
 
-def _named_subsets(dataset: Dataset, settings: Settings) -> np.ndarray:
-    words = np.array([" ".join(str(value).split()).casefold() for value in dataset.subset or ()])
+def _named_subsets(given: pl.Series, settings: Settings) -> np.ndarray:
+    values = given.unique()
+    words = [" ".join(value.split()).casefold() for value in values]
     if unknown := sorted(set(words) - set(SUBSETS)):
         raise ValueError(
             f"--split: the column `{settings.split}` has the value `{unknown[0]}`; its values must be train, "
             "validation and test."
         )
-    subsets = np.array([SUBSETS[word] for word in words])
+    places = given.replace_strict(values, np.arange(len(values)), return_dtype=pl.Int64)
+    subsets = np.array([SUBSETS[word] for word in words])[places]
     if "training" not in subsets:
         raise ValueError(f"--split: no row of the column `{settings.split}` says train.")
     return subsets
