@@ -154,6 +154,7 @@ class Plan:
         return {
             "rows": len(dataset.target),
             "dropped_rows": dataset.dropped,
+            "sampled_rows": None if dataset.sample is None else len(dataset.sample),
             "features": dataset.features.kinds,
             "left_out": dataset.features.left_out,
             "columns": [column.to_json() for column in dataset.columns],
