@@ -21,6 +21,7 @@ def _read(rows, step):
 
 @pytest.mark.parametrize("step", [77, 5000])
 def test_the_sample_depends_on_the_number_of_rows_only(monkeypatch, step):
+    monkeypatch.setattr(row_sample, "FEWEST", 0)
     monkeypatch.setattr(row_sample, "LARGEST", 2 * 1000)
     monkeypatch.setattr(row_sample, "SAMPLED", 2 * 800)
     found = _read(5000, step)
@@ -37,6 +38,7 @@ def test_the_sample_depends_on_the_number_of_rows_only(monkeypatch, step):
 
 
 def test_a_table_that_can_be_held_is_held(monkeypatch):
+    monkeypatch.setattr(row_sample, "FEWEST", 0)
     monkeypatch.setattr(row_sample, "LARGEST", 2 * 1000)
     monkeypatch.setattr(row_sample, "SAMPLED", 0)
     found = _read(1000, 64)
@@ -44,7 +46,17 @@ def test_a_table_that_can_be_held_is_held(monkeypatch):
     np.testing.assert_array_equal(found.places(), np.arange(1000))
 
 
+def test_of_very_many_columns_there_are_enough_rows(monkeypatch):
+    monkeypatch.setattr(row_sample, "FEWEST", 300)
+    monkeypatch.setattr(row_sample, "LARGEST", 2)
+    monkeypatch.setattr(row_sample, "SAMPLED", 1)
+    assert not _read(300, 64).is_large
+    assert _read(301, 64).is_large
+    assert 100 < len(_read(5000, 64).places()) <= 300
+
+
 def test_text_that_is_left_out_takes_no_memory(monkeypatch):
+    monkeypatch.setattr(row_sample, "FEWEST", 0)
     monkeypatch.setattr(row_sample, "LARGEST", 0)
     monkeypatch.setattr(row_sample, "SAMPLED", 100)
     written = [f"a text of more than twelve letters {row}" if row % 3 else None for row in range(5000)]

@@ -44,6 +44,7 @@ def limits(monkeypatch):
     from binxent.workbench.training import inputs
 
     def call(sampled=row_sample.SAMPLED):
+        monkeypatch.setattr(row_sample, "FEWEST", 0)
         monkeypatch.setattr(row_sample, "LARGEST", 0)
         monkeypatch.setattr(row_sample, "SAMPLED", sampled)
         monkeypatch.setattr(inputs, "LARGEST", 0)

@@ -10,6 +10,7 @@ import polars as pl
 
 LARGEST = 1 << 26  # cells of a table, rows x columns; a larger one is not held as a whole
 SAMPLED = 1 << 25  # cells of the sample of such a table
+FEWEST = 1 << 16  # rows that are held, and sampled, of a table of very many columns
 
 
 @dataclass
@@ -25,7 +26,7 @@ class RowSample:
 
     A row is in the sample by the hash of its position, whatever it holds and whatever batch brings it: rows at equal
     steps would be all alike in a table whose values recur. As often as the sample exceeds `SAMPLED` cells, it is
-    halved.
+    halved. Up to `FEWEST` rows are no table too large, nor too large a sample, whatever their columns.
 
     Attributes:
         sources: The numbers of rows of each file.
@@ -51,7 +52,10 @@ class RowSample:
     @property
     def is_large(self) -> bool:
         """Whether the table is too large to be held."""
-        return self.rows * len(self._names) > LARGEST
+        return self.rows > self._most(LARGEST)
+
+    def _most(self, cells: int) -> int:
+        return max(cells // max(len(self._names), 1), FEWEST)
 
     def add_source(self) -> None:
         """Begin the rows of another file."""
@@ -71,16 +75,17 @@ class RowSample:
         places = range(self.rows, self.rows + rows.height)
         self.sources[-1] += rows.height
         batch = _Batch(len(self.sources) - 1, places, sampled, whole)
-        _halve(batch, 0, self._halvings)
+        _halve(batch, self._halvings)
         self._batches.append(batch)
-        while self.is_large and sum(len(batch.places) for batch in self._batches) * len(self._names) > SAMPLED:
-            for batch in self._batches:
-                _halve(batch, self._halvings, self._halvings + 1)
+        while self.is_large and sum(len(batch.places) for batch in self._batches) > self._most(SAMPLED):
             self._halvings += 1
+            for batch in self._batches:
+                _halve(batch, self._halvings)
 
     def places(self) -> np.ndarray:
         """Return the positions of the sampled rows over all files, int64."""
-        return np.concatenate([np.empty(0, np.int64), *(np.asarray(batch.places) for batch in self._batches)])
+        places = [_as_array(batch.places) for batch in self._batches]
+        return np.concatenate([np.empty(0, np.int64), *places])
 
     def columns(self, types: Sequence[Mapping[str, pl.DataType]]) -> dict[str, list[pl.Series]]:
         """Return the values of each column, by name, a series for each file.
@@ -98,12 +103,12 @@ class RowSample:
         return found
 
 
-def _halve(batch: _Batch, before: int, after: int) -> None:
-    """Halve the sampled rows of a batch, some number of times before and after."""
-    if after == before:
+def _halve(batch: _Batch, times: int) -> None:
+    """Leave of the sampled rows of a batch those that remain when all of its rows are halved so many times."""
+    if times == 0:
         return
-    places = np.asarray(batch.places)
-    kept = _hashed(places) < np.uint64(1 << (64 - after))
+    places = _as_array(batch.places)
+    kept = _hashed(places) < np.uint64(1 << (64 - times))
     sampled = batch.sampled.filter(pl.Series(kept))
     batch.places, batch.sampled = places[kept], pl.DataFrame([_copied(column) for column in sampled])
 
@@ -111,6 +116,10 @@ def _halve(batch: _Batch, before: int, after: int) -> None:
 def _copied(column: pl.Series) -> pl.Series:
     # Rows of text that are filtered keep the text of all rows in memory.
     return (column.alias("") + "").alias(column.name) if column.dtype == pl.String else column
+
+
+def _as_array(places: np.ndarray | range) -> np.ndarray:
+    return np.arange(places.start, places.stop) if isinstance(places, range) else places
 
 
 def _hashed(places: np.ndarray) -> np.ndarray:
