@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
         OSError: If a folder is no run folder, or cannot be read.
         ValueError: If a run is not complete, or they are the same run.
     """
-    if first.resolve() == second.resolve():
+    if os.path.realpath(first) == os.path.realpath(second):
         raise ValueError(f"{first} and {second} are the same run; name two.")
     names = [first.name, second.name] if first.name != second.name else [str(first), str(second)]
     a, b = _HeldOut.of(first, names[0]), _HeldOut.of(second, names[1])

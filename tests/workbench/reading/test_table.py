@@ -162,9 +162,19 @@ def test_an_unknown_suffix_is_refused(tmp_path):
             find_files([str(tmp_path / name)])
 
 
-def test_an_empty_text_names_no_file():
-    with pytest.raises(FileNotFoundError, match="'' names no file"):
-        find_files([""])
+def test_what_is_no_file_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "b.csv")
+    (tmp_path / "folder").mkdir()
+    for pattern, sentence in {
+        "": "'' names no file",
+        "/dev/null": "/dev/null is a broken link or a device",
+        str(tmp_path / "b.csv"): "b.csv is a broken link",
+        str(tmp_path / "*.csv"): "b.csv is a broken link",
+        str(tmp_path / "fold*"): "there is no file",
+    }.items():
+        with pytest.raises(FileNotFoundError, match=sentence):
+            find_files([pattern])
 
 
 def test_a_name_that_is_not_text_is_refused(tmp_path):

@@ -35,9 +35,12 @@ def find_files(patterns: Iterable[str]) -> list[Path]:
         if path.is_dir():
             raise FileNotFoundError(f"{pattern} is a folder; name the files in it, for example '{pattern}/*.parquet'.")
         found = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
-        if not found:
+        matches = [file for file in found if not file.is_dir()]
+        if not matches:
             raise FileNotFoundError(f"there is no file {pattern}.{_nearby(path)}")
-        files += [file for file in found if file.is_file()]
+        if broken := [file for file in matches if not file.is_file()]:
+            raise FileNotFoundError(f"{broken[0]} is a broken link or a device; name files that hold a table.")
+        files += matches
     seen = set()
     for file in files:
         if not _is_text(str(file.absolute())):

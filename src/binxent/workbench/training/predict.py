@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +59,7 @@ def predict(
     run_folder.require_output(output, list(_WRITERS))
     threshold = decision_threshold(threshold, miss_cost)
     files = find_files(data)
-    if any(output.resolve() == file.resolve() for file in files):
+    if os.path.realpath(output) in {os.path.realpath(file) for file in files}:
         raise ValueError(f"-o {output} is one of the inputs; write to another file.")
     run = Run.load(folder)
     sources = [open_source(file) for file in files]
