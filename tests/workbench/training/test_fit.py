@@ -88,7 +88,11 @@ def test_a_single_fold_is_trained_again_on_all_rows(binxent, visits, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr(members, "train", interrupted)
         assert binxent("train", "visits.csv", *options, "--name", "cut").exit_code == 130
-    assert binxent("train", "--resume", "runs/cut").exit_code == 0
+    resumed = binxent("train", "--resume", "runs/cut")
+    assert resumed.exit_code == 0
+    again = [line for line in resumed.stdout.splitlines() if line.startswith("epoch on all rows ")]
+    assert len(again) == metrics["best_epoch"]
+    assert not any("validation" in line for line in again)  # no rows are held out
     ours, theirs = (pl.read_parquet(tmp_path / "runs" / run / "predictions.parquet") for run in ("whole", "cut"))
     assert ours.equals(theirs)
     assert not list((tmp_path / "runs" / "cut").glob("*refit*"))

@@ -87,7 +87,7 @@ def train_members(plan: Plan, inputs: np.ndarray, continuous: np.ndarray, run: P
         design = dataclasses.replace(
             design, regularisations=design.regularisations[group : group + 1], folds=[-1] * len(design.folds)
         )
-        with epochs_shown(best_epoch, stream) as report:
+        with epochs_shown(best_epoch, stream, again=True) as report:
             refitted = train(design, loss, judge, rows.without_folds(), settings, again, report, epochs=best_epoch)
         ensemble = best_ensemble(refitted, design)
     history: list[dict[str, Any]] = [
