@@ -17,7 +17,7 @@ def good(trained_once):
 
 @pytest.fixture
 def other(good, tmp_path):
-    """Return a function that copies the run, with other settings and other held-out rows."""
+    """Return a function that copies the run, with other settings and other test rows."""
 
     def copy(name, change=lambda rows: rows, **settings):
         folder = shutil.copytree(good, tmp_path / name)
@@ -50,8 +50,8 @@ def test_differences_are_of_the_same_rows(compared, other, good):
     target, logit = rows["target"].to_numpy()[:-2], rows["logit"].to_numpy()[:-2]
     assert found["difference"] == compare(target, logit, worse[:-2])
     assert found["scores"][1]["auc"] == evaluate(target, worse[:-2])["auc"]
-    assert found["notes"] == ["The splits differ: only rows that are held out in both are compared."]
-    assert f"Rows: {rows.height - 2} held out in both runs, of {rows.height} and {rows.height - 2}." in shown
+    assert found["notes"] == ["The splits differ: only the test rows of both are compared."]
+    assert f"Test rows: {rows.height - 2} in both runs, of {rows.height} and {rows.height - 2}." in shown
     assert found["conclusion"] in shown
     assert "run is better: its log loss is lower than that of worse by" in found["conclusion"]
 
@@ -67,7 +67,7 @@ def test_a_run_is_no_better_than_its_copy(compared, other):
     [
         (None, {"data_fingerprint": "1"}, "the runs were trained on different data: their rows cannot be matched"),
         (None, {"target": "smoker"}, "the runs predict different columns: `readmitted` and `smoker`"),
-        (pl.col("row") + 1000, {}, "no row is held out in both runs: the splits differ; give both the same --seed"),
+        (pl.col("row") + 1000, {}, "no row is a test row of both runs: the splits differ; give both the same --seed"),
         ((1 - pl.col("target")).alias("target"), {}, "the labels of the same rows differ"),
     ],
 )
@@ -76,7 +76,7 @@ def test_other_rows_are_not_paired(compared, other, change, settings, reason):
     found, shown = compared(folder)
     assert found["reason"] == reason
     assert found["difference"] is None
-    assert f"24 and 24 held out, compared as they are: {reason}." in shown
+    assert f"Test rows: 24 and 24, compared as they are: {reason}." in shown
     assert "they do not show which run is better" in shown
 
 

@@ -24,7 +24,7 @@ def test_the_held_out_rows_get_the_scores_of_training(evaluated, run, visits):
     held_out = visits[pl.read_parquet(run / "predictions.parquet")["row"].to_numpy()]
     found = json.loads(evaluated(held_out, "--json").stdout)
     metrics = json.loads((run / "metrics.json").read_text())
-    assert found["held_out"] == metrics["test"]
+    assert found["test"] == metrics["test"]
     for name in ("log_loss", "auc", "brier"):
         assert found["scores"][name] == pytest.approx(metrics["test"][name])
     assert (found["rows"], found["dropped_rows"], found["positive"]) == (held_out.height, 0, "yes")

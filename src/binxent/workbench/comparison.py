@@ -1,4 +1,4 @@
-"""``binxent compare``: two runs on the rows that neither of them was trained on."""
+"""``binxent compare``: two runs on the test rows that they have in common."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from binxent.workbench.wording import Writer
 
 
 @dataclass(frozen=True)
-class _HeldOut:
-    """The held-out rows of a run."""
+class _TestRows:
+    """The test rows of a run."""
 
     name: str
     settings: Settings
@@ -27,13 +27,13 @@ class _HeldOut:
     rows: pl.DataFrame  # row, target, logit, and weight if there is one; sorted by row
 
     @classmethod
-    def of(cls, folder: Path, name: str) -> _HeldOut:
-        """Read the held-out rows of a run that is called by a name."""
+    def of(cls, folder: Path, name: str) -> _TestRows:
+        """Read the test rows of a run that is called by a name."""
         run_folder.require_complete(folder)
         classes = run_folder.read_columns(folder)["classes"]
         path = folder / "predictions.parquet"
         if not path.is_file():
-            raise FileNotFoundError(f"the run folder {folder} lacks predictions.parquet: it has no held-out rows.")
+            raise FileNotFoundError(f"the run folder {folder} lacks predictions.parquet: it has no test rows.")
         try:
             rows = pl.read_parquet(path)
             columns = [column for column in ("row", "target", "logit", "weight") if column in rows.columns]
@@ -51,14 +51,14 @@ class _HeldOut:
 
 
 def compare(first: Path, second: Path) -> dict[str, Any]:
-    """Compare two runs on the rows that are held out in both.
+    """Compare two runs on the test rows that they have in common.
 
     Args:
         first: A run folder.
         second: Another one.
 
     Returns:
-        The runs' names, the scores of each on its held-out rows, and where the runs have held-out rows in common,
+        The runs' names, the scores of each on its test rows, and where the runs have test rows in common,
         their number, the scores of each on them and the `difference`, second minus first, with 95 % intervals; else
         None and a `reason`. `notes` are sentences.
 
@@ -69,12 +69,12 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
     if os.path.realpath(first) == os.path.realpath(second):
         raise ValueError(f"{first} and {second} are the same run; name two.")
     names = [first.name, second.name] if first.name != second.name else [str(first), str(second)]
-    a, b = _HeldOut.of(first, names[0]), _HeldOut.of(second, names[1])
+    a, b = _TestRows.of(first, names[0]), _TestRows.of(second, names[1])
     own = [run.scores(run.rows, "weight" in run.rows.columns) for run in (a, b)]
     facts: dict[str, Any] = {
         "runs": names,
-        "held_out_rows": [a.rows.height, b.rows.height],
-        "held_out_scores": own,
+        "test_rows": [a.rows.height, b.rows.height],
+        "test_scores": own,
         "common_rows": 0,
         "scores": None,
         "difference": None,
@@ -85,11 +85,11 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
         return facts
     common = a.rows.join(b.rows, on="row", how="inner", suffix="_b", maintain_order="left")
     if common.height == 0:
-        return facts | {"reason": "no row is held out in both runs: the splits differ; give both the same --seed"}
+        return facts | {"reason": "no row is a test row of both runs: the splits differ; give both the same --seed"}
     if not common["target"].equals(common["target_b"], check_names=False):
         return facts | {"reason": "the labels of the same rows differ"}
-    if common.height < max(facts["held_out_rows"]):
-        facts["notes"].append("The splits differ: only rows that are held out in both are compared.")
+    if common.height < max(facts["test_rows"]):
+        facts["notes"].append("The splits differ: only the test rows of both are compared.")
     weighted = {"weight", "weight_b"} <= set(common.columns) and common["weight"].equals(
         common["weight_b"], check_names=False
     )
@@ -109,9 +109,9 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
     }
 
 
-def _incomparable(a: _HeldOut, b: _HeldOut) -> str | None:
+def _incomparable(a: _TestRows, b: _TestRows) -> str | None:
     if empty := [run.name for run in (a, b) if run.rows.height == 0]:
-        return f"{empty[0]} has no held-out rows"
+        return f"{empty[0]} has no test rows"
     if a.settings.data_fingerprint != b.settings.data_fingerprint:
         return "the runs were trained on different data: their rows cannot be matched"
     if a.settings.target != b.settings.target:
@@ -129,11 +129,11 @@ def describe(facts: dict[str, Any], write: Writer) -> None:
     """Write a comparison for a terminal."""
     a, b = facts["runs"]
     paired = facts["difference"] is not None
-    shown = facts["scores"] if paired else facts["held_out_scores"]
+    shown = facts["scores"] if paired else facts["test_scores"]
     if paired:
-        write(f"Rows: {facts['common_rows']:,} held out in both runs, of {_and(facts['held_out_rows'])}.")
+        write(f"Test rows: {facts['common_rows']:,} in both runs, of {_and(facts['test_rows'])}.")
     else:
-        write(f"Rows: {_and(facts['held_out_rows'])} held out, compared as they are: {facts['reason']}.")
+        write(f"Test rows: {_and(facts['test_rows'])}, compared as they are: {facts['reason']}.")
     for note in facts["notes"]:
         write(note)
     difference = {name: facts["difference"][name] if paired else None for name in SCORES}

@@ -19,7 +19,7 @@ from binxent.workbench.run import Run
 
 
 class BinaryClassifier(ClassifierMixin, BaseEstimator):
-    """A network of two classes that takes tables as they are: numbers, categories, dates, texts and missing values.
+    """A classifier of two classes that takes tables as they are: numbers, categories, dates, texts and missing values.
 
     It trains as ``binxent train`` does, but on all rows, of tables of polars, pandas or pyarrow, and of arrays. Columns
     are prepared inside: encoders and scalers before it are needless. Each network sets a part of the rows aside to find
@@ -117,7 +117,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train the network.
+        """Train the networks.
 
         Args:
             X: A table of polars, pandas or pyarrow, or an array, shape (rows, columns).

@@ -36,8 +36,8 @@ def evaluate(folder: Path, data: Sequence[str], *, drop_missing: bool = False, w
         write: Writes a remark for the user.
 
     Returns:
-        The run and the classes, the numbers of rows used and dropped, `scores` of these rows, `held_out`, the scores of
-        training's held-out rows, and `log_loss_ratio`, the first log loss over the second, with its 95 % interval.
+        The run and the classes, the numbers of rows used and dropped, `scores` of these rows, `test`, the scores of
+        the run's test rows, and `log_loss_ratio`, the first log loss over the second, with its 95 % interval.
 
     Raises:
         OSError: If a file cannot be read.
@@ -79,7 +79,7 @@ def evaluate(folder: Path, data: Sequence[str], *, drop_missing: bool = False, w
     label = known_target(used.get_column(target), *run.classes)
     weight = weights(used.get_column(columns[1])) if len(columns) > 1 else None
     scores = scoring.evaluate(label, np.concatenate(logits)[~incomplete], weight)
-    held_out = run.metrics.get("test")
+    test = run.metrics.get("test")
     return {
         "run": str(folder),
         "negative": run.classes[0],
@@ -87,8 +87,8 @@ def evaluate(folder: Path, data: Sequence[str], *, drop_missing: bool = False, w
         "rows": used.height,
         "dropped_rows": int(incomplete.sum()),
         "scores": scores,
-        "held_out": held_out,
-        "log_loss_ratio": None if held_out is None else _ratio(scores["log_loss"], held_out["log_loss"]),
+        "test": test,
+        "log_loss_ratio": None if test is None else _ratio(scores["log_loss"], test["log_loss"]),
     }
 
 
@@ -126,20 +126,20 @@ def _ratio(here: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
 
 def describe(facts: dict[str, Any], write: Writer) -> None:
     """Write the scores for a terminal."""
-    scores, held_out = facts["scores"], facts["held_out"]
+    scores, test = facts["scores"], facts["test"]
     dropped = f", {facts['dropped_rows']:,} more dropped for missing values" if facts["dropped_rows"] else ""
     weighted = " by weight" if scores["weight_sum"] != scores["rows"] else ""
     write(
         f"Rows: {facts['rows']:,}{dropped}; {scores['positives']:,} ({percent(scores['base_rate'])}{weighted}) are "
         f"`{facts['positive']}`."
     )
-    cells = [["", "these rows", "" if held_out is None else "held out in training"]]
+    cells = [["", "these rows", "" if test is None else "test rows of the run"]]
     for name, title in SCORES.items():
-        cells.append([title, *(with_interval(found and found[name]) for found in (scores, held_out))])
+        cells.append([title, *(with_interval(found and found[name]) for found in (scores, test))])
     constant = "Base rate's loss"
-    cells.append([constant, *(number(found["base_rate_log_loss"]) if found else "" for found in (scores, held_out))])
+    cells.append([constant, *(number(found["base_rate_log_loss"]) if found else "" for found in (scores, test))])
     for name, title in CALIBRATION.items():
-        cells.append([title, *(with_interval(found and found["calibration"][name]) for found in (scores, held_out))])
+        cells.append([title, *(with_interval(found and found["calibration"][name]) for found in (scores, test))])
     for line in in_columns(cells):
         write(line)
     for sentence in conclusions(facts):
@@ -163,7 +163,7 @@ def conclusions(facts: dict[str, Any]) -> list[str]:
     else:
         found.append("The run is not shown to be better than always predicting the share of positives in these rows.")
     if ratio is not None and ratio["low"] is not None:
-        interval = f"{number(ratio['value'])} times that of the held-out rows ({interval_text(ratio)})"
+        interval = f"{number(ratio['value'])} times that of the run's test rows ({interval_text(ratio)})"
         if ratio["low"] <= 1 <= ratio["high"]:
             found.append(f"The log loss is {interval}: no difference is shown.")
         else:

@@ -22,7 +22,7 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
         folder: A folder of runs.
 
     Returns:
-        For each run its `name`, `data`, `target`, `log_loss` and `auc` on the held-out rows, `rows` (None for what is
+        For each run its `name`, `data`, `target`, `log_loss` and `auc` on the test rows, `rows` (None for what is
         not known), `when` its settings were written, and `state`: "complete", "interrupted", or "damaged: " and why.
 
     Raises:

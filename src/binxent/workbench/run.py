@@ -42,7 +42,7 @@ class Run:
     Attributes:
         folder: The run folder.
         classes: The names of the negative and of the positive class.
-        metrics: The scores on the held-out rows and how the logits were corrected, as in metrics.json.
+        metrics: The scores on the test rows and how the logits were corrected, as in metrics.json.
         ensemble: The networks, whose mean logit is the model's.
         preparation: Turns columns into the networks' inputs.
         correction: Makes their logits those of calibrated probabilities.

@@ -196,7 +196,7 @@ def metrics(value, low, **more):
 def test_a_perfect_model_is_a_probable_leak():
     importance = [{"column": "fee", "increase": 0.6}, {"column": "x", "increase": 0.1}]
     (found,) = judge_model(metrics(0.99995, 0.998, importance=importance))
-    assert found.sentence.startswith("Probable leak: the model ranks nearly every held-out pair right")
+    assert found.sentence.startswith("Probable leak: the model ranks nearly every pair of test rows right")
     assert found.columns == ("fee",)
     assert "--exclude" in judge_model(metrics(1.0, 0.9))[0].fix
     for value, low in ((0.998, 0.996), (1.0, 0.6), (None, None)):

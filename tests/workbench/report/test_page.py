@@ -384,7 +384,7 @@ def test_words_about_the_level(tmp_path, low, high, expected):
         ({"best_epoch": 12}, "lowest in the last of 12 epochs"),
         ({"rows": 40}, r"rests on \d+ (positive|negative) rows"),
         ({"rows": 100, "shift": -40.0}, "all of one class"),
-        ({"rows": 0}, "No held-out row counts"),
+        ({"rows": 0}, "No test row counts"),
         ({"rows": 6, "spread": 1e6}, "These rows do not show whether"),
     ],
 )

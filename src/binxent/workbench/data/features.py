@@ -83,7 +83,7 @@ def find_features(
 
     Args:
         table: All rows, or a sample of them: a column that counts them has gaps when some are dropped.
-        roles: Columns with another role: target, weight, group.
+        roles: Columns with another role: target, weight, group, time or split.
         given: Columns the user keeps though they look like ids, or says the kind of, with the option that says so.
         used: Whether each row of the table is used, shape (rows,); None if all are.
 

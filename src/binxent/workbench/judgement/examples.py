@@ -1,4 +1,4 @@
-"""Examples: the held-out rows that a model was most certainly right and wrong about."""
+"""Examples: the test rows that a model was most certainly right and wrong about."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def telling_examples(
     columns: Sequence[str],
     count: int,
 ) -> list[dict[str, Any]]:
-    """Choose the held-out rows with the lowest and the highest log loss, with their values.
+    """Choose the test rows with the lowest and the highest log loss, with their values.
 
     Args:
-        table: The held-out rows.
+        table: The test rows.
         row: Their positions in the input, from 0.
         target: Labels 0 and 1, shape (rows,).
         weight: Weights of the rows, shape (rows,); rows of weight 0 are left out. None counts every row once.

@@ -1,4 +1,4 @@
-"""Permutation importance: how much worse a model predicts held-out rows when a column is shuffled (Breiman 2001)."""
+"""Permutation importance: how much worse a model predicts test rows when a column is shuffled (Breiman 2001)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 
 import binxent.numpy as bx
 
-ROWS = 2_000  # held-out rows that are predicted again
+ROWS = 2_000  # test rows that are predicted again
 COLUMNS = 100  # columns that are shuffled
 AT_ONCE = 20_000  # rows in a batch
 REPEATS = 10  # of few rows
@@ -25,7 +25,7 @@ def permutation_importance(
     columns: Sequence[str],
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Measure how much the log loss of held-out rows rises when a column's values are dealt to other rows.
+    """Measure how much the log loss of test rows rises when a column's values are dealt to other rows.
 
     Columns that say the same stand in for each other: both may look unimportant. At most 2,000 rows and the first 100
     columns are taken; the same arguments give the same numbers.

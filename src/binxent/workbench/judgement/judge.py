@@ -58,11 +58,11 @@ def judge_predictions(
 
     Args:
         dataset: The table and its features.
-        rows: The held-out rows that the table has.
-        logit: What the model predicts for all held-out rows, corrected.
+        rows: The test rows that the table has.
+        logit: What the model predicts for all test rows, corrected.
         predict_logit: Predicts the corrected logits of rows of the table, shape (rows,).
         training: The prepared rows that a rival may learn from.
-        test: All prepared held-out rows.
+        test: All prepared test rows.
         settings: Settings of the run.
         held: Which of these the table has, if it is a sample.
 

@@ -79,7 +79,7 @@ def _leak(name: str, dataset: Dataset, auc: Mapping[str, Any], *, missing_tells:
 
 
 def too_good_to_be_true(metrics: Mapping[str, Any]) -> list[Finding]:
-    """Find a held-out AUC of at least 0.999, which real tables seldom allow.
+    """Find an AUC on the test rows of at least 0.999, which real tables seldom allow.
 
     Args:
         metrics: The content of metrics.json: the scores, and the columns' importance if it is known.
@@ -97,7 +97,7 @@ def too_good_to_be_true(metrics: Mapping[str, Any]) -> list[Finding]:
             severity="warning",
             sentence=(
                 "Probable leak: the model ranks "
-                f"{'every' if auc['value'] == 1 else 'nearly every'} held-out pair right (AUC {auc['value']:.5g}). "
+                f"{'every' if auc['value'] == 1 else 'nearly every'} pair of test rows right (AUC {auc['value']:.5g}). "
                 "Few targets can be predicted so well; more often a column, or several together, give the target away."
             ),
             fix=f"Begin with {suspect}: is it known when the model is to predict? If not, --exclude it.",
@@ -108,7 +108,7 @@ def too_good_to_be_true(metrics: Mapping[str, Any]) -> list[Finding]:
 
 
 def _sample(dataset: Dataset, split: Split) -> np.ndarray:
-    """Return rows that are not held out and have a weight, at equal steps, at most so many of each class."""
+    """Return rows that are not for the test and have a weight, at equal steps, at most so many of each class."""
     candidates = np.ones(len(dataset.target), bool)
     candidates[split.test] = False
     if dataset.weight is not None:

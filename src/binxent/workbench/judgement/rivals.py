@@ -20,7 +20,7 @@ LEAST = 30  # rows of each class for a choice by cross-validation
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows, ready for a network.
+    """Some rows, prepared.
 
     Attributes:
         inputs: The prepared features, shape (rows, inputs).
@@ -39,14 +39,14 @@ class Part:
 
 
 def simple_rivals(training: Part, test: Part, logit: np.ndarray, seed: int) -> list[dict[str, Any]]:
-    """Fit simple models to the training rows and compare them with the model on the held-out rows.
+    """Fit simple models to the training rows and compare them with the model on the test rows.
 
-    The logistic regression has the inputs of the network. Its penalty is chosen among four by cross-validation on
+    The logistic regression has the inputs of the networks. Its penalty is chosen among four by cross-validation on
     training rows.
 
     Args:
         training: The rows to learn from.
-        test: The held-out rows.
+        test: The test rows.
         logit: What the model predicts for them, shape (rows,).
         seed: Decides the rows that are taken if there are very many, and the folds.
 

@@ -43,12 +43,12 @@ def _suspected(test: Mapping[str, Any]) -> str:
 def _explained(test: Mapping[str, Any]) -> str:
     loss, base = test["log_loss"], test["base_rate_log_loss"]
     if base is None:
-        return "No held-out row counts, so the model cannot be judged."
+        return "No test row counts, so the model cannot be judged."
     if loss["value"] is None:
         return "At least one row was predicted with full certainty and wrong, so the log loss is infinite."
     if base == 0:
         return (
-            f"The held-out rows are all of one class: the log loss of {number(loss['value'])} cannot be judged, and "
+            f"The test rows are all of one class: the log loss of {number(loss['value'])} cannot be judged, and "
             "most other scores do not exist."
         )
     explained = test["explained"]

@@ -125,7 +125,7 @@ def _importance(importance: Sequence[Mapping[str, Any]]) -> str:
             [entry["column"] for entry in shown],
             *(np.array([entry[key] for entry in shown]) for key in ("increase", "error")),
         ),
-        "How much the log loss of held-out rows rises when the values of one column are dealt to other rows. Lines are "
+        "How much the log loss of the test rows rises when the values of one column are dealt to other rows. Lines are "
         "95 % intervals. Columns that say the same stand in for each other, and both look less important."
         + (
             f" {len(importance) - len(shown):,} less important columns are left out."
@@ -186,7 +186,7 @@ def _figures(predictions: Path, history: Sequence[Mapping[str, str]], metrics: M
             "rate costs on the validation rows.",
         )
     }
-    absent = tables.absent("The held-out rows are all of one class." if len(target) else "No row counts.")
+    absent = tables.absent("The test rows are all of one class." if len(target) else "No row counts.")
     figures |= dict.fromkeys(("reliability", "histogram", "roc", "precision_recall"), absent)
     if len(target):
         figures["histogram"] = _figure(

@@ -34,7 +34,7 @@ def loss_curves(train: np.ndarray, validation: np.ndarray, best_epoch: int, base
     Args:
         train: Loss on the training rows, shape (epochs,).
         validation: Loss on the validation rows, shape (epochs,).
-        best_epoch: The epoch whose weights were kept, counted from 1.
+        best_epoch: The epoch of the lowest validation loss, counted from 1.
         base_rate_loss: Validation loss of always predicting the base rate; None leaves the line out.
     """
 

@@ -58,12 +58,11 @@ def training(metrics: Mapping[str, Any]) -> str:
     """List the sizes of the subsets and the epochs."""
     folds = metrics["folds"]
     facts = {
-        "Training rows": f"{metrics['train_rows']:,}",
-        "Of them held out for validation": f"{metrics['validation_rows']:,}"
-        + (f", in {folds} folds" if folds > 1 else ""),
+        "Rows to learn from": f"{metrics['train_rows']:,}",
+        "Validation rows among them": f"all, in {folds} folds" if folds > 1 else f"{metrics['validation_rows']:,}",
         "Test rows": f"{metrics['test_rows']:,}",
         "Networks": f"{metrics['members']:,}",
-        "Positives among the training labels": percent(metrics["base_rate"]),
+        "Positives among the rows to learn from": percent(metrics["base_rate"]),
         "Epochs": f"{metrics['epochs']:,}",
         "Best epoch": f"{metrics['best_epoch']:,}",
         "Log loss of the base rate, validation rows": number(metrics["base_rate_loss"]),
@@ -96,7 +95,7 @@ def scores(metrics: Mapping[str, Any]) -> str:
         body.append(cells)
     columns = [column for name in judged for column in (name, "95 % interval")]
     return _table(
-        "Held-out rows, taken as independent of each other. Intervals: infinitesimal jackknife, which is DeLong's "
+        "The test rows, taken as independent of each other. Intervals: infinitesimal jackknife, which is DeLong's "
         "method for the AUC; the exact binomial one for a perfect ranking.",
         ("Score", *columns),
         body,
@@ -152,9 +151,9 @@ def rivals(metrics: Mapping[str, Any]) -> str:
     interval = "95 % interval"
     return _table(
         "The base rate is the share of positives in training, predicted for every row. The logistic regression has the "
-        "inputs of the network; its penalty is chosen by cross-validation on the training rows.",
+        "inputs of the networks; its penalty is chosen by cross-validation on the training rows.",
         (
-            "On the held-out rows",
+            "On the test rows",
             "Log loss",
             interval,
             "AUC",
@@ -185,7 +184,7 @@ def examples(metrics: Mapping[str, Any]) -> str:
         *([name, *(example["values"][name] or UNKNOWN for example in chosen)] for name in chosen[0]["values"]),
     ]
     return _table(
-        "The held-out rows that the model was surest about: right, and wrong. The probability is that of "
+        "The test rows that the model was surest about: right, and wrong. The probability is that of "
         f"`{classes[1]}`; rows are counted from 1.",
         ("", *(f"Row {example['row'] + 1:,}" for example in chosen)),
         body,

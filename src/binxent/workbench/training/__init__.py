@@ -1,1 +1,1 @@
-"""Training and prediction: the plan of a run, the network, its epochs, and its use on new rows."""
+"""Training and prediction: the plan of a run, the networks, their epochs, and their use on new rows."""

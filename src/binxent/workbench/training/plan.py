@@ -37,7 +37,7 @@ class Plan:
     Attributes:
         settings: Complete: the data's fingerprint, the target and the batch size are filled in.
         dataset: The table and the roles of its columns.
-        split: The rows of the three subsets.
+        split: The rows to learn from, in folds, and the test rows.
     """
 
     settings: Settings
@@ -74,7 +74,7 @@ class Plan:
 
     @cached_property
     def base_rate(self) -> float:
-        """The weighted share of positives in the training subset."""
+        """The weighted share of positives among the rows to learn from."""
         target, weight = self.labels(self.split.training)
         return float(np.average(target, weights=weight))
 
@@ -122,13 +122,13 @@ class Plan:
 
     @property
     def base_rate_loss(self) -> float:
-        """The log loss of validation when the training subset's base rate is predicted for every row."""
+        """The log loss of the validation rows when the base rate is predicted for every row."""
         plain = bx.BinaryCrossentropy(from_logits=True, reduction="none")
         return self._constant_loss(plain, self.prior, self._validation_rate)
 
     @property
     def training_base_rate_loss(self) -> float:
-        """The chosen loss of validation when the best constant of the training subset is predicted for every row."""
+        """The chosen loss of the validation rows when the constant that is best in training is predicted for them."""
         if self.correction_kind == "none":
             return self.base_rate_loss
         from scipy.optimize import minimize_scalar
@@ -219,10 +219,11 @@ class Plan:
             "the log loss to beat"
         )
         write(f"Loss        {settings.loss}{self._options_as_text()}{_CORRECTIONS[self.correction_kind]}")
-        widths = " -> ".join(str(width) for width in (*settings.hidden, 1))
+        widths = " -> ".join(str(width) for width in (*settings.hidden, 1)) if settings.hidden else "linear"
+        networks = f"one for each fold, {widths}" if parts.folds > 1 else widths
         rows = len(self.split.training)
         batch = f"{settings.batch_size} rows" if (settings.batch_size or rows) < rows else f"all {rows:,} training rows"
-        write(f"Networks    {widths}; Adam {settings.learning_rate:g}, batches of {batch}")
+        write(f"Networks    {networks}; Adam {settings.learning_rate:g}, batches of {batch}")
         if not 0.2 <= self.base_rate <= 0.8:
             self._advise(write)
         for finding in self.findings:
@@ -267,12 +268,12 @@ class Plan:
         )
         write(
             "- --loss focal: learns most from hard rows and pulls probabilities to 0.5 (calibration slope about 2.5 "
-            "at gamma 2); undone after training by a slope and intercept fitted on validation, not exactly."
+            "at gamma 2); undone after training by a slope and intercept fitted on the validation rows, not exactly."
         )
 
 
 _CORRECTIONS = {
     "none": "",
-    "pos_weight": "; its shift of the probabilities is undone exactly after training",
-    "fitted": "; its distortion of the probabilities is undone by a slope and intercept fitted on validation",
+    "pos_weight": "; its shift of the probabilities is undone after training",
+    "fitted": "; its distortion of the probabilities is undone by a slope and intercept fitted on the validation rows",
 }

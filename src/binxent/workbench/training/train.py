@@ -26,7 +26,7 @@ from binxent.workbench.training.correction import Correction, find_correction
 from binxent.workbench.training.ensemble import NETWORK
 from binxent.workbench.training.inputs import PreparedRows
 from binxent.workbench.training.plan import Plan
-from binxent.workbench.wording import Writer
+from binxent.workbench.wording import Writer, counted
 
 
 def start(
@@ -252,7 +252,8 @@ def _conclude(metrics: dict[str, Any], write: Writer) -> None:
         return f"{value:.4f}" + ("" if low is None else f" ({low:.4f} to {high:.4f})")
 
     test, raw, correction = metrics["test"], metrics["test_raw"], metrics["correction"]
-    write(f"Trained     epochs: {metrics['epochs']}; the best, whose weights are kept: {metrics['best_epoch']}")
+    trained = f"{counted(metrics['members'], 'network')} for {counted(metrics['epochs'], 'epoch')}"
+    write(f"Trained     {trained}; the validation loss was lowest in epoch {metrics['best_epoch']}")
     if test is None:
         return
     write(f"Test        log loss {shown(test, 'log_loss')}, AUC {shown(test, 'auc')}, Brier {shown(test, 'brier')}")
