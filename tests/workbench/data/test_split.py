@@ -103,7 +103,7 @@ HALF = np.where(DAY < 100, "train", "somewhere")
         (
             {"part": np.where(Y == 1, "test", "train")},
             {"split": "part"},
-            "too few rows to hold some out: the class `1` has 0 to learn from",
+            "the training subset has no rows of the class `1`",
         ),
         ({"t": ["a"] * 100 + ["b"] * 100}, {"time": "t"}, "--time: the column `t` holds String"),
         ({"t": [7] * ROWS}, {"time": "t"}, "--time: the column `t` has too few different times"),
