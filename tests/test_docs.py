@@ -136,7 +136,7 @@ def test_the_torch_page_names_every_argument():
     assert shown == set(binxent.torch.__all__) - {"pointwise"}  # it has a sentence
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "runs", "compare"])
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "runs", "compare", "export"])
 def test_the_workbench_page_names_every_option(command):
     from binxent.workbench.commands import workbench
 
@@ -144,6 +144,12 @@ def test_the_workbench_page_names_every_option(command):
     page = (ROOT / "docs/workbench.md").read_text(encoding="utf-8")
     assert options
     assert {option for option in options if not re.search(rf"`[^`]*{option}\b[^`]*`", page)} == set()
+
+
+def test_the_architecture_page_names_every_room_of_the_workbench():
+    rooms = {path.stem for path in (ROOT / "src/binxent/workbench").iterdir() if not path.name.startswith("__")}
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").partition("## The workbench")[2]
+    assert {room for room in rooms if f"`{room}`" not in page} == set()
 
 
 @pytest.mark.parametrize(

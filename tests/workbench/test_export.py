@@ -59,7 +59,7 @@ def test_the_graph_gives_the_predictions(binxent, run, strange, tmp_path):
     session, result = exported(binxent, run)
     inputs = session.get_inputs()
     assert [value.name for value in inputs] == ["age", "city", "smoker", "seen", "clinic", "cases"]
-    assert "Wrote model.onnx, with the inputs age, city, smoker, seen, clinic, cases" in result.stdout
+    assert "Wrote model.onnx, with the inputs `age`, `city`, `smoker`, `seen`, `clinic`, `cases`" in result.stdout
     strange.write_parquet("new.parquet")
     assert binxent("predict", run, "new.parquet", "-o", "out.parquet").exit_code == 0
     expected = pl.read_parquet("out.parquet")

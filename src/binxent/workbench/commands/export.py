@@ -20,6 +20,7 @@ def export(run: Path, output: Path) -> None:
     the package onnx: pip install 'binxent[onnx]'.
     """
     from binxent.workbench import export as job
+    from binxent.workbench.wording import quoted
 
     inputs = job.export(run, output, write_remark)
-    write_line(f"Wrote {output}, with the {'inputs' if len(inputs) > 1 else 'input'} {', '.join(inputs)}")
+    write_line(f"Wrote {output}, with the {'inputs' if len(inputs) > 1 else 'input'} {quoted(inputs)}")

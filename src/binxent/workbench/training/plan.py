@@ -263,7 +263,7 @@ class Plan:
         )
         write(
             f"- --pos-weight auto (here {balance:.4g}): moves every logit {direction} by {abs(math.log(balance)):.2f}, "
-            f"so that raw probabilities average near 50 % instead of {rate:.2%}; undone exactly after training. "
+            f"so that raw probabilities average near 50 % instead of {rate:.2%}; undone after training. "
             "The ranking (AUC) hardly changes."
         )
         write(
