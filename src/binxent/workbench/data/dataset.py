@@ -16,7 +16,7 @@ from binxent.workbench.reading.samples import breast_cancer
 from binxent.workbench.reading.table import Files, Reading, Table, named_columns, read_frame, require_columns
 from binxent.workbench.settings import COLUMN_LISTS, IN_MEMORY, KIND_LISTS, Settings
 from binxent.workbench.suggestions import nearest
-from binxent.workbench.wording import quoted
+from binxent.workbench.wording import Writer, quoted
 
 MOST_WEIGHT = 1e100  # of a row
 
@@ -94,7 +94,7 @@ class Dataset:
 
 
 def load(
-    settings: Settings, write: Callable[[str], None] = lambda _: None, rows: pl.DataFrame | None = None
+    settings: Settings, write: Writer = lambda _: None, rows: pl.DataFrame | None = None
 ) -> tuple[Dataset, Settings]:
     """Read the data and give its columns their roles.
 
@@ -178,7 +178,7 @@ def _roles(settings: Settings, names: Sequence[str]) -> dict[str, str]:
 
 
 def _assign_roles(
-    table: Table, roles: dict[str, str], names: Sequence[str], settings: Settings, write: Callable[[str], None]
+    table: Table, roles: dict[str, str], names: Sequence[str], settings: Settings, write: Writer
 ) -> Dataset:
     rows = table.roles
     for option in roles.keys() & {"--weight", "--time"}:

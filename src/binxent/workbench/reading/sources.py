@@ -92,7 +92,7 @@ class Source:
 
 def remarks(sources: Iterable[Source], most: int = 8) -> list[str]:
     """Return what was noted about sources, and in place of very many notes their number."""
-    notes = [f"{source.file}: {note}" for source in sources for note in source.notes]
+    notes = [f"{source.file.name}: {note}" for source in sources for note in source.notes]
     more = len(notes) - most
     return notes if more <= 0 else [*notes[:most], f"{more:,} more remarks of this kind on other files"]
 

@@ -17,11 +17,9 @@ from binxent.workbench.reading.files import find_files, size_in_words
 from binxent.workbench.reading.missing import strip, without_placeholders
 from binxent.workbench.reading.numbers import plain_numbers
 from binxent.workbench.reading.row_sample import RowSample
-from binxent.workbench.reading.sources import Source, open_source
+from binxent.workbench.reading.sources import Source, open_source, remarks
 from binxent.workbench.suggestions import nearest
-
-Write = Callable[[str], None]
-NOTES = 8  # of files, that are shown
+from binxent.workbench.wording import Writer
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ class Files:
         exclude: Collection[str] = (),
         kinds: Mapping[str, str] | None = None,
         roles: Mapping[str, str | None] | None = None,
-        write: Write = lambda _: None,
+        write: Writer = lambda _: None,
     ) -> Table:
         """Read all rows; of a table that is too large a sample, but for the columns with a role.
 
@@ -147,7 +145,8 @@ class Files:
             own, numbers = _read_source(source, names, source.numeric - as_they_are, rows)
             digest.update(own)
             parsed.append(numbers)
-        self._tell(write)
+        for remark in remarks(self._sources):
+            write(f"Note        {remark}")
         if names and rows.rows == 0:
             raise ValueError(f"{self._sources[0].file} has a header but no rows.")
 
@@ -239,13 +238,6 @@ class Files:
                             f"{one.file} lacks the column `{name}` that {other.file} has. All files need the same "
                             "columns."
                         )
-
-    def _tell(self, write: Write) -> None:
-        notes = [f"Note        {source.file.name}: {note}" for source in self._sources for note in source.notes]
-        for note in notes[:NOTES]:
-            write(note)
-        if len(notes) > NOTES:
-            write(f"Note        {len(notes) - NOTES:,} more remarks of this kind on other files")
 
 
 def _read_source(

@@ -22,6 +22,7 @@ MOST_BINS = 1024  # of all inputs
 SAMPLE = 100_000  # rows whose quantiles are taken
 # Rows are predicted in blocks of one size, so that the bits of a row do not depend on the rows beside it.
 BLOCK = 1024
+FEWEST_BLOCKS = 6  # that are worth threads of their own
 FEW = 3  # different values of an input that need no bins
 
 
@@ -130,7 +131,7 @@ class Ensemble:
         # A thread for each block instead of several for each product: they need not wait for each other, and the
         # bits do not depend on their number.
         with _blas_threads().limit(limits=1, user_api="blas"):
-            if len(starts) < 2 * FEW:
+            if len(starts) < FEWEST_BLOCKS:
                 deque(map(predict, starts), maxlen=0)
             else:
                 with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
