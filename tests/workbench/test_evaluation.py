@@ -20,7 +20,7 @@ def evaluated(binxent, run, tmp_path):
     return call
 
 
-def test_the_held_out_rows_get_the_scores_of_training(evaluated, run, visits):
+def test_the_test_rows_get_the_scores_of_training(evaluated, run, visits):
     held_out = visits[pl.read_parquet(run / "predictions.parquet")["row"].to_numpy()]
     found = json.loads(evaluated(held_out, "--json").stdout)
     metrics = json.loads((run / "metrics.json").read_text())

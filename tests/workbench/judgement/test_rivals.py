@@ -15,7 +15,7 @@ def parts(weight=None):
     return [Part(INPUTS[rows], TARGET[rows], None if weight is None else weight[rows]) for rows in cut]
 
 
-def test_rivals_are_scored_on_the_held_out_rows():
+def test_rivals_are_scored_on_the_test_rows():
     training, test = parts()
     base, logistic = simple_rivals(training, test, TRUTH[600:], 0)
     assert (base["name"], logistic["name"]) == ("base rate", "logistic regression")

@@ -33,7 +33,7 @@ def predicted(binxent, run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["new.csv", "new.parquet", "new.arrow"])
-def test_the_held_out_rows_get_the_bits_that_training_gave_them(predicted, run, visits, name):
+def test_the_test_rows_get_the_bits_that_training_gave_them(predicted, run, visits, name):
     trained = pl.read_parquet(run / "predictions.parquet")
     found, _ = predicted(visits, name=name)
     assert found.columns == ["logit", "probability", "raw_logit", "raw_probability"]
