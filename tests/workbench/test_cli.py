@@ -130,3 +130,25 @@ def test_ctrl_c_says_how_to_resume_and_the_resumed_run_is_complete(tmp_path):
     assert "oneDNN" not in done.stderr, "Keras has loaded TensorFlow, which says so"
     assert json.loads(done.stdout)["epochs"] == 30
     assert not (run / "INTERRUPTED").exists()
+
+
+def test_an_interrupt_that_python_drops_is_raised_again(tmp_path):
+    script = (
+        "import atexit, gc, sys, time\n"
+        "from binxent.workbench.cli import main\n"
+        "from binxent.workbench.commands import workbench\n"
+        "def interrupted(phase, info):\n"
+        "    gc.callbacks.remove(interrupted)\n"
+        "    raise KeyboardInterrupt\n"
+        "def work(**options):\n"
+        "    gc.callbacks.append(interrupted)\n"
+        "    gc.collect()\n"
+        "    print('begun')\n"
+        "    time.sleep(60)\n"
+        "atexit.register(print, 'Python may crash here')\n"
+        "workbench.commands['runs'].callback = work\n"
+        "sys.argv = ['binxent', 'runs', '.']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "begun\n", "binxent: Interrupted.\n")
