@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import polars as pl
 import pytest
@@ -86,3 +87,11 @@ def test_what_cannot_be_scored_is_refused(refused, run, visits, change, sentence
     table = visits.with_columns(**literals) if change else visits.drop("readmitted")
     table.write_csv("labelled.csv")
     assert sentence in refused("evaluate", run, "labelled.csv")
+
+
+def test_a_run_that_names_no_target_is_refused(refused, run, visits, tmp_path):
+    nameless = shutil.copytree(run, tmp_path / "nameless")
+    lines = (nameless / "config.toml").read_text().splitlines()
+    (nameless / "config.toml").write_text("\n".join(line for line in lines if not line.startswith("target")))
+    visits.write_csv("labelled.csv")
+    assert "nameless/config.toml names no target" in refused("evaluate", nameless, "labelled.csv")

@@ -47,49 +47,40 @@ def evaluate(folder: Path, data: Sequence[str], *, drop_missing: bool = False, w
 
     run = Run.load(folder)
     sources = [open_source(file) for file in find_files(data)]
-    target = str(run.settings.target or "malignant")
+    target = _target_column(run, sources)
     columns = [target, *_weight_column(run, sources, write)]
-    for source in sources:
-        run.require_columns(source)
-        if target not in source.names:
-            raise ValueError(f"{source.file} lacks the target `{target}`.{nearest(target, source.names)}")
-        source.require_once(target)
     if _fingerprint(sources) == run.settings.data_fingerprint:
         write("Note: the run was trained on rows of these very data: the scores are better than those of new rows.")
-    counts, copied, logits = Counts(), [], []
-    for part, predictions in run.predictions(sources, columns, counts):
-        copied.append(part)
-        logits.append(predictions.get_column("logit").to_numpy())
-    for sentence in (*remarks(sources), *counts.odd_in_words(), *counts.unseen_in_words()):
-        write(f"Note: {sentence}")
-    if counts.rows == 0:
-        raise ValueError(f"{sources[0].file} has no rows to score.")
-    kinds = {target: "label"}
-    table = read_frame(pl.concat(copied, how="vertical_relaxed"), roles=kinds).rows
-    incomplete = np.logical_or.reduce([table.get_column(name).is_null().to_numpy() for name in columns])
-    if incomplete.any() and not drop_missing:
-        name = next(name for name in columns if table.get_column(name).null_count())
-        raise ValueError(
-            f"the column `{name}` is missing in {table.get_column(name).null_count():,} of {table.height:,} rows. "
-            "Fill them in, or pass --drop-missing to leave these rows out."
-        )
-    if incomplete.all():
-        raise ValueError(f"every row lacks a value of {', '.join(columns)}: nothing is left to score.")
-    used = table.filter(pl.Series(~incomplete))
+    table, logit = _predicted(run, sources, columns, write)
+    complete = _complete(table, columns, drop_missing)
+    used = table.filter(pl.Series(complete))
     label = known_target(used.get_column(target), *run.classes)
     weight = weights(used.get_column(columns[1])) if len(columns) > 1 else None
-    scores = scoring.evaluate(label, np.concatenate(logits)[~incomplete], weight)
+    scores = scoring.evaluate(label, logit[complete], weight)
     test = run.metrics.get("test")
     return {
         "run": str(folder),
         "negative": run.classes[0],
         "positive": run.classes[1],
         "rows": used.height,
-        "dropped_rows": int(incomplete.sum()),
+        "dropped_rows": int((~complete).sum()),
         "scores": scores,
         "test": test,
         "log_loss_ratio": None if test is None else _ratio(scores["log_loss"], test["log_loss"]),
     }
+
+
+def _target_column(run: Run, sources: Sequence[Source]) -> str:
+    """Return the name of the target; refuse data without it or without the columns that prediction needs."""
+    target = run.settings.target
+    if target is None:
+        raise ValueError(f"{run.folder / 'config.toml'} names no target, so there are no labels to compare with.")
+    for source in sources:
+        run.require_columns(source)
+        if target not in source.names:
+            raise ValueError(f"{source.file} lacks the target `{target}`.{nearest(target, source.names)}")
+        source.require_once(target)
+    return target
 
 
 def _weight_column(run: Run, sources: Sequence[Source], write: Writer) -> list[str]:
@@ -103,6 +94,37 @@ def _weight_column(run: Run, sources: Sequence[Source], write: Writer) -> list[s
     for source in sources:
         source.require_once(name)
     return [name]
+
+
+def _predicted(
+    run: Run, sources: Sequence[Source], columns: Sequence[str], write: Writer
+) -> tuple[pl.DataFrame, np.ndarray]:
+    """Return target and weight as they are read in training, and the logits of all rows."""
+    counts, copied, logits = Counts(), [], []
+    for part, predictions in run.predictions(sources, columns, counts):
+        copied.append(part)
+        logits.append(predictions.get_column("logit").to_numpy())
+    for sentence in (*remarks(sources), *counts.odd_in_words(), *counts.unseen_in_words()):
+        write(f"Note: {sentence}")
+    if counts.rows == 0:
+        raise ValueError(f"{sources[0].file} has no rows to score.")
+    table = read_frame(pl.concat(copied, how="vertical_relaxed"), roles={columns[0]: "label"})
+    return table.rows, np.concatenate(logits)
+
+
+def _complete(table: pl.DataFrame, columns: Sequence[str], drop_missing: bool) -> np.ndarray:
+    """Return which rows have a value in each column; refuse the others unless they are to be dropped."""
+    missing = {name: table.get_column(name).is_null().to_numpy() for name in columns}
+    incomplete = np.logical_or.reduce(list(missing.values()))
+    if incomplete.any() and not drop_missing:
+        name, gaps = next((name, gaps) for name, gaps in missing.items() if gaps.any())
+        raise ValueError(
+            f"the column `{name}` is missing in {gaps.sum():,} of {table.height:,} rows. Fill them in, or pass "
+            "--drop-missing to leave these rows out."
+        )
+    if incomplete.all():
+        raise ValueError(f"every row lacks a value of {', '.join(columns)}: nothing is left to score.")
+    return ~incomplete
 
 
 def _fingerprint(sources: Sequence[Source]) -> str:
