@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from binxent.scoring import rank
+from binxent.scoring import Ranking, rank
 from binxent.workbench import run_folder
 from binxent.workbench.report import tables
 from binxent.workbench.report.narrative import plain_words
@@ -159,7 +159,7 @@ def _cards(test: Mapping[str, Any]) -> str:
 
 
 def _figures(predictions: Path, history: Sequence[Mapping[str, str]], metrics: Mapping[str, Any]) -> dict[str, str]:
-    # Matplotlib and polars take a second to import, and only a report needs the former.
+    # Matplotlib and polars take a second to import, and only a report needs matplotlib.
     import polars as pl
 
     from binxent.workbench.report import plots
@@ -172,50 +172,59 @@ def _figures(predictions: Path, history: Sequence[Mapping[str, str]], metrics: M
     logits = {"corrected": table["logit"].to_numpy()[counts]}
     if "raw_logit" in table.columns:
         logits = {"raw": table["raw_logit"].to_numpy()[counts], **logits}
-    base_rate = metrics["test"]["base_rate"]
-
-    def losses(column: str) -> np.ndarray:
-        return np.array([float(epoch[column] or "nan") for epoch in history])
-
-    figures = {
-        "loss_curves": _figure(
-            plots.loss_curves(
-                losses("loss"), losses("val_loss"), metrics["best_epoch"], metrics["training_base_rate_loss"]
-            ),
-            "The loss by epoch, on training and validation rows. The dashed line is what always predicting the base "
-            "rate costs on the validation rows.",
-        )
-    }
     absent = tables.absent("The test rows are all of one class." if len(target) else "No row counts.")
-    figures |= dict.fromkeys(("reliability", "histogram", "roc", "precision_recall"), absent)
+    figures: dict[str, str] = dict.fromkeys(("reliability", "histogram", "roc", "precision_recall"), absent)
+    figures["loss_curves"] = _loss_curves(history, metrics)
     if len(target):
         figures["histogram"] = _figure(
             plots.score_histogram(target, logits["corrected"], weight),
             "What the model predicted for negatives and for positives, each class by itself. The less they overlap, "
             "the better it tells them apart.",
         )
-    if target.all() or not target.any():
-        return figures
+    if target.any() and not target.all():
+        figures["reliability"] = _reliability(target, logits, weight, metrics["test"]["base_rate"])
+        figures |= _ranking_curves(rank(target, logits["corrected"], weight), metrics["test"])
+    return figures
+
+
+def _loss_curves(history: Sequence[Mapping[str, str]], metrics: Mapping[str, Any]) -> str:
+    from binxent.workbench.report import plots
+
+    loss, val_loss = (np.array([float(epoch[name] or "nan") for epoch in history]) for name in ("loss", "val_loss"))
+    return _figure(
+        plots.loss_curves(loss, val_loss, metrics["best_epoch"], metrics["training_base_rate_loss"]),
+        "The loss by epoch, on training and validation rows. The dashed line is what always predicting the base "
+        "rate costs on the validation rows.",
+    )
+
+
+def _reliability(target: np.ndarray, logits: Mapping[str, np.ndarray], weight: np.ndarray, base_rate: float) -> str:
+    from binxent.workbench.report import plots
+
     equal, example = "number of rows", "20 %"
     if plots.is_rare(base_rate):
         equal, example = "expected number of the rarer class", "1 %" if base_rate < 0.5 else "99 %"
-    figures["reliability"] = _figure(
+    return _figure(
         plots.reliability(target, logits, weight, base_rate),
         f"Of the rows predicted at {example}, are {example} positive? On the dashed line they are. Each point stands "
         f"for the same {equal}; bars are 95 % intervals. Below: how often each probability was predicted.",
     )
-    ranking = rank(target, logits["corrected"], weight)
-    figures["roc"] = _figure(
+
+
+def _ranking_curves(ranking: Ranking, test: Mapping[str, Any]) -> dict[str, str]:
+    from binxent.workbench.report import plots
+
+    roc = _figure(
         plots.roc(ranking),
         "Moving the threshold trades false alarms (to the right) for positives found (upwards). The area under the "
-        f"curve, {estimated(metrics['test']['auc'])[0]}, is the chance that a positive ranks above a negative.",
+        f"curve, {estimated(test['auc'])[0]}, is the chance that a positive ranks above a negative.",
     )
-    figures["precision_recall"] = _figure(
-        plots.precision_recall(ranking, base_rate),
+    precision_recall = _figure(
+        plots.precision_recall(ranking, test["base_rate"]),
         "Of the rows flagged, how many are positive (precision), against how many of the positives are found (recall). "
-        f"Average precision {estimated(metrics['test']['average_precision'])[0]}.",
+        f"Average precision {estimated(test['average_precision'])[0]}.",
     )
-    return figures
+    return {"roc": roc, "precision_recall": precision_recall}
 
 
 def _figure(svg: str, caption: str) -> str:
