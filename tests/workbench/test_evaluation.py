@@ -69,6 +69,11 @@ def test_other_probabilities_are_told(evaluated, visits):
     assert "The probabilities are too low: there are" in more
 
 
+def test_labels_that_are_nan_are_missing(refused, run, visits):
+    visits.with_columns(readmitted=float("nan")).write_parquet("labelled.parquet")
+    assert "the column `readmitted` is missing in 120 of 120 rows" in refused("evaluate", run, "labelled.parquet")
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from binxent.workbench.data.counts import Counts
-from binxent.workbench.data.dataset import weights
+from binxent.workbench.data.dataset import is_missing, weights
 from binxent.workbench.data.target import known_target
 from binxent.workbench.reading.files import find_files
 from binxent.workbench.reading.sources import Source, open_source, remarks
@@ -114,7 +114,7 @@ def _predicted(
 
 def _complete(table: pl.DataFrame, columns: Sequence[str], drop_missing: bool) -> np.ndarray:
     """Return which rows have a value in each column; refuse the others unless they are to be dropped."""
-    missing = {name: table.get_column(name).is_null().to_numpy() for name in columns}
+    missing = {name: is_missing(table.get_column(name)).to_numpy() for name in columns}
     incomplete = np.logical_or.reduce(list(missing.values()))
     if incomplete.any() and not drop_missing:
         name, gaps = next((name, gaps) for name, gaps in missing.items() if gaps.any())

@@ -111,6 +111,7 @@ HALF = np.where(DAY < 100, "train", "somewhere")
         ({"t": [True, False] * 100}, {"time": "t"}, "--time: the column `t` has too few different times"),
         ({"t": pl.Series([dt.time(1)] * ROWS)}, {"time": "t"}, "--time: the column `t` holds Time"),
         ({"t": np.argsort(np.argsort(Y))}, {"time": "t"}, "the validation subset has no rows of .* or divide the rows"),
+        ({"y": np.where(DAY < 9, np.nan, Y)}, {}, "--target: the column `y` is missing in 9 of 200"),
         ({"w": np.zeros(ROWS)}, {"weight": "w"}, "the training subset has no weight of the class `0`"),
         ({"w": np.where(Y == 1, 1e30, 1)}, {"weight": "w"}, "training subset has hardly any weight of the class `0`"),
         (

@@ -183,8 +183,7 @@ def _assign_roles(
     rows = table.roles
     for option in roles.keys() & {"--weight", "--time"}:
         _require_numbers(rows.get_column(roles[option]), option)
-    # Without their names, some of which are patterns to polars.
-    missing = {option: _is_missing(rows.get_column(name).alias("")) for option, name in roles.items()}
+    missing = {option: is_missing(rows.get_column(name)) for option, name in roles.items()}
     incomplete = np.logical_or.reduce([column.to_numpy() for column in missing.values()])
     if incomplete.any() and not settings.drop_missing:
         option, name = next((option, name) for option, name in roles.items() if missing[option].any())
@@ -275,8 +274,10 @@ def _require_numbers(column: pl.Series, option: str) -> None:
         raise ValueError(f"{option}: the column `{column.name}` holds {column.dtype}; {wanted}.")
 
 
-def _is_missing(column: pl.Series) -> pl.Series:
-    return column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
+def is_missing(column: pl.Series) -> pl.Series:
+    """Return whether each value is missing; the series has no name, as some names are patterns to polars."""
+    values = column.alias("")
+    return values.is_null() | values.is_nan() if values.dtype.is_float() else values.is_null()
 
 
 def _numbered(column: pl.Series) -> np.ndarray:
