@@ -1,4 +1,4 @@
-"""The correction that makes a network's logits those of calibrated probabilities."""
+"""The correction that makes a model's logits those of calibrated probabilities."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _fit(target: np.ndarray, logit: np.ndarray, weight: np.ndarray | None) -> tu
 
     slope, intercept = fit_correction(target, logit, weight)
     if slope <= 0:
-        # Out-of-fold logits of a network that has found nothing lean the wrong way: what is left is the base rate.
+        # Out-of-fold logits of networks that have found nothing lean the wrong way: what is left is the base rate.
         share = float(np.average(target, weights=weight))
         return 0.0, math.log(share / (1 - share))
     return slope, intercept

@@ -215,7 +215,7 @@ class Plan:
             f"({parts.remark}{grouped})"
         )
         write(
-            f"Base rate   always predicting {self.base_rate:.4g} costs {self.base_rate_loss:.4f} on validation: "
+            f"Base rate   always predicting {self.base_rate:.4g} costs {self.base_rate_loss:.4f} on validation rows: "
             "the log loss to beat"
         )
         write(f"Loss        {settings.loss}{self._options_as_text()}{_CORRECTIONS[self.correction_kind]}")
