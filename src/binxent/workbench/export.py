@@ -79,7 +79,7 @@ def export(folder: Path, output: Path, write: Writer = lambda _: None) -> list[s
             if inputs[name] != name:
                 write(f"Note: the input of the column `{name}` is called `{inputs[name]}`.")
     logit = _logits(features, run.ensemble) * run.correction.slope + run.correction.intercept
-    outputs = dict(zip(OUTPUTS, (logit, logit.apply("Sigmoid")), strict=True))
+    outputs: dict[str, Any] = dict(zip(OUTPUTS, (logit, logit.apply("Sigmoid")), strict=True))
     model = graph.model(outputs, {name: json.dumps(value) for name, value in facts.items()})
     with run_folder.replacing(output) as temporary:
         temporary.write_bytes(model.SerializeToString())
