@@ -100,6 +100,12 @@ def test_leaks_are_not_looked_for_in_test_rows(judged, tmp_path):
     assert "leak" in judged({**HEALTHY, "result": untold})
 
 
+@pytest.mark.parametrize(("rows", "found"), [(20, True), (19, False)])
+def test_a_leak_needs_twenty_rows_of_each_class(judged, rows, found):
+    label = np.repeat([0, 1], rows + 5)  # a fifth is for the test
+    assert ("leak" in judged({"x": X[: len(label)], "copy": 3 * label, "y": label})) == found
+
+
 def test_few_rows_are_no_evidence_of_a_leak(judged):
     few = {name: values[:30] for name, values in HEALTHY.items()}
     assert judged({**few, "result": few["y"]}) == {}
