@@ -146,16 +146,12 @@ def precision_recall(ranking: Ranking, base_rate: float) -> str:
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.axhline(base_rate, **REFERENCE)
-        # Near the bottom the curve comes from the left, elsewhere it ends on the right.
-        place = (
-            {"ha": "right", "xytext": (-2, 14)} if base_rate < 0.05 else {"xytext": (4, 3 if base_rate < 0.85 else -10)}
-        )
-        annotate(axes, f"base rate {percent(base_rate)}", (base_rate < 0.05, base_rate), **place)
         found, flagged = np.cumsum(ranking.positive), np.cumsum(ranking.positive + ranking.negative)
         precision = found / flagged
-        recall = np.append(0, found / found[-1])
-        axes.plot(*thinned(recall, np.append(precision[0], precision)), color=BLUE, ds="steps-pre", clip_on=False)
+        recall, precision = np.append(0, found / found[-1]), np.append(precision[0], precision)
+        axes.plot(*thinned(recall, precision), color=BLUE, ds="steps-pre", clip_on=False)
         unit_square(axes, "Recall", "Precision")
+        name_level(axes, f"base rate {percent(base_rate)}", base_rate, recall, [precision])
 
     return svg(draw, "Precision-recall curve")
 
