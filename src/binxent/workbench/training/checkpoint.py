@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from binxent.workbench.run_folder import replacing
+from binxent.workbench.run_folder import read_arrays, replacing
 from binxent.workbench.settings import Settings
 
 CHECKPOINTS = ("checkpoint.npz", "refit.npz")  # of the first training, and of the one on all rows
@@ -78,14 +77,12 @@ class TrainingState:
         if not path.exists():
             return cls()
         try:
-            # NumPy does not close what it opened itself, if it cannot read it.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-                stored = {name: saved[name] for name in saved.files}
+            stored = read_arrays(path)
             began_with, history = stored["settings"].item(), json.loads(stored["history"].item())
             arrays = {name: [stored[f"{name}_{i}"] for i in range(_count(stored, name))] for name in _ARRAYS}
             if {name: [array.shape for array in arrays[name]] for name in _ARRAYS} != dict(shapes):
                 raise ValueError("it is of other networks or rows than this version trains")
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError) as error:
             raise ValueError(
                 f"the checkpoint {path} cannot be read ({error}). Delete it to train from the start."
             ) from None
