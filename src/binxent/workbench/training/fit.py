@@ -15,6 +15,7 @@ from binxent.workbench.settings import Settings
 from binxent.workbench.training.checkpoint import TrainingState
 from binxent.workbench.training.ensemble import Ensemble
 from binxent.workbench.training.network import Design, build, reseed_dropout
+from binxent.workbench.training.progress import Report
 
 WINDOW = 1 << 26  # numbers of a matrix, 256 MB: as many rows are shuffled at once
 BLOCKS = 64  # of a window
@@ -110,7 +111,6 @@ class _MemberLoss(keras.metrics.Metric):
 
 
 Judge = Callable[[np.ndarray, np.ndarray], np.ndarray]  # takes labels and logits, shape (rows,), returns their losses
-Report = Callable[[int, dict[str, float]], None]  # takes an epoch's number, from 1, and its metrics
 
 
 def train(

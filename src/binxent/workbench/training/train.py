@@ -260,8 +260,9 @@ def _conclude(metrics: dict[str, Any], write: Writer) -> None:
     for rival in metrics["rivals"]:
         write(f"Compared    the model {compared(rival)}")
     if raw is not None:
+        times = "" if correction["slope"] == 1 else f" x {correction['slope']:.4g}"
         write(
-            f"Corrected   logit x {correction['slope']:.4g} {correction['intercept']:+.4g}; "
+            f"Corrected   logit{times} {correction['intercept']:+.4g}; "
             f"without that the log loss is {shown(raw, 'log_loss')}"
         )
     for finding in judge_model(metrics):
