@@ -144,7 +144,8 @@ def test_an_interrupt_that_python_drops_is_raised_again(tmp_path):
         "    gc.callbacks.append(interrupted)\n"
         "    gc.collect()\n"
         "    print('begun')\n"
-        "    time.sleep(60)\n"
+        "    for _ in range(600):\n"
+        "        time.sleep(0.1)\n"  # a single sleep would end before the interrupt is seen
         "atexit.register(print, 'Python may crash here')\n"
         "workbench.commands['runs'].callback = work\n"
         "sys.argv = ['binxent', 'runs', '.']\n"
