@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from binxent.workbench.data.target import binary_target
+from binxent.workbench.data.target import binary_target, merge_classes
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,26 @@ def test_positive_names_one_of_two_strings(dtype):
 def test_positive_may_turn_numbers_round():
     assert binary_target(pl.Series("y", [0, 1, 1]), "0")[0].tolist() == [1, 0, 0]
     assert binary_target(pl.Series("y", [1, 2, 2]), "2")[0].tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "names"),
+    [
+        ([1.0, 2.0], "2.0", ("1", "2")),
+        ([1, 2], "2.0", ("1", "2")),
+        ([0.5, 0.25], ".25", ("0.5", "0.25")),
+        ([1e308, -1e308], "-1e308", ("1e+308", "-1e+308")),
+        (["caf\u00e9", "bar"], "cafe\u0301", ("bar", "caf\u00e9")),
+    ],
+)
+def test_positive_may_be_written_otherwise(values, positive, names):
+    assert binary_target(pl.Series("y", values), positive)[1:] == names
+
+
+def test_letters_of_two_code_points_are_one_class():
+    values, told = merge_classes(pl.Series("y", ["caf\u00e9", "caf\u00e9", "cafe\u0301", "bar"]))
+    assert values.n_unique() == 2
+    assert "they count as one class" in told
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import polars as pl
 
 from binxent.workbench.suggestions import nearest
 
+MOST_DIGITS = 1e16  # from here on numbers are written as 1e+16
 # Pairs of words with an undisputed positive, as (negative, positive).
 KNOWN_PAIRS = [
     ("0", "1"), ("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("negative", "positive"), ("neg", "pos"),
@@ -54,7 +57,12 @@ def binary_target(values: pl.Series, positive: str | None = None) -> tuple[np.nd
                 f"or --positive '{max(texts)}'."
             )
     elif positive not in texts:
-        alike = [text for text in texts if _folded(text) == _folded(positive)]
+        numeric = dtype.is_numeric()
+        alike = [
+            text
+            for text, value in texts.items()
+            if _folded(text) == _folded(positive) or (numeric and _is_number(positive, value))
+        ]
         if len(alike) != 1:
             raise ValueError(f"--positive: the target `{name}` has no value `{positive}`.{nearest(positive, texts)}")
         positive = alike[0]
@@ -132,7 +140,14 @@ def merge_classes(values: pl.Series) -> tuple[pl.Series, str]:
 
 
 def _folded(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    return unicodedata.normalize("NFC", " ".join(text.split()).casefold())
+
+
+def _is_number(text: str, value: float) -> bool:
+    try:
+        return float(text) == value
+    except ValueError:
+        return False
 
 
 def class_name(value: object) -> str:
@@ -144,7 +159,9 @@ def class_name(value: object) -> str:
     """
     if isinstance(value, bool):
         return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < MOST_DIGITS:
+        return str(int(value))
+    return str(value)
 
 
 def _obvious_positive(texts: list[str]) -> str | None:
