@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import polars as pl
 import pytest
 
 PROGRAM = [sys.executable, "-m", "binxent.workbench.cli"]
@@ -102,6 +103,16 @@ def test_an_unexpected_error_is_not_hidden(binxent, monkeypatch):
     monkeypatch.setattr(train, "start", broken)
     with pytest.raises(KeyError, match="a bug"):
         binxent("train")
+
+
+def test_a_failure_of_polars_ends_in_a_sentence(refused, monkeypatch):
+    from binxent.workbench.training import train
+
+    def broken(*_, **__):
+        raise pl.exceptions.PanicException("out-of-range")
+
+    monkeypatch.setattr(train, "start", broken)
+    assert "polars, which reads and writes tables, has failed: out-of-range." in refused("train")
 
 
 @pytest.mark.slow

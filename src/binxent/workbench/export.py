@@ -31,7 +31,7 @@ MEANINGS = {
     "text": "a text without blanks around it; empty if missing",
 }
 FEATURES = "features"  # the input of a network alone
-OUTPUTS = ("logit", "probability")
+OUTPUTS: tuple[str, ...] = ("logit", "probability")
 
 
 def export(folder: Path, output: Path, write: Writer = lambda _: None) -> list[str]:

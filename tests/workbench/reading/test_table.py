@@ -155,6 +155,14 @@ def test_a_file_is_named_once(write, tmp_path, monkeypatch):
             find_files(patterns)
 
 
+def test_a_damaged_workbook_is_refused(tmp_path):
+    pytest.importorskip("fastexcel")
+    for content in (b"PK\x03\x04", b"no workbook"):
+        (tmp_path / "a.xlsx").write_bytes(content)
+        with pytest.raises(ValueError, match="a.xlsx cannot be read as excel: "):
+            read(tmp_path / "a.xlsx")
+
+
 def test_an_unknown_suffix_is_refused(tmp_path):
     for name in ("a.doc", "a.parquet.gz"):
         (tmp_path / name).write_bytes(b"x")

@@ -35,6 +35,10 @@ class Workbench(click.Group):
             sentence, status = _sentence(error), 2
         except (ValueError, MemoryError) as error:
             sentence, status = str(error) or "not enough memory for this table.", 2
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of polars, which is not imported for it
+                raise
+            sentence, status = f"polars, which reads and writes tables, has failed: {error}.", 2
         click.echo(printable(f"binxent: {sentence}"), err=True)
         return ctx.exit(status)
 

@@ -93,7 +93,7 @@ def readable_errors(file: Path) -> Iterator[None]:
         yield
     except pl.exceptions.NoDataError:
         raise ValueError(f"{file} is empty.") from None
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # an error of the disk, not of the content
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

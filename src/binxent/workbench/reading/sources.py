@@ -228,9 +228,12 @@ def _open_jsonl(file: Path) -> Source:
 def _open_excel(file: Path) -> Source:
     import fastexcel  # pyright: ignore[reportMissingImports]  # an extra of its own
 
-    book = fastexcel.read_excel(file)
-    sheets = book.sheet_names
-    table = book.load_sheet(0, dtypes="string", header_row=None).to_polars()
+    try:
+        book = fastexcel.read_excel(file)
+        sheets = book.sheet_names
+        table = book.load_sheet(0, dtypes="string", header_row=None).to_polars()
+    except fastexcel.FastExcelError as error:
+        raise ValueError(str(error)) from None
     filled = pl.sum_horizontal(pl.all().is_not_null())
     counts = table.select(filled.alias("filled")).to_series()
     # A title above the table has a single cell.
