@@ -105,3 +105,25 @@ def test_one_of_many_words_is_stripped_or_missing(late):
     found = find_column(pl.Series("x", [*words, late]))[1]
     assert found.values.to_list() == [*words, "no" if "no" in late else None]
     assert found.missing == ("no" not in late)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([0, 2**31 - 1, -(2**31), None], dtype=pl.Int32).cast(pl.Date),
+        pl.Series([0, 2**63 - 1, -(2**63), None]).cast(pl.Datetime("us")),
+        pl.Series([0, 2**62, -(2**62), None]).cast(pl.Datetime("ms", "Europe/Oslo")),
+    ],
+)
+def test_dates_beyond_the_calendar_are_odd(values):
+    column, found = find_column(values.alias("d"))
+    assert (column.kind, found.missing, found.odd) == ("date", 1, 2)
+    assert found.examples == ("a date beyond the years 1 to 9999",)
+    assert found.values.to_list() == [dt.datetime(1970, 1, 1), None, None, None]
+    assert find_column(values.alias("d"), "category")[1].values.null_count() == 3
+
+
+@pytest.mark.parametrize("last", [dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59)])
+def test_dates_at_the_ends_of_the_calendar_are_dates(last):
+    for dtype in (pl.Datetime("us"), pl.Datetime("ms"), pl.Date):
+        assert find_column(pl.Series("d", [last], dtype=pl.Datetime("us")).cast(dtype))[1].odd == 0

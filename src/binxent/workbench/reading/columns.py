@@ -24,6 +24,8 @@ KINDS: dict[str, pl.DataType] = {
 }
 SAMPLE = 2_000  # values from which the form of a column is found
 EXAMPLES = 3  # of odd values
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896  # of the years 1 to 9999, counted from 1970
+BEYOND = "a date beyond the years 1 to 9999"
 
 
 def kind_of(dtype: pl.DataType) -> str | None:
@@ -125,7 +127,8 @@ class Column:
         typed = given == self.kind or values.dtype == KINDS[self.kind]
         if values.dtype == pl.Null or (typed and given != "text"):
             found = _canonical(values, self.kind)
-            return Converted(found, found.null_count(), 0, ())
+            odd = _within_calendar(values).null_count() - values.null_count()
+            return Converted(found, found.null_count() - odd, odd, (BEYOND,) * (odd > 0))
         text = as_text(values)
         if self.kind in ("text", "category"):
             text = strip(text)
@@ -148,18 +151,33 @@ class Column:
 
 def as_text(values: pl.Series) -> pl.Series:
     """Return values as text that `find_column` reads as the same values."""
-    text = values.cast(pl.String)
+    text = _within_calendar(values).cast(pl.String)
     # 3.0 is the category 3: whole numbers become fractions in a column with missing values.
     return text.str.replace(r"\.0$", "") if values.dtype.is_float() else text
 
 
 def _canonical(values: pl.Series, kind: str) -> pl.Series:
     """Return typed values in the type of their kind, with null for every missing one."""
-    dtype = values.dtype
+    dtype, values = values.dtype, _within_calendar(values)
     if kind == "date" and isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
         values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     values = values.cast(KINDS[kind])
     return values.fill_nan(None) if values.dtype == pl.Float64 else values
+
+
+def _within_calendar(values: pl.Series) -> pl.Series:
+    """Return values with null for dates outside of the years 1 to 9999, such as infinity in databases.
+
+    Text has no others, and polars cannot convert some of them.
+    """
+    dtype = values.dtype
+    if dtype not in (pl.Date, pl.Datetime):
+        return values
+    a_day = (
+        {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}[dtype.time_unit] if dtype != pl.Date else 1
+    )
+    inside = (values.to_physical() // a_day).is_between(FIRST_DAY, LAST_DAY)
+    return values.zip_with(inside.fill_null(True), values.clear(len(values)))
 
 
 def _parse_booleans(text: pl.Series) -> pl.Series:
