@@ -403,3 +403,11 @@ def test_memory_does_not_grow_with_the_rows(run, visits, tmp_path):
 
     few, many = peak(1000), peak(8000)
     assert many < few + 60, f"{few:.0f} MiB for 120,000 rows, {many:.0f} MiB for 960,000"
+
+
+def test_dates_beyond_the_calendar_are_missing_and_told(predicted, visits):
+    infinity = pl.Series("seen", [2**31 - 1] * visits.height, dtype=pl.Int32).cast(pl.Date)
+    found, told = predicted(visits.with_columns(infinity))
+    assert "odd values of `seen`, taken as missing: 120 of 120 (`a date beyond the years 1 to 9999`)" in told
+    gaps, _ = predicted(visits.with_columns(seen=pl.lit(None, pl.Date)))
+    assert found.equals(gaps)

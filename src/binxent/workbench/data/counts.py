@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from binxent.workbench.data.preparation import Preparation
-from binxent.workbench.reading.columns import EXAMPLES
+from binxent.workbench.reading.columns import EXAMPLES, kind_of
 from binxent.workbench.wording import quoted
 
 
@@ -18,6 +18,7 @@ class Counts:
     Attributes:
         present: Values that are not missing.
         odd: Values that are not of the column's kind, and count as missing.
+        foreign: Those of them that are text.
         unseen: Categories that training has not seen.
         examples: A few different odd values, as text.
         rows: The number of rows.
@@ -26,6 +27,7 @@ class Counts:
     def __init__(self) -> None:
         self.present: Counter[str] = Counter()
         self.odd: Counter[str] = Counter()
+        self.foreign: Counter[str] = Counter()
         self.unseen: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
         self.rows: int = 0
@@ -37,6 +39,8 @@ class Counts:
         for name, column in found.items():
             self.present[name] += batch.height - column.missing
             self.odd[name] += column.odd
+            # Dates beyond the calendar are odd, and still dates.
+            self.foreign[name] += column.odd * (kind_of(batch.get_column(name).dtype) == "text")
             shown = self.examples.setdefault(name, [])
             shown += [value for value in column.examples if value not in shown][: EXAMPLES - len(shown)]
         table = pl.DataFrame([column.values.alias(name) for name, column in found.items()])
@@ -47,7 +51,7 @@ class Counts:
         """Raise a ValueError if most values of a column are not of the kind that it had in training."""
         changed = [
             f"`{name}` is text and was {kinds[name]} in training (as in {quoted(self.examples[name])})"
-            for name, odd in self.odd.items()
+            for name, odd in self.foreign.items()
             if 2 * odd > self.present[name]
         ]
         if changed:
