@@ -36,6 +36,12 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert {name: 0.92 <= count / 400 <= 0.975 for name, count in inside.items()} == dict.fromkeys(far, True)
 
 
+def test_few_rows_are_not_too_sure():
+    far = compare(*two_models(400_000, seed=99))["log_loss"]["value"]
+    found = [compare(*two_models(6, seed))["log_loss"] for seed in range(1000)]
+    assert sum(each["low"] <= far <= each["high"] for each in found) > 920
+
+
 def test_the_scale_of_the_weights_and_rows_without_weight_change_nothing():
     target, first, second, weight = two_models(100, weighted=True)
     want = compare(target, first, second, weight)

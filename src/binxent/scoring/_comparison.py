@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
+from scipy.special import expit, stdtrit
 
 import binxent.numpy as bx
-from binxent.scoring._intervals import Estimate, estimate, standard_error
+from binxent.scoring._intervals import Z95, Estimate, effective_size, estimate, standard_error
 from binxent.scoring._rows import checked_rows
 
 
@@ -19,8 +19,8 @@ def compare(
 
     With d the difference of a row's contributions and w its weight:
 
-    - `log_loss`, `brier`: sum w d / sum w, with the standard error of a weighted mean. Both models have the same hard
-      rows, and these drop out of d.
+    - `log_loss`, `brier`: sum w d / sum w, with the standard error of a weighted mean, and Student's t for few rows.
+      Both models have the same hard rows, and these drop out of d.
     - `auc`: the difference of the AUCs, with the standard error of DeLong, DeLong and Clarke-Pearson (1988), from the
       differences of the rows' weighted placements.
 
@@ -64,7 +64,7 @@ def _mean_difference(first: np.ndarray, second: np.ndarray, weight: np.ndarray) 
     if not difference.size or not np.isfinite(difference).all():
         return estimate()
     mean = float(np.average(difference, weights=weight))
-    return estimate(mean, standard_error(weight * (difference - mean) / weight.sum()))
+    return estimate(mean, _widened(standard_error(weight * (difference - mean) / weight.sum()), effective_size(weight)))
 
 
 def _auc_difference(first: np.ndarray, second: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Estimate:
@@ -78,7 +78,14 @@ def _auc_difference(first: np.ndarray, second: np.ndarray, target: np.ndarray, w
         variance += standard_error(share * (difference[rows] - value)) ** 2
     if variance == 0 and not np.array_equal(first, second):
         variance = math.nan  # two perfect rankings: nothing varies, and nothing is known of other rows
-    return estimate(value, math.sqrt(variance))
+    return estimate(
+        value, _widened(math.sqrt(variance), min(effective_size(weight[target]), effective_size(weight[~target])))
+    )
+
+
+def _widened(error: float, rows: float) -> float:
+    """Return a standard error that makes up for being estimated from few rows itself (Student 1908)."""
+    return error * float(stdtrit(rows - 1, 0.975)) / Z95 if rows > 1 else math.nan
 
 
 def _placements(logit: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
