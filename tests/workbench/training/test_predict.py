@@ -130,7 +130,7 @@ def test_prediction_loads_no_framework(run, visits, tmp_path):
         "print(*heavy & {name for name, module in sys.modules.items() if module}, sep='')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert done.stdout == "Wrote 1 rows to out.parquet\n\n"
+    assert done.stdout == "Wrote 1 row to out.parquet\n\n"
 
 
 def test_new_values_are_predicted_and_unseen_categories_noted(predicted, visits):

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from binxent.workbench.commands._options import PATH, PATTERN, Command, columns_option, write_line, write_remark
+from binxent.workbench.wording import counted
 
 
 @click.command(cls=Command)
@@ -42,4 +43,4 @@ def predict(
         miss_cost=miss_cost,
         write=write_remark,
     )
-    write_line(f"Wrote {rows:,} rows to {output}")
+    write_line(f"Wrote {counted(rows, 'row')} to {output}")
