@@ -48,6 +48,7 @@ def work(rank, rendezvous):
         if rank == 0:
             error = (several - one_process).norm() / one_process.norm()
             print(f"{name:14} relative error of the gradient {error:.1e}", flush=True)
+    dist.barrier()  # a process that ends early would take the connections of the others with it
     dist.destroy_process_group()
 
 
