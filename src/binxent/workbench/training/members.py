@@ -81,12 +81,10 @@ def train_members(plan: Plan, inputs: np.ndarray, continuous: np.ndarray, run: P
     with epochs_shown(settings.epochs, stream) as report:
         state = train(design, loss, judge, rows, settings, first, report)
     group = state.best_group
-    best_epoch = state.best_epochs[group]
+    chosen, best_epoch = design.regularisations[group], state.best_epochs[group]
     ensemble = best_ensemble(state, design)
     if split.folds == 1 and len(rows) <= REFITTED:
-        design = dataclasses.replace(
-            design, regularisations=design.regularisations[group : group + 1], folds=[-1] * len(design.folds)
-        )
+        design = dataclasses.replace(design, regularisations=[chosen], folds=[-1] * len(design.folds))
         with epochs_shown(best_epoch, stream, again=True) as report:
             refitted = train(design, loss, judge, rows.without_folds(), settings, again, report, epochs=best_epoch)
         ensemble = best_ensemble(refitted, design)
@@ -94,5 +92,4 @@ def train_members(plan: Plan, inputs: np.ndarray, continuous: np.ndarray, run: P
         {name: epoch[name][group] for name in ("loss", "val_loss")} for epoch in state.history
     ]
     held_out = np.asarray(state.logits[group], np.float64)[split.fold >= 0]
-    regularisation = dataclasses.asdict((LIGHT, STRONG)[group])
-    return Trained(ensemble, held_out, history, best_epoch, regularisation)
+    return Trained(ensemble, held_out, history, best_epoch, dataclasses.asdict(chosen))
